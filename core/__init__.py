@@ -1,0 +1,1 @@
+"""Command Center: the engine, the books and everything that draws nothing."""

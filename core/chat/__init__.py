@@ -1,0 +1,1 @@
+"""Turns, conversations and the agents one can talk to."""

@@ -1,0 +1,15 @@
+"""The only source of the time and of new ids."""
+
+from datetime import UTC, datetime
+
+from uuid_utils import uuid7
+
+
+def now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A UUIDv7: ids made later sort later."""
+    return str(uuid7())

@@ -1,0 +1,109 @@
+"""Every error the product raises on purpose.
+
+AppError
+├── InputError            400  what was asked cannot be done as asked
+│   ├── ContextTooLong    413  the conversation does not fit the model
+│   └── AgentInactive     400
+├── NotFound              404
+├── NotAllowed            403
+├── ConversationBusy      409  a turn is running in it already
+├── ShuttingDown          503
+├── ProviderError         502  the model's provider failed; ``kind`` is its error type
+│   ├── ProviderBusy      503  429, 529 and the like: a later try may succeed
+│   ├── ProviderRefused   502  a request that no retry mends: key, permission, malformed, too large
+│   └── ProviderBroken    502  the stream ended early: cut, silent, garbled
+├── StoreError            503  the database cannot be used now
+│   ├── SchemaTooNew      503
+│   └── MigrationFailed   503
+└── SetupError            500  a setting or the machine is not fit to start
+"""
+
+
+class AppError(Exception):
+    """``for_user`` says in plain words what happened and what to do; ``code`` is stable for programs."""
+
+    status = 500
+    code = "error"
+
+    def __init__(self, for_user: str) -> None:
+        super().__init__(for_user)
+        self.for_user = for_user
+
+
+class InputError(AppError):
+    status, code = 400, "invalid_input"
+
+
+class ContextTooLong(InputError):
+    status, code = 413, "context_too_long"
+
+
+class AgentInactive(InputError):
+    code = "agent_inactive"
+
+
+class NotFound(AppError):
+    status, code = 404, "not_found"
+
+
+class NotAllowed(AppError):
+    status, code = 403, "not_allowed"
+
+
+class ConversationBusy(AppError):
+    status, code = 409, "conversation_busy"
+
+
+class ShuttingDown(AppError):
+    status, code = 503, "shutting_down"
+
+
+class ProviderError(AppError):
+    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds."""
+
+    status, code = 502, "provider_error"
+
+    def __init__(
+        self,
+        for_user: str,
+        *,
+        kind: str,
+        detail: str = "",
+        http_status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(for_user)
+        self.kind = kind
+        self.detail = detail
+        self.http_status = http_status
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class ProviderBusy(ProviderError):
+    status, code = 503, "provider_busy"
+
+
+class ProviderRefused(ProviderError):
+    code = "provider_refused"
+
+
+class ProviderBroken(ProviderError):
+    code = "provider_broken"
+
+
+class StoreError(AppError):
+    status, code = 503, "store_unavailable"
+
+
+class SchemaTooNew(StoreError):
+    code = "schema_too_new"
+
+
+class MigrationFailed(StoreError):
+    code = "migration_failed"
+
+
+class SetupError(AppError):
+    code = "setup"

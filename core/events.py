@@ -1,0 +1,76 @@
+"""What happens in a turn, as the engine publishes it and every reader sees it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from core.money import Nanos
+from core.usage import Usage
+
+TurnStatus: TypeAlias = Literal["running", "completed", "failed", "stopped", "interrupted"]
+CostBasis: TypeAlias = Literal["computed", "estimated", "unpriced"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The books are open and the provider is about to be asked."""
+
+    task_trace_id: str
+    conversation_id: str
+    agent_name: str
+    model: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """An attempt failed before its first event; the next one starts after ``wait_seconds``."""
+
+    attempt: int
+    reason: str
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostSoFar:
+    """Usage and cost of what has arrived, output estimated from its text; ``total`` None means no known price."""
+
+    usage: Usage
+    total: Nanos | None
+    time_to_first_token_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The last event. ``total`` None means no known price, never zero; ``error_text`` is for the user."""
+
+    status: TurnStatus
+    usage: Usage
+    total: Nanos | None
+    basis: CostBasis
+    stop_reason: str | None
+    time_to_first_token_ms: int | None
+    duration_ms: int
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+Event: TypeAlias = TurnStarted | TextDelta | ThinkingDelta | RetryScheduled | CostSoFar | TurnEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event with its place in the turn's log: 1, 2, 3 … without gaps; ``at`` is seconds since the turn began."""
+
+    sequence: int
+    at: float
+    event: Event

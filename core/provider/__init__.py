@@ -1,0 +1,1 @@
+"""The Anthropic client, its wire format and the simulator that speaks it."""

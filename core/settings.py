@@ -1,0 +1,93 @@
+"""Every knob, read once from the environment and from ``.env``."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SetupError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Each field's description is its line in the README's configuration table."""
+
+    model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True)
+
+    anthropic_api_key: SecretStr | None = Field(
+        None, description="Key for the Anthropic API. Without it the simulated provider answers."
+    )
+    anthropic_base_url: str | None = Field(None, description="Another address that speaks the Messages API.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the database; empty means SQLite in `DATA_DIR`/app.db."
+    )
+    data_dir: Path = Field(
+        PROJECT / "data", description="Folder for the SQLite database and the spool; must be writable."
+    )
+    price_book: Literal["anthropic", "original"] = Field(
+        "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
+    )
+    time_zone: str = Field("UTC", description="The organisation's reporting zone, an IANA name.")
+    grace_seconds: float | None = Field(
+        300,
+        ge=0,
+        description="How long a turn nobody watches goes on; 0 stops it, `none` runs it to its end.",
+    )
+    turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
+    connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
+    read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")
+    attempts: int = Field(
+        3, ge=1, le=10, description="Most tries for one answer; only before its first event."
+    )
+    retry_after_cap_seconds: float = Field(
+        20, ge=0, description="Longest wait between tries, whatever the provider asks for."
+    )
+    drain_seconds: float = Field(
+        10, ge=0, le=20, description="At shutdown, how long running turns may still finish by themselves."
+    )
+    simulator_pace: float = Field(
+        1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the log shows.")
+
+    @field_validator("grace_seconds", mode="before")
+    @classmethod
+    def _none_is_for_ever(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("anthropic_api_key", mode="before")
+    @classmethod
+    def _blank_is_no_key(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("not an IANA time zone such as Europe/Berlin")
+        return value
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
+
+    @property
+    def simulated(self) -> bool:
+        return self.anthropic_api_key is None
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings; raises SetupError with one sentence on a bad one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SetupError(
+            f"The setting {name} is not usable: {first['msg']}. Correct it and start again."
+        ) from None

@@ -1,0 +1,1 @@
+"""Tables, database access and migrations: SQL and nothing else."""

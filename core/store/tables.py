@@ -1,0 +1,219 @@
+"""The tables; their names are part of the product's contract.
+
+Money is BIGINT nano-dollars, times are UTC and refuse naive values, ids are UUIDv7 text. Token columns hold disjoint
+buckets: ``input_tokens`` are the uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Integer, MetaData, UniqueConstraint, text
+from sqlalchemy import Index as SqlIndex
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMING))):
+    """A base of our own: a hot reload that keeps SQLModel but drops this module can define the tables again."""
+
+
+class Tally(Row):
+    """What a trace, a session and a span all carry; a parent's figures are the sums of its children's.
+
+    ``cost_nanos`` is None while it is unknown: still running, or a part of it has no known price.
+    """
+
+    status: str = "running"
+    cost_nanos: int | None = Field(None, sa_type=BigInteger)
+    cost_basis: str | None = None
+    input_tokens: int = Field(0, sa_type=BigInteger)
+    cache_write_5m_tokens: int = Field(0, sa_type=BigInteger)
+    cache_write_1h_tokens: int = Field(0, sa_type=BigInteger)
+    cache_read_tokens: int = Field(0, sa_type=BigInteger)
+    output_tokens: int = Field(0, sa_type=BigInteger)
+    thinking_tokens: int = Field(0, sa_type=BigInteger)
+    web_searches: int = Field(0, sa_type=BigInteger)
+    started_at: datetime
+    ended_at: datetime | None = None
+    duration_ms: int | None = Field(None, sa_type=BigInteger)
+    time_to_first_token_ms: int | None = Field(None, sa_type=BigInteger)
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+class User(Row, table=True):
+    """A person or program; ``role`` is admin, operator or finance."""
+
+    __tablename__ = "users"
+    id: str = Field(primary_key=True)
+    email: str = Field(unique=True)
+    name: str
+    role: str
+    created_at: datetime
+
+
+class Agent(Row, table=True):
+    """An agent's lasting identity; all that can change about it lives in its versions."""
+
+    __tablename__ = "agents"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    active: bool = True
+    current_version: int
+    created_at: datetime
+
+
+class AgentVersion(Row, table=True):
+    """One immutable state of an agent; the database refuses changes to it."""
+
+    __tablename__ = "agent_versions"
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    number: int = Field(primary_key=True)
+    name: str
+    description: str
+    model: str
+    system_prompt: str
+    max_output_tokens: int
+    thinking: bool
+    starters: list[str] = Field(sa_type=JSON)
+    created_at: datetime
+    created_by: str = Field(foreign_key="users.id")
+
+
+class Conversation(Row, table=True):
+    """A deleted one keeps its row, without title and messages, because the books point at it."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (SqlIndex("ix_conversations_owner_updated", "owner_id", "updated_at"),)
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key="users.id")
+    agent_id: str = Field(foreign_key="agents.id")
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+class Message(Row, table=True):
+    """``content`` is the provider's content blocks, byte for byte; ``text`` is their plain text for search.
+
+    ``status`` is complete, running, or partial for an answer that was cut short. A message that an edit or a retry
+    replaced stays, with ``replaced_at`` set.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (SqlIndex("ix_messages_conversation", "conversation_id", "id"),)
+    id: str = Field(primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id")
+    task_trace_id: str | None = Field(None, index=True)
+    role: str
+    status: str
+    content: list[dict[str, Any]] = Field(sa_type=JSON)
+    text: str
+    created_at: datetime
+    replaced_at: datetime | None = None
+
+
+class TaskTrace(Tally, table=True):
+    """One user request. ``status``: running, completed, failed, stopped or interrupted."""
+
+    __tablename__ = "task_trace"
+    __table_args__ = (
+        SqlIndex(
+            "uq_task_trace_running_conversation",
+            "conversation_id",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+        SqlIndex(
+            "ix_task_trace_running",
+            "instance_id",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+        SqlIndex("ix_task_trace_started", "started_at", "id"),
+    )
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key="users.id")
+    master_agent_id: str = Field(foreign_key="agents.id")
+    conversation_id: str = Field(foreign_key="conversations.id")
+    instruction: str
+    source: str
+    instance_id: str
+    heartbeat_at: datetime
+
+
+class TraceSession(Tally, table=True):
+    """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted."""
+
+    __tablename__ = "trace_sessions"
+    id: str = Field(primary_key=True)
+    task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
+    agent_id: str = Field(foreign_key="agents.id")
+    agent_version: int
+    session_type: str
+    model: str
+
+
+class TraceSpan(Tally, table=True):
+    """One step; each attempt at a model call is a span of its own. ``status`` as for sessions."""
+
+    __tablename__ = "trace_spans"
+    id: str = Field(primary_key=True)
+    trace_session_id: str = Field(foreign_key="trace_sessions.id", index=True)
+    task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
+    kind: str
+    attempt: int
+    model: str
+    response_model: str | None = None
+    request_id: str | None = None
+    http_status: int | None = None
+    stop_reason: str | None = None
+    usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))  # type: ignore[call-overload]
+    cost_reason: str | None = None
+
+
+class LedgerLine(Row, table=True):
+    """One billed quantity, append-only: a correction is a further line, the database refuses any other change.
+
+    ``unit_price_usd`` is exact decimal text for one unit; ``amount_nanos`` is None where no price is known.
+    """
+
+    __tablename__ = "ledger_lines"
+    __table_args__ = (SqlIndex("ix_ledger_lines_billed", "billed_at"),)
+    span_id: str = Field(primary_key=True, foreign_key="trace_spans.id")
+    line: int = Field(primary_key=True)
+    task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
+    model: str
+    unit: str
+    quantity: int = Field(sa_type=BigInteger)
+    unit_price_usd: str | None = None
+    amount_nanos: int | None = Field(None, sa_type=BigInteger)
+    price_source: str | None = None
+    price_from: datetime | None = None
+    estimated: bool
+    correction: bool = False
+    billed_at: datetime
+    recorded_at: datetime
+
+
+class DirtyBucket(Row, table=True):
+    """A mark that an hour's sums changed; marks are only ever added, so that whoever clears one it saw loses none."""
+
+    __tablename__ = "dirty_buckets"
+    id: int | None = Field(
+        None,
+        primary_key=True,
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),  # type: ignore[call-overload]
+    )
+    hour: datetime = Field(index=True)
