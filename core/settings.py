@@ -40,9 +40,7 @@ class Settings(BaseSettings):
     turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")
-    attempts: int = Field(
-        3, ge=1, le=10, description="Most tries for one answer; only before its first event."
-    )
+    attempts: int = Field(3, ge=1, le=10, description="Most tries for one answer; only before its first event.")
     retry_after_cap_seconds: float = Field(
         20, ge=0, description="Longest wait between tries, whatever the provider asks for."
     )
@@ -88,6 +86,4 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SetupError(
-            f"The setting {name} is not usable: {first['msg']}. Correct it and start again."
-        ) from None
+        raise SetupError(f"The setting {name} is not usable: {first['msg']}. Correct it and start again.") from None

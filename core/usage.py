@@ -81,9 +81,7 @@ def _cache_writes(usage: UsageJson) -> tuple[int, int]:
         return write_5m, write_1h
     total = _count(usage, "cache_creation_input_tokens")
     if total < write_5m + write_1h:
-        raise UsageContradicts(
-            f"cache_creation_input_tokens {total} is less than its parts {write_5m} + {write_1h}"
-        )
+        raise UsageContradicts(f"cache_creation_input_tokens {total} is less than its parts {write_5m} + {write_1h}")
     return total - write_1h, write_1h
 
 

@@ -7,7 +7,7 @@ buckets: ``input_tokens`` are the uncached ones, ``thinking_tokens`` are a part 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, MetaData, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Integer, MetaData, text
 from sqlalchemy import Index as SqlIndex
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -179,7 +179,7 @@ class TraceSpan(Tally, table=True):
     request_id: str | None = None
     http_status: int | None = None
     stop_reason: str | None = None
-    usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))  # type: ignore[call-overload]
+    usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))
     cost_reason: str | None = None
 
 
@@ -214,6 +214,6 @@ class DirtyBucket(Row, table=True):
     id: int | None = Field(
         None,
         primary_key=True,
-        sa_type=BigInteger().with_variant(Integer, "sqlite"),  # type: ignore[call-overload]
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
     )
     hour: datetime = Field(index=True)
