@@ -92,4 +92,9 @@ def fold_usage(so_far: UsageJson, update: UsageJson) -> dict[str, Any]:
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens a text is, for what the provider has not counted yet; at least 1 for any text."""
-    return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
+    return tokens_in(len(text))
+
+
+def tokens_in(characters: int) -> int:
+    """``estimate_tokens`` of a text of that length."""
+    return math.ceil(characters / _CHARACTERS_PER_TOKEN)
