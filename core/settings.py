@@ -1,8 +1,10 @@
 """Every knob, read once from the environment and from ``.env``."""
 
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -16,7 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Each field's description is its line in the README's configuration table."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
         None, description="Key for the Anthropic API. Without it the simulated provider answers."
@@ -27,6 +29,11 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         PROJECT / "data", description="Folder for the SQLite database and the spool; must be writable."
+    )
+    port: int = Field(8501, ge=1, le=65535, description="The TCP port to serve on.")
+    bind_address: str = Field(
+        "127.0.0.1",
+        description="The loopback address to serve on; others are refused while the pages have no sign-in.",
     )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
@@ -69,6 +76,17 @@ class Settings(BaseSettings):
             raise ValueError("not an IANA time zone such as Europe/Berlin")
         return value
 
+    @field_validator("bind_address")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        try:
+            loopback = ip_address(value).is_loopback
+        except ValueError:
+            loopback = False
+        if not loopback:
+            raise ValueError("only a loopback address such as 127.0.0.1 is safe, because the pages have no sign-in")
+        return value
+
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
@@ -76,6 +94,13 @@ class Settings(BaseSettings):
     @property
     def simulated(self) -> bool:
         return self.anthropic_api_key is None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show."""
+        key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
+        password = urlsplit(self.database_url).password or ""
+        return tuple(secret for secret in (key, password, unquote(password)) if secret)
 
 
 @cache
@@ -86,4 +111,5 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SetupError(f"The setting {name} is not usable: {first['msg']}. Correct it and start again.") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise SetupError(f"The setting {name} is not usable: {problem}. Correct it and start again.") from None

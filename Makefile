@@ -1,0 +1,79 @@
+# Everything a newcomer or a server needs: `make help` lists it.
+
+# The first of these that fits makes the virtual environment; `make run PYTHON=/path/to/python` names another.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check format browser bench screenshot lock clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
+
+run: $(VENV)/requirements.txt ## Serve http://localhost:8501
+	@exec $(BIN)/python -m core.launch
+
+test: check browser ## Check the code, then run every test
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(VENV)/requirements-test.txt ## Lint, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/requirements-test.txt ## Put the code into its format and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/requirements-test.txt browser ## Measure speed, as ratios to a baseline of the same run
+	@$(BIN)/python -m pytest tests/bench -s -p no:xdist
+
+screenshot: $(VENV)/requirements-test.txt browser ## Make the README's picture from the running app
+	@$(BIN)/python -m tests.browser.screenshot
+
+browser: $(VENV)/requirements-test.txt
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium for the browser tests"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
+	    >/dev/null && exit 0; \
+	fi; \
+	$(BIN)/python -m playwright install chromium
+
+lock: $(BIN)/python ## Compile pyproject.toml's dependencies into the requirements files
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@$(COMPILE) --output-file requirements.txt
+	@$(COMPILE) --extra test --constraint requirements.txt --output-file requirements-test.txt
+
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+clean: ## Remove the virtual environment and caches; never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
+
+# The copy in the environment is of the list that is installed, so that an unchanged list costs nothing.
+$(VENV)/requirements-test.txt: $(VENV)/requirements.txt
+
+$(VENV)/%.txt: %.txt $(BIN)/python
+	@if ! cmp -s $< $@; then \
+	  echo "Installing $< into $(VENV); this takes a minute or two, once."; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< || { \
+	    echo "The packages in $< could not be installed; see pip's message above, then run make again." >&2; exit 1; }; \
+	  cp $< $@; \
+	fi; \
+	touch $@
+
+$(BIN)/python:
+	@why="Command Center needs Python 3.11 or newer, and none of these is that: $(PYTHON). Install it, or name it with PYTHON=."; \
+	for python in $(PYTHON); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    if $$python -c 'import ensurepip, venv' 2>/dev/null; then exec $$python -m venv --clear $(VENV); fi; \
+	    why="$$python comes without its venv module. Install that (on Debian: apt-get install python3-venv) and run make again."; \
+	  fi; \
+	done; \
+	echo "$$why" >&2; exit 1

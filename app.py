@@ -1,0 +1,16 @@
+"""Two doors: the server imports this file for ``app``; each browser session runs it to draw the pages."""
+
+import streamlit as st
+
+from core.lifespan import lifespan
+
+if __name__ == "__main__":
+    st.navigation(
+        [
+            st.Page("pages/chat.py", title="Chat", icon=":material/chat:", default=True),
+            st.Page("pages/agents.py", title="Agents", icon=":material/smart_toy:"),
+            st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
+        ]
+    ).run()
+else:
+    app = st.App(__file__, lifespan=lifespan)

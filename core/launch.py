@@ -1,0 +1,83 @@
+"""Checks what the server needs, says in one sentence what is missing, and then becomes the server."""
+
+import errno
+import runpy
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from core.errors import AppError, SetupError
+from core.logs import set_up_logging
+from core.settings import PROJECT, Settings, settings
+
+
+def main() -> None:
+    """Serve until a signal; exit status 1 and one sentence on standard error if that cannot begin."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        chosen = settings()
+        set_up_logging(chosen.log_level, chosen.secrets)
+        check_port(chosen.bind_address, chosen.port)
+        check_data_dir(chosen.data_dir)
+        _open_the_books()
+    except AppError as error:
+        sys.exit(f"Command Center did not start. {error.for_user}")
+    # The server raises a signal once more when it has stopped because of it; by then there is nothing left to end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    _serve(chosen)
+
+
+def check_port(address: str, port: int) -> None:
+    """Raise SetupError if nothing could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OSError as error:
+            raise SetupError(_about_port(address, port, error)) from None
+
+
+def _about_port(address: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use already: stop what listens there, or choose another with PORT={port + 1}."
+    return f"Nothing can listen on {address} port {port} ({error.strerror}): choose another PORT or BIND_ADDRESS."
+
+
+def check_data_dir(folder: Path) -> None:
+    """Create the folder if need be; raise SetupError if this user cannot write to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SetupError(
+            f"The folder {folder} cannot be written ({error.strerror}): let this user write there, "
+            "or name another with DATA_DIR."
+        ) from None
+
+
+def _open_the_books() -> None:
+    from core.wiring import start
+
+    start()
+
+
+def _serve(chosen: Settings) -> None:
+    sys.argv = [
+        "streamlit",
+        "run",
+        str(PROJECT / "app.py"),
+        f"--server.address={chosen.bind_address}",
+        f"--server.port={chosen.port}",
+    ]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

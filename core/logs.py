@@ -1,0 +1,93 @@
+"""The log: one line an event on standard error, JSON unless a person watches, never a secret."""
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SHAPES = (
+    (re.compile(r"sk-ant-[\w-]+"), "[secret]"),
+    (re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]{8,}"), r"\1 [secret]"),
+    (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), r"\1:[secret]@"),
+)
+_SHORTEST = 6
+
+
+def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that blots out these secrets, however a line spells them, and whatever has the shape of one."""
+    spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, json.dumps(secret)[1:-1])}
+    known = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))) if spelled else None
+
+    def redact(line: str) -> str:
+        line = known.sub("[secret]", line) if known else line
+        for shape, instead in _SHAPES:
+            line = shape.sub(instead, line)
+        return line
+
+    return redact
+
+
+def set_up_logging(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Send every logger of the process, also those that already have handlers of their own, to one stream.
+
+    Call it again once the server runs: what it imported has brought loggers along.
+    """
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(stream),
+                _redacting(redaction(secrets)),
+            ],
+        )
+    )
+    _take_over(handler, level)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _rendering(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _redacting(redact: Callable[[str], str]) -> Callable[[WrappedLogger, str, EventDict], str]:
+    return lambda _logger, _method, line: redact(str(line))
+
+
+def _take_over(handler: logging.Handler, level: str) -> None:
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger) and logger.handlers:
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level.upper())
+    logging.captureWarnings(True)
+    threading.excepthook = _log_a_dead_thread
+
+
+def _log_a_dead_thread(dead: threading.ExceptHookArgs) -> None:
+    name = dead.thread.name if dead.thread else "?"
+    if dead.exc_value is not None:
+        logging.getLogger(__name__).error("thread %s died", name, exc_info=dead.exc_value)
