@@ -1,0 +1,210 @@
+"""Arrows point down, packages stay at home, pieces stay small; and the rules themselves catch what they should."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from statistics import median, quantiles
+
+import pytest
+
+from tests.house_rules import (
+    PROJECT,
+    Module,
+    broad_excepts,
+    comment_share,
+    docstring_breaches,
+    home_breaches,
+    layer_breaches,
+    length,
+    parameters,
+    read_modules,
+    safety_breaches,
+    size_breaches,
+)
+
+# From top to bottom: a line may import only from the lines below it; names on one line do not know each other.
+LAYERS = [
+    "app",
+    "pages",
+    "pages.parts",
+    "core.launch core.lifespan",
+    "core.wiring",
+    "core.chat",
+    "core.agent core.tracing core.analytics",
+    "core.provider core.pricing",
+    "core.store",
+    "core.settings core.events",
+    "core.usage core.money core.clock core.errors core.logs",
+]
+_SQL = "core.store core.chat core.tracing core.analytics"
+ONLY_IN = {
+    "streamlit": "app pages",
+    "altair": "pages.parts",
+    "anthropic": "core.provider",
+    "httpx2": "core.provider",
+    "sqlalchemy": _SQL,
+    "sqlmodel": _SQL,
+    "alembic": "core.store",
+    "psycopg": "core.store",
+    "starlette": "app",
+}
+# Where every error must be survived, and why.
+BROAD_EXCEPTS = {
+    "core.chat.engine._quietly": "a chore that fails once must be tried again",
+    "core.chat.turn._answer": "a defect of ours must not leave a turn open in the books",
+    "core.tracing.recorder.finish": "a turn's end outlives whatever the database does",
+    "core.tracing.spool.replay": "one end that can never be booked must not hold up those behind it",
+}
+
+PRODUCT = read_modules("app.py", "core", "pages")
+TESTS = read_modules("tests")
+EVERYTHING = PRODUCT + TESTS
+KNOWN = {module.name for module in PRODUCT}
+
+
+def _all(rule: Callable[[Module], Iterator[str]], modules: list[Module]) -> list[str]:
+    return [breach for module in modules for breach in rule(module)]
+
+
+def test_every_import_points_to_a_lower_layer() -> None:
+    assert _all(lambda module: layer_breaches(module, LAYERS, KNOWN), PRODUCT) == []
+
+
+def test_every_layer_exists() -> None:
+    assert [name for line in LAYERS for name in line.split() if name not in KNOWN] == []
+
+
+def test_packages_stay_in_their_home() -> None:
+    assert _all(lambda module: home_breaches(module, ONLY_IN), PRODUCT) == []
+
+
+def test_nothing_is_too_long_too_deep_or_too_wide() -> None:
+    assert _all(size_breaches, EVERYTHING) == []
+
+
+def test_the_usual_file_and_function_are_small() -> None:
+    functions = [function for module in PRODUCT for function in module.functions]
+    lengths = [length(function) for function in functions]
+    assert median(module.lines for module in PRODUCT) <= 100
+    assert median(lengths) <= 9
+    assert quantiles(lengths, n=20)[-1] <= 30
+    assert median(parameters(function) for function in functions) <= 2
+    assert sum(parameters(function) > 5 for function in functions) <= len(functions) * 0.05
+
+
+def test_comments_are_rare() -> None:
+    assert comment_share(PRODUCT) <= 0.06
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert _all(docstring_breaches, PRODUCT) == []
+
+
+def test_nothing_is_mocked_skipped_or_unsafe() -> None:
+    assert _all(safety_breaches, EVERYTHING) == []
+
+
+def test_errors_are_caught_wholesale_only_where_a_reason_is_written_down() -> None:
+    assert set(_all(broad_excepts, PRODUCT)) == set(BROAD_EXCEPTS)
+
+
+def test_the_core_runs_without_streamlit() -> None:
+    look = "import sys, core.lifespan, core.launch; print(sorted({'streamlit', 'altair'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", look], cwd=PROJECT, capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("core.pricing.book", "from core.chat.turns import Turns", "may not import core.chat.turns"),
+        ("core.pricing.book", "from core import chat", "may not import core.chat"),
+        ("core.pricing.book", "def f():\n    import core.provider.client", "may not import core.provider.client"),
+        ("core.agent.loop", "from core.tracing.recorder import Recorder", "may not import core.tracing.recorder"),
+        ("pages.parts.numbers", "from pages.chat import draw", "may not import pages.chat"),
+        ("core.store.tables", "from . import database", "instead of its full name"),
+        ("core.store.tables", "from core import secrets", "may not import core"),
+        ("core.helpers", "", "has no line"),
+    ],
+)
+def test_a_breach_of_the_layers_is_seen(name: str, text: str, found: str) -> None:
+    [breach] = layer_breaches(Module(name, text), LAYERS, KNOWN)
+    assert found in breach
+
+
+def test_imports_that_point_down_pass() -> None:
+    text = "from core import clock\nfrom core.store.tables import Agent\nfrom core.chat.log import Log\nimport json"
+    assert list(layer_breaches(Module("core.chat.turns", text), LAYERS, KNOWN)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("core.chat.turns", "import streamlit as st"),
+        ("core.chat.turns", "from anthropic import AsyncAnthropic"),
+        ("pages.chat", "import altair"),
+        ("pages.chat", "from sqlalchemy.orm import Session"),
+        ("core.storefront", "import sqlmodel"),
+    ],
+)
+def test_a_package_away_from_home_is_seen(name: str, text: str) -> None:
+    assert len(list(home_breaches(Module(name, text), ONLY_IN))) == 1
+
+
+_DEEP = "def f():\n for a in b:\n  if a:\n   with c:\n    while d:\n     pass"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1\n" * 301, "301 lines"),
+        ("def f():\n" + "    x = 1\n" * 50, "51 lines"),
+        (_DEEP, "nested 4 deep"),
+        (_DEEP.replace("while d:\n     pass", "if d:\n     pass\n    else:\n     pass"), "nested 4 deep"),
+        ("def f(a, b, c, *, d, e, f, g, h, i): ...", "9 parameters"),
+    ],
+)
+def test_a_piece_that_is_too_big_is_seen(text: str, found: str) -> None:
+    [breach] = size_breaches(Module("core.x", text))
+    assert found in breach
+
+
+def test_an_elif_is_not_deeper_than_its_if() -> None:
+    text = "def f():\n if a:\n  pass\n elif b:\n  pass\n elif c:\n  pass\n elif d:\n  pass\n elif e:\n  pass"
+    assert list(size_breaches(Module("core.x", text))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from unittest.mock import Mock",
+        "from unittest import mock",
+        "import pickle",
+        "pytest.skip('later')",
+        "@pytest.mark.xfail\ndef test_x(): ...",
+        "pytest.importorskip('pandas')",
+        "st.markdown(x, unsafe_allow_html=True)",
+        "st.html(x)",
+        "eval(x)",
+        "exec(x)",
+    ],
+)
+def test_what_is_forbidden_is_seen(text: str) -> None:
+    assert len(list(safety_breaches(Module("pages.x", text)))) == 1
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException", "(ValueError, Exception)", ""])
+def test_a_broad_except_is_seen(caught: str) -> None:
+    text = f"def f():\n    try:\n        g()\n    except {caught}:\n        pass"
+    assert list(broad_excepts(Module("core.x", text))) == ["core.x.f"]
+
+
+def test_a_handler_that_raises_again_is_not_broad() -> None:
+    text = "def f():\n    try:\n        g()\n    except BaseException:\n        close()\n        raise"
+    assert list(broad_excepts(Module("core.x", text))) == []
+
+
+def test_a_missing_docstring_and_too_many_comments_are_seen() -> None:
+    module = Module("core.x", "# one\n# two\nx = 1\ny = 2")
+    assert list(docstring_breaches(module)) == ["core.x does not say in a docstring what it is"]
+    assert comment_share([module]) == 1.0
