@@ -124,7 +124,7 @@ def test_the_core_runs_without_streamlit() -> None:
         ("pages.parts.numbers", "from pages.chat import draw", "may not import pages.chat"),
         ("core.store.tables", "from . import database", "instead of its full name"),
         ("core.store.tables", "from core import secrets", "may not import core"),
-        ("core.helpers", "", "has no line"),
+        ("core.helpers", "x = 1\ny = 2", "has no line"),
     ],
 )
 def test_a_breach_of_the_layers_is_seen(name: str, text: str, found: str) -> None:
