@@ -1,19 +1,20 @@
 """Money: whole nano-dollars (1 USD = 10^9) everywhere, decimal text only at the edges."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import Context, Decimal
 from typing import TypeAlias
 
 Nanos: TypeAlias = int
 
 NANOS_PER_USD = 10**9
-_PRECISION = 60
+_FOUR_DIGITS = Context(prec=4)
 
 
 def nanos_from_usd(usd: Decimal) -> Nanos:
-    """Round once, half to even, to the nearest nano-dollar."""
-    with localcontext() as context:
-        context.prec = _PRECISION
-        return int((usd * NANOS_PER_USD).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    """Round once, half to even, to the nearest nano-dollar; exact whatever the decimal context."""
+    numerator, denominator = usd.as_integer_ratio()
+    nanos, remainder = divmod(numerator * NANOS_PER_USD, denominator)
+    twice = 2 * remainder
+    return nanos + (twice > denominator or (twice == denominator and nanos % 2 == 1))
 
 
 def usd_from_nanos(nanos: Nanos) -> Decimal:
@@ -31,8 +32,7 @@ def show_usd(nanos: Nanos | None) -> str:
     if nanos is None:
         return "unknown"
     sign, size = ("-" if nanos < 0 else ""), abs(nanos)
-    if size >= NANOS_PER_USD or size == 0:
+    short = _FOUR_DIGITS.plus(usd_from_nanos(size))
+    if size == 0 or short >= 1:
         return f"{sign}${usd_from_nanos(size):,.2f}"
-    usd = usd_from_nanos(size)
-    digits = min(9, 3 - usd.adjusted())
-    return f"{sign}${usd:.{digits}f}"
+    return f"{sign}${short:.{min(9, 3 - short.adjusted())}f}"

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from reprlib import repr as shown
 from typing import Any, TypeAlias
 
 UsageJson: TypeAlias = Mapping[str, Any]
 
 _CHARACTERS_PER_TOKEN = 3.6
+# Far beyond any reply, and small enough that what it costs still fits the books' 64-bit columns.
+_LARGEST_COUNT = 10**12
+_COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class UsageContradicts(ValueError):
@@ -42,27 +46,101 @@ class Usage:
     def with_output(self, tokens: int) -> "Usage":
         return replace(self, output=tokens)
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
     @classmethod
     def from_json(cls, usage: UsageJson) -> "Usage":
-        """Read the Messages API's ``usage``; raises UsageContradicts on figures that cannot be true."""
-        write_5m, write_1h = _cache_writes(usage)
-        return cls(
-            input=_count(usage, "input_tokens"),
-            cache_write_5m=write_5m,
-            cache_write_1h=write_1h,
-            cache_read=_count(usage, "cache_read_input_tokens"),
-            output=_count(usage, "output_tokens"),
-            thinking=_count(usage.get("output_tokens_details") or {}, "thinking_tokens"),
-            web_searches=_count(usage.get("server_tool_use") or {}, "web_search_requests"),
-        )
+        """All a reply used; raises UsageContradicts on figures that are missing or cannot be true."""
+        first, *others = read_iterations(usage)
+        return sum((each.usage for each in others), start=first.usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One run of one model within a reply; ``kind`` is the provider's, ``model`` None means the reply's own."""
+
+    kind: str
+    model: str | None
+    usage: Usage
+
+
+def read_iterations(usage: UsageJson) -> tuple[Iteration, ...]:
+    """The runs behind a reply, in order: those it lists, else the reply as one ``message``.
+
+    Listed runs hold more than the top level: it leaves out compaction, advisors and attempts that another model took
+    over. Searches and thinking are reported for the reply as a whole and are given to its last run.
+    """
+    if not isinstance(usage, Mapping):
+        raise UsageContradicts(f"usage is {shown(usage)}, not an object")
+    top = _read(usage)
+    listed = usage.get("iterations")
+    if not listed:
+        _check_reported(top, usage)
+        return (Iteration("message", None, top),)
+    if not isinstance(listed, list | tuple):
+        raise UsageContradicts(f"iterations is {shown(listed)}, not a list")
+    *before, last = [_read_iteration(entry) for entry in listed]
+    _check_covers(top, (*before, last))
+    whole = replace(last.usage, thinking=top.thinking, web_searches=top.web_searches)
+    return (*before, replace(last, usage=whole))
+
+
+def _read_iteration(entry: object) -> Iteration:
+    if not isinstance(entry, Mapping):
+        raise UsageContradicts(f"an iteration is {shown(entry)}, not an object")
+    model = entry.get("model")
+    if model is not None and not isinstance(model, str):
+        raise UsageContradicts(f"an iteration's model is {shown(model)}, not a name")
+    return Iteration(str(entry.get("type")), model, replace(_read(entry), thinking=0, web_searches=0))
+
+
+def _check_covers(top: Usage, iterations: tuple[Iteration, ...]) -> None:
+    """What the top level reports must have been used by some run, or its cost would be lost."""
+    serving = [each.usage for each in iterations if each.kind in ("message", "fallback_message")]
+    for name in ("input", "cache_write", "cache_read", "output"):
+        reported, listed = getattr(top, name), sum(getattr(each, name) for each in serving)
+        if reported > listed:
+            raise UsageContradicts(f"{reported} {name} tokens are reported, but the iterations hold only {listed}")
+
+
+def _check_reported(top: Usage, usage: UsageJson) -> None:
+    """Nothing used is a fact only if the provider said so."""
+    if not top.total and not top.web_searches and all(usage.get(key) is None for key in _COUNTS):
+        raise UsageContradicts("the reply reports no token counts")
+
+
+def _read(usage: UsageJson) -> Usage:
+    write_5m, write_1h = _cache_writes(usage)
+    read = Usage(
+        input=_count(usage, "input_tokens"),
+        cache_write_5m=write_5m,
+        cache_write_1h=write_1h,
+        cache_read=_count(usage, "cache_read_input_tokens"),
+        output=_count(usage, "output_tokens"),
+        thinking=_count(_part(usage, "output_tokens_details"), "thinking_tokens"),
+        web_searches=_count(_part(usage, "server_tool_use"), "web_search_requests"),
+    )
+    if read.thinking > read.output:
+        raise UsageContradicts(f"{read.thinking} thinking tokens are more than the {read.output} output tokens")
+    return read
+
+
+def _part(usage: UsageJson, key: str) -> UsageJson:
+    part = usage.get(key)
+    if part is None:
+        return {}
+    if not isinstance(part, Mapping):
+        raise UsageContradicts(f"{key} is {shown(part)}, not an object")
+    return part
 
 
 def _count(usage: UsageJson, key: str) -> int:
     value = usage.get(key)
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageContradicts(f"{key} is {value!r}, not a count of tokens")
+    if type(value) is not int or not 0 <= value <= _LARGEST_COUNT:
+        raise UsageContradicts(f"{key} is {shown(value)}, not a count")
     return value
 
 
@@ -72,11 +150,9 @@ def _cache_writes(usage: UsageJson) -> tuple[int, int]:
     The total can outgrow the split while a server-side tool loop runs, and what it adds is always written for
     five minutes, so the 1-hour figure is taken as reported and the rest of the total is the 5-minute one.
     """
-    split = usage.get("cache_creation") or {}
-    write_5m, write_1h = (
-        _count(split, "ephemeral_5m_input_tokens"),
-        _count(split, "ephemeral_1h_input_tokens"),
-    )
+    split = _part(usage, "cache_creation")
+    write_5m = _count(split, "ephemeral_5m_input_tokens")
+    write_1h = _count(split, "ephemeral_1h_input_tokens")
     if usage.get("cache_creation_input_tokens") is None:
         return write_5m, write_1h
     total = _count(usage, "cache_creation_input_tokens")

@@ -1,0 +1,83 @@
+"""Reads a price book from its TOML file in ``data/prices``; the first of those files explains the format."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias, get_args
+
+from core.pricing.price_book import PriceBook
+from core.pricing.priced import Unit
+from core.pricing.rates import ALWAYS, FOR_EVER, PER_MILLION, ModelRates, Rates, Row, in_order
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "prices"
+
+Table: TypeAlias = Mapping[str, Any]
+
+
+def read_price_book(name: str, *, other_vendors: bool) -> PriceBook:
+    """The book in ``data/prices/<name>.toml``; KeyError, ValueError or decimal errors if the file is wrong."""
+    with (FOLDER / f"{name}.toml").open("rb") as file:
+        table = tomllib.load(file)
+    sources = table["sources"]
+    return PriceBook(
+        name=table["name"],
+        models=MappingProxyType(_models(table["models"], sources)),
+        multipliers=MappingProxyType({key: _decimals(value) for key, value in table["multipliers"].items()}),
+        searches=in_order(_fee(entry, sources) for entry in table.get("fees", {}).get("web_search", ())),
+        refusals=_refusals(table.get("refusals"), sources),
+        other_vendors=other_vendors,
+    )
+
+
+def _models(models: Mapping[str, Table], sources: Mapping[str, str]) -> dict[str, ModelRates]:
+    by_id: dict[str, ModelRates] = {}
+    for model, entry in models.items():
+        rates = ModelRates(
+            rows=in_order(_row(row, sources) for row in entry["rates"]),
+            inference_geo=entry.get("inference_geo", True),
+            retires=_midnight(entry["retires"]) if "retires" in entry else None,
+        )
+        by_id |= dict.fromkeys([model, *entry.get("aliases", ())], rates)
+    return by_id
+
+
+def _row(entry: Table, sources: Mapping[str, str]) -> Row:
+    usd = {unit: Decimal(entry[unit]).scaleb(-PER_MILLION) for unit in _units(entry)}
+    return Row(
+        rates=_rates(usd, entry, sources),
+        since=_midnight(entry["from"]) if "from" in entry else ALWAYS,
+        until=_midnight(entry["until"]) if "until" in entry else FOR_EVER,
+        speed=entry.get("speed", "standard"),
+        prompt_over=entry.get("prompt_over", 0),
+    )
+
+
+def _fee(entry: Table, sources: Mapping[str, str]) -> Row:
+    usd: dict[Unit, Decimal] = {"web_search": Decimal(entry["usd"])}
+    return Row(rates=_rates(usd, entry, sources), since=_midnight(entry["from"]))
+
+
+def _refusals(entry: Table | None, sources: Mapping[str, str]) -> Row | None:
+    if entry is None:
+        return None
+    return Row(rates=_rates({}, entry, sources), since=_midnight(entry["from"]))
+
+
+def _rates(usd: Mapping[Unit, Decimal], entry: Table, sources: Mapping[str, str]) -> Rates:
+    since = _midnight(entry["from"]) if "from" in entry else None
+    return Rates(MappingProxyType(usd), sources[entry["source"]], since)
+
+
+def _units(entry: Table) -> Sequence[Unit]:
+    return [unit for unit in get_args(Unit) if unit in entry]
+
+
+def _decimals(table: Mapping[str, str]) -> Mapping[str, Decimal]:
+    return MappingProxyType({key: Decimal(value) for key, value in table.items()})
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

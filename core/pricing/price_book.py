@@ -1,0 +1,158 @@
+"""A price book: dated rates as data, and the one call that prices a reply by them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from core.money import nanos_from_usd
+from core.pricing.call import Call
+from core.pricing.not_billed import why_not_billed
+from core.pricing.other_vendors import vendor_rates
+from core.pricing.priced import NoPrice, Priced, PricedLine, Unit
+from core.pricing.rates import ModelRates, RateCard, Rates, Row, find_row, rate_card
+from core.usage import Iteration, Usage, UsageContradicts, UsageJson, read_iterations
+
+STANDARD = "standard"
+FREE = Decimal(0)
+UNCHANGED = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Immutable once read; every method is pure.
+
+    ``models`` are by id and alias, ``multipliers`` by the usage field they are for and its value, ``searches`` are
+    fees apiece, ``refusals`` tells since when what was refused before any output is free (None: never), and
+    ``other_vendors`` whether models that are not Anthropic's are looked up in genai-prices.
+    """
+
+    name: str
+    models: Mapping[str, ModelRates]
+    multipliers: Mapping[str, Mapping[str, Decimal]]
+    searches: Sequence[Row]
+    refusals: Row | None
+    other_vendors: bool
+
+    def price_usage(
+        self,
+        model: str,
+        usage: UsageJson,
+        at: datetime,
+        *,
+        stop_reason: str | None = None,
+        content_blocks: int | None = None,
+    ) -> Priced:
+        """Price a reply from the provider's ``usage`` by the prices in effect when it was asked for (naive is UTC).
+
+        ``model`` is the one that answered. A number of content blocks without a stop reason is a reply that was not
+        seen to end: its cost is an estimate. Usage that cannot be true or has no known price is unpriced, not raised.
+        """
+        try:
+            iterations = read_iterations(usage)
+        except UsageContradicts as problem:
+            return Priced(None, (), "unpriced", f"the usage cannot be priced: {problem}")
+        call = Call(model, usage, at if at.tzinfo else at.replace(tzinfo=UTC), stop_reason, content_blocks)
+        try:
+            return self._priced(call, iterations)
+        except NoPrice as problem:
+            return Priced(None, tuple(_unpriced_lines(model, iterations)), "unpriced", str(problem))
+
+    def rate_card(self, model: str, at: datetime) -> RateCard | None:
+        """The model's list price at standard speed, or None if none is known."""
+        try:
+            rates = self._rates(model, at)
+        except NoPrice:
+            return None
+        rows = self.models[model].rows if model in self.models else ()
+        longer = next((row for row in rows if row.prompt_over and row.holds(at, STANDARD)), None)
+        above = rate_card(model, longer.rates, prompt_over=longer.prompt_over) if longer else None
+        return rate_card(model, rates, long_prompts=above)
+
+    def _priced(self, call: Call, iterations: Sequence[Iteration]) -> Priced:
+        free = self._why_free(call, iterations)
+        lines: list[PricedLine] = []
+        for iteration, reason in zip(iterations, free, strict=True):
+            lines += self._lines(call, iteration) if reason is None else self._free_lines(call, iteration)
+        total = sum(line.amount for line in lines if line.amount is not None)  # none is: that raised NoPrice
+        remarks = [*filter(None, free), *call.remarks(self.models.get(call.model), iterations[0].usage.prompt)]
+        return Priced(total, tuple(lines), "estimated" if call.unfinished else "computed", "; ".join(remarks) or None)
+
+    def _lines(self, call: Call, iteration: Iteration) -> Iterator[PricedLine]:
+        model = iteration.model or call.model
+        token_rates = self._rates(model, call.at, self._speed(call, model), iteration.usage.prompt)
+        factor = self._factor(call, model)
+        for unit, quantity in _quantities(iteration.usage):
+            rates = self._search_rates(model, call.at, token_rates) if unit == "web_search" else token_rates
+            usd = rates.of(unit, model) * (UNCHANGED if unit == "web_search" else factor)
+            yield PricedLine(unit, quantity, usd, nanos_from_usd(usd * quantity), model, rates.source, rates.since)
+
+    def _why_free(self, call: Call, iterations: Sequence[Iteration]) -> list[str | None]:
+        if self.refusals is None or call.at < self.refusals.since:
+            return [None] * len(iterations)
+        return why_not_billed(iterations, refused=call.stop_reason == "refusal", silent=not call.content_blocks)
+
+    def _free_lines(self, call: Call, iteration: Iteration) -> Iterator[PricedLine]:
+        assert self.refusals is not None
+        rates, model = self.refusals.rates, iteration.model or call.model
+        for unit, quantity in _quantities(iteration.usage):
+            yield PricedLine(unit, quantity, FREE, 0, model, rates.source, rates.since)
+
+    def _rates(self, model: str, at: datetime, speed: str = STANDARD, prompt: int = 0) -> Rates:
+        if model in self.models:
+            row = find_row(self.models[model].rows, at, speed, prompt)
+            if row is None:
+                raise NoPrice(f"{model} has no price at {speed} speed on {at:%Y-%m-%d}")
+            return row.rates
+        if self.other_vendors and "claude" not in model.lower():
+            return vendor_rates(model, at, prompt)
+        raise NoPrice(f"no price is known for the model {model!r}")
+
+    def _search_rates(self, model: str, at: datetime, vendor: Rates) -> Rates:
+        if model not in self.models:
+            return vendor
+        row = find_row(self.searches, at)
+        if row is None:
+            raise NoPrice(f"web searches have no price on {at:%Y-%m-%d}")
+        return row.rates
+
+    def _speed(self, call: Call, model: str) -> str:
+        speed = str(call.usage.get("speed") or STANDARD)
+        if speed != STANDARD and call.usage.get("service_tier") == "batch":
+            raise NoPrice(f"no price is known for {speed} speed in a batch")
+        if speed != STANDARD and model != call.model:
+            raise NoPrice(f"the reply does not say whether {model} ran at {speed} speed too")
+        return speed
+
+    def _factor(self, call: Call, model: str) -> Decimal:
+        tier, geo = (self._multiplier(call, field) for field in ("service_tier", "inference_geo"))
+        rates = self.models.get(model)
+        if rates is None and (tier, geo, self._speed(call, model)) != (UNCHANGED, UNCHANGED, STANDARD):
+            raise NoPrice(f"{model} is only priced at standard terms")
+        return tier * geo if rates is None or rates.inference_geo else tier
+
+    def _multiplier(self, call: Call, field: str) -> Decimal:
+        value = call.usage.get(field)
+        if value is None:
+            return UNCHANGED
+        if not isinstance(value, str) or value not in self.multipliers[field]:
+            raise NoPrice(f"no price is known for {field} {value!r}")
+        return self.multipliers[field][value]
+
+
+def _quantities(usage: Usage) -> Iterator[tuple[Unit, int]]:
+    quantities: tuple[tuple[Unit, int], ...] = (
+        ("input", usage.input),
+        ("cache_write_5m", usage.cache_write_5m),
+        ("cache_write_1h", usage.cache_write_1h),
+        ("cache_read", usage.cache_read),
+        ("output", usage.output),
+        ("web_search", usage.web_searches),
+    )
+    return ((unit, quantity) for unit, quantity in quantities if quantity)
+
+
+def _unpriced_lines(model: str, iterations: Sequence[Iteration]) -> Iterator[PricedLine]:
+    for iteration in iterations:
+        for unit, quantity in _quantities(iteration.usage):
+            yield PricedLine(unit, quantity, None, None, iteration.model or model, None, None)

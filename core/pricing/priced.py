@@ -1,0 +1,45 @@
+"""What pricing a reply yields: ledger lines, their sum and how sure it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from core.events import CostBasis
+from core.money import Nanos
+
+Unit: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_search"]
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One billed quantity of tokens or searches.
+
+    ``unit_price_usd`` is the exact price of one of them with every modifier in it, ``amount`` the two multiplied and
+    rounded once; both are None where no price is known. ``price_from`` is when that price took effect, in UTC.
+    """
+
+    unit: Unit
+    quantity: int
+    unit_price_usd: Decimal | None
+    amount: Nanos | None
+    model: str
+    source: str | None
+    price_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A reply's cost: ``total`` is the sum of the lines, or None if any of it has no known price.
+
+    ``reason`` says in plain words why there is no price, why it is an estimate, or what is unusual about it.
+    """
+
+    total: Nanos | None
+    lines: tuple[PricedLine, ...]
+    basis: CostBasis
+    reason: str | None
+
+
+class NoPrice(Exception):
+    """No price is known for something; the text says for what."""
