@@ -1,0 +1,135 @@
+"""Asking the provider for an answer: our own retries and time-outs around the SDK's raw events."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anthropic
+import httpx2
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity.wait import wait_exponential_jitter
+
+from core.errors import ProviderBroken, ProviderBusy, ProviderError, SetupError
+from core.provider.request import ModelRequest, message_parameters
+from core.provider.simulator.transport import SimulatorTransport
+from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent
+from core.provider.upstream import Call, open_upstream
+from core.settings import Settings
+
+_WRITE_SECONDS = 30.0
+_BACKOFF = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
+
+
+class _LastFailure:
+    """The failed attempt and the wait after it: kept, so that it can be told before the wait begins."""
+
+    attempt: int = 0
+    error: ProviderError
+    wait_seconds: float
+
+    def remember(self, state: RetryCallState) -> None:
+        self.attempt, self.error, self.wait_seconds = state.attempt_number, _error(state), state.upcoming_sleep
+
+    async def sleep_later(self, _seconds: float) -> None:
+        """In place of tenacity's own sleep."""
+
+
+class Provider:
+    """One HTTP client for the whole process; streams run side by side on one event loop."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic, settings: Settings, *, simulated: bool) -> None:
+        self.simulated = simulated
+        self._client = client
+        self._settings = settings
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        """One answer. Each AttemptStarting comes before its call, which is made when the generator is resumed.
+
+        Tries again, up to ``settings.attempts``, only while nothing has begun to arrive. Closing the generator or
+        cancelling its task hangs up at once. Raises ProviderBusy, ProviderRefused or ProviderBroken.
+        """
+        deadline = asyncio.get_running_loop().time() + self._settings.turn_seconds
+        call = Call(self._client, message_parameters(request), deadline)
+        failure = _LastFailure()
+        async for attempt in self._attempts(failure):
+            if failure.attempt:
+                yield AttemptFailed(failure.attempt, failure.error, failure.wait_seconds)
+                await asyncio.sleep(failure.wait_seconds)
+            yield AttemptStarting(failure.attempt + 1)
+            with attempt:
+                upstream = await open_upstream(call)
+        try:
+            async with aclosing(upstream.events()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await upstream.close()
+
+    def _attempts(self, failure: _LastFailure) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception(_may_succeed_later),
+            stop=stop_after_attempt(self._settings.attempts) | stop_before_delay(self._settings.turn_seconds),
+            wait=self._wait,
+            before_sleep=failure.remember,
+            sleep=failure.sleep_later,
+            reraise=True,
+        )
+
+    def _wait(self, state: RetryCallState) -> float:
+        asked = _error(state).retry_after
+        return min(_BACKOFF(state) if asked is None else asked, self._settings.retry_after_cap_seconds)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _may_succeed_later(error: BaseException) -> bool:
+    return isinstance(error, (ProviderBusy, ProviderBroken)) and error.kind != "turn_timeout"
+
+
+def _error(state: RetryCallState) -> ProviderError:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, ProviderError)
+    return error
+
+
+def open_provider(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Provider:
+    """The provider that the settings ask for: the real one with a key, else the simulator.
+
+    A ``transport`` takes the place of either. Raises SetupError for a key or address that cannot be used.
+    """
+    if transport is None and settings.simulated:
+        transport = SimulatorTransport(pace=settings.simulator_pace)
+    timeout = httpx2.Timeout(
+        connect=settings.connect_seconds,
+        read=settings.read_seconds,
+        write=_WRITE_SECONDS,
+        pool=settings.connect_seconds,
+    )
+    try:
+        client = anthropic.AsyncAnthropic(
+            api_key=_key(settings),
+            base_url=_address(settings),
+            max_retries=0,
+            timeout=timeout,
+            http_client=anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout) if transport else None,
+            open_telemetry=False,
+        )
+    except httpx2.InvalidURL as error:
+        raise SetupError(f"ANTHROPIC_BASE_URL is not an address: {error}. Correct it and start again.") from error
+    return Provider(client, settings, simulated=settings.simulated)
+
+
+def _address(settings: Settings) -> str:
+    if settings.simulated:
+        return "http://simulator.invalid"
+    return settings.anthropic_base_url or "https://api.anthropic.com"
+
+
+def _key(settings: Settings) -> str:
+    if settings.anthropic_api_key is None:
+        return "simulated"
+    key = settings.anthropic_api_key.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SetupError("ANTHROPIC_API_KEY holds characters that no key has. Copy the key again and start again.")
+    return key

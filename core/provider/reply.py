@@ -1,0 +1,165 @@
+"""One answer, folded from the raw events of the wire while they arrive."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from core.events import TextDelta, ThinkingDelta
+from core.usage import fold_usage
+
+RawEvent: TypeAlias = Mapping[str, Any]
+
+_LATER = {"content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"}
+_GROWS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+
+
+class MalformedEvent(ValueError):
+    """An event that the wire format does not allow where it came."""
+
+
+class _Block:
+    """A content block under way: how it started, and the pieces it grew by."""
+
+    __slots__ = ("done", "pieces", "size", "start")
+
+    def __init__(self, start: dict[str, Any]) -> None:
+        self.start = start
+        self.pieces: dict[str, list[str]] = {}
+        self.size = 0
+        self.done: dict[str, Any] | None = None
+
+    def add(self, delta: RawEvent) -> None:
+        kind = delta["type"]
+        key = _GROWS.get(kind)
+        if key is not None:
+            if not isinstance(delta[key], str):
+                raise MalformedEvent(f"{kind} without text")
+            self.pieces.setdefault(key, []).append(delta[key])
+            self.size += len(delta[key])
+        elif kind == "signature_delta":
+            self.start["signature"] = delta["signature"]
+        elif kind == "citations_delta":
+            self.start["citations"] = [*(self.start.get("citations") or []), delta["citation"]]
+
+    def grown(self, key: str) -> str:
+        return (self.start.get(key) or "") + "".join(self.pieces.get(key, ()))
+
+    def as_json(self) -> dict[str, Any]:
+        if self.done is not None:
+            return self.done
+        grown = {key: self.grown(key) for key in self.pieces if key != "partial_json"}
+        return {**self.start, **grown}
+
+    def finish(self) -> None:
+        block = self.as_json()
+        if "partial_json" in self.pieces:
+            block["input"] = _tool_input(self.grown("partial_json"))
+        self.done = block
+
+
+def _tool_input(text: str) -> Any:
+    """The arguments of a tool call; an answer cut by its length limit can leave them unfinished, which is kept."""
+    try:
+        return json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {"INVALID_JSON": text}
+
+
+class Reply:
+    """What has arrived of an answer so far; ``usage`` is the provider's JSON with its latest figures.
+
+    ``complete`` is true only after the wire said so: an answer that just stops is not complete.
+    """
+
+    def __init__(self, message: RawEvent, request_id: str | None) -> None:
+        self.id: str | None = message.get("id")
+        self.model: str = message["model"]
+        self.request_id = request_id
+        self.usage: dict[str, Any] = dict(message.get("usage") or {})
+        self.stop_reason: str | None = message.get("stop_reason")
+        self.stop_details: dict[str, Any] | None = message.get("stop_details")
+        self.complete = False
+        self._blocks: dict[int, _Block] = {}
+
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        """The blocks as the API takes them back; those still under way with what they have."""
+        return [block.as_json() for block in self._blocks.values()]
+
+    @property
+    def text(self) -> str:
+        return "".join(block.grown("text") for block in self._of_type("text"))
+
+    @property
+    def characters(self) -> int:
+        """The length of everything that has grown so far: text, thinking and tool input."""
+        return sum(block.size for block in self._blocks.values())
+
+    @property
+    def block_count(self) -> int:
+        return len(self._blocks)
+
+    @property
+    def thinking_text(self) -> str:
+        return "".join(block.grown("thinking") for block in self._of_type("thinking"))
+
+    def _of_type(self, kind: str) -> list[_Block]:
+        return [block for block in self._blocks.values() if block.start.get("type") == kind]
+
+    def fold(self, event: object) -> TextDelta | ThinkingDelta | None:
+        """Take one event in; returns what a reader sees of it. Raises MalformedEvent; unknown kinds are let pass."""
+        try:
+            return self._fold(event)  # type: ignore[arg-type]
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise MalformedEvent(f"{type(error).__name__} {error} in {str(event)[:200]}") from error
+
+    def _fold(self, event: RawEvent) -> TextDelta | ThinkingDelta | None:
+        match event["type"]:
+            case "content_block_delta":
+                return self._grow(event)
+            case "content_block_start":
+                self._blocks[event["index"]] = _Block(dict(event["content_block"]))
+            case "content_block_stop":
+                self._blocks[event["index"]].finish()
+            case "message_delta":
+                self._settle(event)
+            case "message_stop":
+                self._complete()
+            case "message_start":
+                raise MalformedEvent("a second message_start")
+        return None
+
+    def _complete(self) -> None:
+        # Without a stop reason the last figures of usage are missing too.
+        if self.stop_reason is None:
+            raise MalformedEvent("message_stop without a stop_reason")
+        self.complete = True
+
+    def _grow(self, event: RawEvent) -> TextDelta | ThinkingDelta | None:
+        delta = event["delta"]
+        self._blocks[event["index"]].add(delta)
+        match delta["type"]:
+            case "text_delta":
+                return TextDelta(delta["text"])
+            case "thinking_delta":
+                return ThinkingDelta(delta["thinking"])
+        return None
+
+    def _settle(self, event: RawEvent) -> None:
+        delta = event["delta"]
+        self.stop_reason = delta.get("stop_reason") or self.stop_reason
+        self.stop_details = delta.get("stop_details") or self.stop_details
+        self.usage = fold_usage(self.usage, event.get("usage") or {})
+
+
+def start_reply(event: object, request_id: str | None) -> Reply | None:
+    """The reply that a ``message_start`` opens; None for an event of an unknown kind; else raises MalformedEvent."""
+    try:
+        kind = event["type"]  # type: ignore[index]
+        if kind == "message_start":
+            return Reply(event["message"], request_id)  # type: ignore[index]
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise MalformedEvent(f"no message in {str(event)[:200]}") from error
+    if kind in _LATER:
+        raise MalformedEvent(f"{kind} before message_start")
+    return None

@@ -1,0 +1,43 @@
+"""What the provider's stream tells the engine, in order.
+
+AttemptStarting, then (AttemptFailed, AttemptStarting)*, then ReplyStarted, (TextDelta | ThinkingDelta)*, ReplyEnded.
+A failure that no further attempt follows is raised as a ProviderError at any point.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from core.errors import ProviderError
+from core.events import TextDelta, ThinkingDelta
+from core.provider.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarting:
+    """The call is made when the generator is resumed; attempts count from 1."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """This attempt brought nothing; the next one starts after ``wait_seconds``."""
+
+    attempt: int
+    error: ProviderError
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """``reply`` lives: it grows with every later event."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    reply: Reply
+
+
+ProviderEvent: TypeAlias = AttemptStarting | AttemptFailed | ReplyStarted | TextDelta | ThinkingDelta | ReplyEnded

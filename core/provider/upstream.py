@@ -1,0 +1,106 @@
+"""One open call to the provider: its raw events, under one deadline, with every failure translated."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+
+from core.errors import ProviderError
+from core.provider.failures import FAILURES, IncompleteStream, provider_error
+from core.provider.reply import Reply, start_reply
+from core.provider.stream import ProviderEvent, ReplyEnded, ReplyStarted
+
+_DRAIN_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to ask, of whom, and until when (on the event loop's clock)."""
+
+    client: anthropic.AsyncAnthropic
+    parameters: dict[str, Any]
+    deadline: float
+
+    def failure(self, error: Exception, reply: Reply | None = None) -> ProviderError:
+        """One of FAILURES, in words; ``reply`` is what had begun when it struck."""
+        translated = provider_error(
+            error,
+            model=self.parameters["model"],
+            started=reply is not None,
+            secret=self.client.api_key or "",
+        )
+        translated.request_id = translated.request_id or (reply.request_id if reply else None)
+        return translated
+
+
+class Upstream:
+    """A stream whose reply has begun; whoever opened it closes it."""
+
+    def __init__(self, call: Call, stream: anthropic.AsyncStream[object], reply: Reply) -> None:
+        self._call = call
+        self._stream = stream
+        self._reply = reply
+
+    async def events(self) -> AsyncGenerator[ProviderEvent, None]:
+        """ReplyStarted, the deltas, ReplyEnded; raises ProviderError as soon as the stream fails."""
+        reply = self._reply
+        yield ReplyStarted(reply)
+        while not reply.complete:
+            try:
+                delta = reply.fold(await self._next())
+            except FAILURES as error:
+                raise self._call.failure(error, reply) from error
+            if delta is not None:
+                yield delta
+        yield ReplyEnded(reply)
+        await self._drain()
+
+    async def _next(self) -> object:
+        async with asyncio.timeout_at(self._call.deadline):
+            event = await anext(self._stream, None)
+        if event is None:
+            raise IncompleteStream("the stream ended without message_stop")
+        return event
+
+    async def _drain(self) -> None:
+        """Read the last bytes, so that the connection can serve the next call."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while await anext(self._stream, None) is not None:
+                    pass
+        except FAILURES:
+            return
+
+    async def close(self) -> None:
+        """Hang up at once; the provider sees it. Closing twice does nothing."""
+        await self._stream.close()
+
+
+async def open_upstream(call: Call) -> Upstream:
+    """Make the call and wait for its first event; raises ProviderError, with the connection closed."""
+    try:
+        async with asyncio.timeout_at(call.deadline):
+            return await _open(call)
+    except FAILURES as error:
+        raise call.failure(error) from error
+
+
+async def _open(call: Call) -> Upstream:
+    response = await call.client.messages.with_raw_response.create(**call.parameters)
+    # As plain JSON: what the SDK does not know is kept, and no model is built for each event.
+    stream = await response.parse(to=anthropic.AsyncStream[object])
+    try:
+        return Upstream(call, stream, await _first_reply(stream, response.request_id))
+    except BaseException:
+        await stream.close()
+        raise
+
+
+async def _first_reply(stream: anthropic.AsyncStream[object], request_id: str | None) -> Reply:
+    while (event := await anext(stream, None)) is not None:
+        reply = start_reply(event, request_id)
+        if reply is not None:
+            return reply
+    raise IncompleteStream("the stream ended before its first event")
