@@ -126,10 +126,16 @@ class PriceBook:
 
     def _factor(self, call: Call, model: str) -> Decimal:
         tier, geo = (self._multiplier(call, field) for field in ("service_tier", "inference_geo"))
-        rates = self.models.get(model)
-        if rates is None and (tier, geo, self._speed(call, model)) != (UNCHANGED, UNCHANGED, STANDARD):
+        if model not in self.models:
+            return self._other_vendors_factor(call, model, tier * geo)
+        return tier * geo if self.models[model].inference_geo else tier
+
+    def _other_vendors_factor(self, call: Call, model: str, factor: Decimal) -> Decimal:
+        if factor != UNCHANGED or self._speed(call, model) != STANDARD:
             raise NoPrice(f"{model} is only priced at standard terms")
-        return tier * geo if rates is None or rates.inference_geo else tier
+        if "input_tokens_details" in call.usage:
+            raise NoPrice(f"the usage of {model} is not in the Messages API's form, which counts cached tokens apart")
+        return UNCHANGED
 
     def _multiplier(self, call: Call, field: str) -> Decimal:
         value = call.usage.get(field)
