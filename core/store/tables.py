@@ -5,9 +5,9 @@ buckets: ``input_tokens`` are the uncached ones, ``thinking_tokens`` are a part 
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Integer, MetaData, text
+from sqlalchemy import JSON, BigInteger, Integer, MetaData, Table, text
 from sqlalchemy import Index as SqlIndex
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -23,6 +23,8 @@ NAMING = {
 
 class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMING))):
     """A base of our own: a hot reload that keeps SQLModel but drops this module can define the tables again."""
+
+    __table__: ClassVar[Table]
 
 
 class Tally(Row):

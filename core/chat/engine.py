@@ -1,0 +1,151 @@
+"""The engine: one event loop on a thread of its own, the turns that live on it and the chores between them."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+from typing import Any
+
+import structlog
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from core.chat.turn import Turn
+from core.errors import ShuttingDown, StoreError
+from core.tracing.instance import HEARTBEAT_SECONDS
+from core.tracing.recorder import Recorder
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+TAKE_OVER_SECONDS = 15.0
+ENDED_KEPT_SECONDS = 60.0
+UNWATCHED_AFTER_SECONDS = 2.0
+
+
+class Engine:
+    """Starts turns, finds them again, checkpoints them together and ends them all at shutdown."""
+
+    def __init__(self, recorder: Recorder, *, grace_seconds: float | None) -> None:
+        self._recorder, self._grace = recorder, grace_seconds
+        self._turns: dict[str, Turn] = {}
+        self._ended_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+        self._admitted = 0
+        self._due = asyncio.Event()
+        self._stack = ExitStack()
+        self._portal: BlockingPortal = self._stack.enter_context(
+            start_blocking_portal(backend_options={"use_uvloop": True}, name="engine")
+        )
+        self._chores = [self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive)]
+
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Hold the door for a turn whose books are being opened: shutting down waits for it. Raises ShuttingDown."""
+        with self._lock:
+            if self._closing:
+                raise ShuttingDown("The server is shutting down. Send your message again in a minute.")
+            self._admitted += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._admitted -= 1
+
+    def start(self, turn: Turn) -> None:
+        """Within ``admission``; a turn once started runs to an end whoever watches."""
+        with self._lock:
+            self._turns[turn.conversation_id] = turn
+            self._ended_at.pop(turn.conversation_id, None)
+        self._portal.start_task_soon(self._run, turn)
+
+    def find(self, conversation_id: str) -> Turn | None:
+        """The conversation's turn, while it runs and for a little while after."""
+        return self._turns.get(conversation_id)
+
+    def live(self) -> list[Turn]:
+        return [turn for turn in list(self._turns.values()) if not turn.ended]
+
+    def call_soon(self, call: Callable[[], object]) -> None:
+        self._portal.start_task_soon(_called, call)
+
+    def wake(self) -> None:
+        """Ask for a checkpoint now rather than at the next tick; only on the engine's loop."""
+        self._due.set()
+
+    async def _run(self, turn: Turn) -> None:
+        await turn.run()
+        self._ended_at[turn.conversation_id] = monotonic()
+
+    async def _save_often(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._due.wait(), TICK_SECONDS)
+            except TimeoutError:
+                self._look_after_turns()
+            self._due.clear()
+            await self._quietly("checkpoint", self._checkpoint())
+
+    async def _checkpoint(self) -> None:
+        points = [point for turn in self.live() if (point := turn.checkpoint())]
+        if points:
+            await self._recorder.checkpoint(points)
+
+    def _look_after_turns(self) -> None:
+        for turn in self.live():
+            if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
+                turn.halt("unwatched")
+        for conversation_id, ended_at in list(self._ended_at.items()):
+            if monotonic() - ended_at > ENDED_KEPT_SECONDS:
+                self._forget(conversation_id)
+
+    def _forget(self, conversation_id: str) -> None:
+        with self._lock:
+            turn = self._turns.get(conversation_id)
+            if turn is not None and turn.ended:
+                del self._turns[conversation_id]
+            self._ended_at.pop(conversation_id, None)
+
+    async def _stay_alive(self) -> None:
+        took_over = 0.0
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self._quietly("heartbeat", self._recorder.heartbeat())
+            await self._quietly("replay", asyncio.to_thread(self._recorder.replay_own))
+            if monotonic() - took_over > TAKE_OVER_SECONDS:
+                took_over = monotonic()
+                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over))
+
+    async def _quietly(self, chore: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except StoreError as error:
+            log.warning("chore_put_off", chore=chore, reason=error.for_user)
+        except Exception:  # a chore that fails once must still be tried again
+            log.exception("chore_failed", chore=chore)
+
+    def drain(self, seconds: float, at_last: Callable[[], Awaitable[None]]) -> None:
+        """Take no new turns, let the live ones end by themselves for a while, interrupt the rest, book them all.
+
+        ``at_last`` is awaited on the engine's loop when no turn needs it any more.
+        """
+        with self._lock:
+            self._closing = True
+        self._wait_until(monotonic() + seconds)
+        for turn in self.live():
+            turn.halt("shutdown")
+        self._wait_until(monotonic() + 10)
+        for chore in self._chores:
+            chore.cancel()
+        self._portal.call(at_last)
+        self._stack.close()
+
+    def _wait_until(self, deadline: float) -> None:
+        pause = threading.Event()
+        while (self._admitted or self.live()) and monotonic() < deadline:
+            pause.wait(0.02)
+
+
+async def _called(call: Callable[[], object]) -> None:
+    call()

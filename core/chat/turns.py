@@ -1,0 +1,153 @@
+"""Sending a message: check it, open the books, start the turn."""
+
+from dataclasses import dataclass
+from time import sleep
+
+from sqlalchemy.exc import IntegrityError
+
+from core.agent.context import Persona, build_request, estimate_prompt
+from core.chat.agents import Agents, AgentView
+from core.chat.conversations import title_from
+from core.chat.engine import Engine
+from core.chat.history import History, read_history
+from core.chat.people import Person
+from core.chat.turn import Parts, Turn
+from core.clock import new_id, now
+from core.errors import AgentInactive, ConversationBusy, InputError
+from core.pricing import PriceBook
+from core.provider.client import Provider
+from core.store.database import Store
+from core.tracing.entries import Opening
+from core.tracing.opening import HistoryMoved
+from core.tracing.recorder import Recorder
+
+LONGEST_MESSAGE = 400_000
+_TRIES = 5
+_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A message somebody wants answered; ``replaces`` is the user message it takes the place of."""
+
+    owner: Person
+    agent_id: str
+    text: str
+    conversation_id: str | None = None
+    replaces: str | None = None
+    draft_id: str | None = None
+    source: str = "chat"
+
+
+class Turns:
+    """The way in: every page and every program starts its turns here."""
+
+    def __init__(
+        self, store: Store, agents: Agents, provider: Provider, book: PriceBook, recorder: Recorder, engine: Engine
+    ) -> None:
+        self._store, self._agents, self._recorder, self._engine = store, agents, recorder, engine
+        self._parts = Parts(provider, recorder, book, engine.wake, engine.call_soon)
+
+    def send(
+        self,
+        *,
+        owner: Person,
+        agent_id: str,
+        text: str,
+        conversation_id: str | None = None,
+        replaces: str | None = None,
+        draft_id: str | None = None,
+        source: str = "chat",
+    ) -> Turn:
+        """Start the answer and return it; the same text sent again while it runs returns the running turn.
+
+        ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
+
+        Raises InputError, AgentInactive, ContextTooLong, ConversationBusy, NotFound, StoreError, ShuttingDown:
+        in each case the provider was not called.
+        """
+        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source)
+        agent = self._agents.get(agent_id)
+        if not agent.active:
+            raise AgentInactive(f"The agent {agent.name} is not active. Choose another one, or activate it on Agents.")
+        for _ in range(_TRIES):
+            running = self._running(wanted)
+            if running is not None:
+                return running
+            try:
+                return self._start(wanted, agent)
+            except HistoryMoved:
+                continue
+            except IntegrityError:  # someone else's turn was first: it shows up among the running ones in a moment
+                sleep(_PAUSE_SECONDS)
+        raise _busy()
+
+    def live(self, conversation_id: str) -> Turn | None:
+        """The conversation's turn if it runs in this process or ended here some seconds ago."""
+        return self._engine.find(conversation_id)
+
+    def _running(self, wanted: Wanted) -> Turn | None:
+        turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
+        if turn is None or (turn.ended and wanted.conversation_id):
+            return None
+        if turn.text != wanted.text:
+            raise _busy()
+        return turn
+
+    def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
+        history = self._history(wanted)
+        persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking)
+        request = build_request(persona, history.said, wanted.text)
+        estimate = estimate_prompt(persona, history.said, wanted.text)
+        opening = self._opening(wanted, agent, history, estimate)
+        turn = Turn(opening, request, agent.name, self._parts)
+        with self._engine.admission():
+            self._recorder.open(opening)
+            self._engine.start(turn)
+        return turn
+
+    def _history(self, wanted: Wanted) -> History:
+        if wanted.conversation_id is None:
+            return History([], None)
+        with self._store.read() as connection:
+            return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
+
+    def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
+        new = wanted.conversation_id is None
+        return Opening(
+            task_trace_id=new_id(),
+            session_id=new_id(),
+            span_id=new_id(),
+            user_message_id=new_id(),
+            answer_message_id=new_id(),
+            conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
+            title=title_from(wanted.text) if new else None,
+            owner_id=wanted.owner.id,
+            agent_id=agent.id,
+            agent_version=agent.version,
+            model=agent.model,
+            session_type="simulated" if self._parts.provider.simulated else "command-center",
+            source=wanted.source,
+            instance_id=self._recorder.instance_id,
+            text=wanted.text,
+            replaces=wanted.replaces,
+            last_message_id=history.last_message_id,
+            prompt_estimate=prompt_estimate,
+            at=now(),
+        )
+
+
+def _checked(text: str) -> str:
+    if not text.strip():
+        raise InputError("The message is empty. Write something and send it again.")
+    if len(text) > LONGEST_MESSAGE:
+        raise InputError(
+            f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."
+        )
+    return text
+
+
+def _busy() -> ConversationBusy:
+    return ConversationBusy(
+        "This conversation is still being answered, so your message was not sent. Wait for the end, or stop it first."
+    )

@@ -1,0 +1,131 @@
+"""What is written into the books: plain values that survive a trip through a file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from pydantic import TypeAdapter
+
+from core.events import CostBasis, TurnStatus
+from core.money import Nanos
+from core.usage import Usage
+
+StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
+
+STEP_STATUS: dict[TurnStatus, StepStatus] = {
+    "running": "running",
+    "completed": "success",
+    "failed": "failed",
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
+
+    ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
+    """
+
+    task_trace_id: str
+    session_id: str
+    span_id: str
+    user_message_id: str
+    answer_message_id: str
+    conversation_id: str
+    title: str | None
+    owner_id: str
+    agent_id: str
+    agent_version: int
+    model: str
+    session_type: str
+    source: str
+    instance_id: str
+    text: str
+    replaces: str | None
+    last_message_id: str | None
+    prompt_estimate: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None means no known price."""
+
+    model: str
+    unit: str
+    quantity: int
+    unit_price_usd: str | None
+    amount: Nanos | None
+    price_source: str | None
+    price_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How one attempt at a model call ended and what it cost."""
+
+    span_id: str
+    status: StepStatus
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    time_to_first_token_ms: int | None
+    usage: Usage
+    total: Nanos | None
+    basis: CostBasis
+    cost_reason: str | None
+    lines: tuple[Line, ...]
+    usage_json: dict[str, Any] | None = None
+    response_model: str | None = None
+    request_id: str | None = None
+    http_status: int | None = None
+    stop_reason: str | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttempt:
+    """An attempt at a model call that is about to be made."""
+
+    span_id: str
+    task_trace_id: str
+    session_id: str
+    model: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a running turn has come."""
+
+    span_id: str
+    answer_message_id: str
+    usage: Usage
+    usage_json: dict[str, Any] | None
+    response_model: str | None
+    request_id: str | None
+    time_to_first_token_ms: int | None
+    content: list[dict[str, Any]]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of a turn. ``recovered`` ones are guesses about a lost instance and give way to the true end."""
+
+    task_trace_id: str
+    session_id: str
+    answer_message_id: str
+    status: TurnStatus
+    started_at: datetime
+    duration_ms: int
+    attempt: AttemptEnd
+    content: list[dict[str, Any]]
+    text: str
+    recovered: bool = False
+
+
+FINISH_JSON: TypeAdapter[Finish] = TypeAdapter(Finish)

@@ -1,0 +1,146 @@
+"""The rows a turn begins with: committed before the provider is called."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from core.errors import NotFound
+from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
+from core.store.text import storable
+from core.tracing.entries import NewAttempt, Opening
+from core.usage import Usage
+
+_conversations = Conversation.__table__
+_messages = Message.__table__
+
+_INSERT_CONVERSATION = insert(_conversations)
+_INSERT_MESSAGE = insert(_messages)
+_INSERT_TRACE = insert(TaskTrace.__table__)
+_INSERT_SESSION = insert(TraceSession.__table__)
+_INSERT_SPAN = insert(TraceSpan.__table__)
+_TOUCH_CONVERSATION = update(_conversations).where(
+    _conversations.c.id == bindparam("conversation"),
+    _conversations.c.owner_id == bindparam("owner"),
+    _conversations.c.deleted_at.is_(None),
+)
+_REPLACE_FROM = update(_messages).where(
+    _messages.c.conversation_id == bindparam("conversation"),
+    _messages.c.id >= bindparam("first"),
+    _messages.c.replaced_at.is_(None),
+)
+
+
+class HistoryMoved(Exception):
+    """Someone wrote into the conversation since its history was read: read it again."""
+
+
+def open_turn(connection: Connection, opening: Opening) -> None:
+    """The user's message, an empty answer and the running trace, session and first attempt, or nothing at all.
+
+    Raises IntegrityError while another turn runs in the conversation, HistoryMoved, and NotFound if it is gone.
+    """
+    _open_conversation(connection, opening)
+    _add_messages(connection, opening)
+    connection.execute(_INSERT_TRACE, _trace_row(opening))
+    connection.execute(_INSERT_SESSION, _session_row(opening))
+    first = NewAttempt(opening.span_id, opening.task_trace_id, opening.session_id, opening.model, 1)
+    open_attempt(connection, first, opening.prompt_estimate, opening.at)
+
+
+def _open_conversation(connection: Connection, opening: Opening) -> None:
+    if opening.title is not None:
+        row = {"id": opening.conversation_id, "owner_id": opening.owner_id, "agent_id": opening.agent_id}
+        times = {"created_at": opening.at, "updated_at": opening.at}
+        connection.execute(_INSERT_CONVERSATION, {**row, **times, "title": storable(opening.title)})
+        return
+    names = {"conversation": opening.conversation_id, "owner": opening.owner_id}
+    changes = {"updated_at": opening.at, "agent_id": opening.agent_id}
+    if connection.execute(_TOUCH_CONVERSATION, {**names, **changes}).rowcount == 0:
+        raise NotFound("This conversation does not exist any more. Start a new one.")
+    newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == opening.conversation_id)
+    if connection.execute(newest).scalar() != opening.last_message_id:
+        raise HistoryMoved
+    if opening.replaces is not None:
+        names = {"conversation": opening.conversation_id, "first": opening.replaces}
+        connection.execute(_REPLACE_FROM, {**names, "replaced_at": opening.at})
+
+
+def _add_messages(connection: Connection, opening: Opening) -> None:
+    shared = {
+        "conversation_id": opening.conversation_id,
+        "task_trace_id": opening.task_trace_id,
+        "created_at": opening.at,
+    }
+    said: dict[str, Any] = {
+        "id": opening.user_message_id,
+        "role": "user",
+        "status": "complete",
+        "content": [{"type": "text", "text": opening.text}],
+        "text": storable(opening.text),
+    }
+    answer: dict[str, Any] = {
+        "id": opening.answer_message_id,
+        "role": "assistant",
+        "status": "running",
+        "content": [],
+        "text": "",
+    }
+    connection.execute(_INSERT_MESSAGE, [{**shared, **said}, {**shared, **answer}])
+
+
+def _trace_row(opening: Opening) -> dict[str, Any]:
+    return {
+        "id": opening.task_trace_id,
+        "owner_id": opening.owner_id,
+        "master_agent_id": opening.agent_id,
+        "conversation_id": opening.conversation_id,
+        "instruction": storable(opening.text),
+        "source": opening.source,
+        "instance_id": opening.instance_id,
+        "heartbeat_at": opening.at,
+        **_begun_tally(opening.at),
+    }
+
+
+def _session_row(opening: Opening) -> dict[str, Any]:
+    return {
+        "id": opening.session_id,
+        "task_trace_id": opening.task_trace_id,
+        "agent_id": opening.agent_id,
+        "agent_version": opening.agent_version,
+        "session_type": opening.session_type,
+        "model": opening.model,
+        **_begun_tally(opening.at),
+    }
+
+
+def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: int, at: datetime) -> None:
+    """A running attempt: its input is our estimate until the provider reports its own."""
+    row = {
+        "id": attempt.span_id,
+        "task_trace_id": attempt.task_trace_id,
+        "trace_session_id": attempt.session_id,
+        "kind": "model_call",
+        "model": attempt.model,
+        "attempt": attempt.number,
+        **_begun_tally(at),
+        "input_tokens": prompt_estimate,
+    }
+    connection.execute(_INSERT_SPAN, row)
+
+
+def _begun_tally(at: datetime) -> dict[str, Any]:
+    return {"status": "running", "started_at": at, **token_columns(Usage())}
+
+
+def token_columns(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input,
+        "cache_write_5m_tokens": usage.cache_write_5m,
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "cache_read_tokens": usage.cache_read,
+        "output_tokens": usage.output,
+        "thinking_tokens": usage.thinking,
+        "web_searches": usage.web_searches,
+    }

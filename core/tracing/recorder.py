@@ -1,0 +1,84 @@
+"""Writes a turn into the books as it happens; the last word is never lost."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from core.clock import now
+from core.pricing import PriceBook
+from core.store.database import Store
+from core.tracing import books
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, NewAttempt, Opening
+from core.tracing.instance import is_dead
+from core.tracing.opening import open_turn
+from core.tracing.recovery import recover
+from core.tracing.settling import Attempt
+from core.tracing.spool import Spool, replay
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Recorder:
+    """One for the process; ``instance_id`` marks the turns it answers for."""
+
+    def __init__(self, store: Store, book: PriceBook, spool: Spool, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self._store, self._book, self._spool = store, book, spool
+
+    def open(self, opening: Opening) -> None:
+        """Returns once it is committed. Raises StoreError, IntegrityError if a turn runs already, HistoryMoved."""
+        self._store.write(lambda connection: open_turn(connection, opening)).result()
+
+    async def next_attempt(self, opening: Opening, failed: AttemptEnd, following: Attempt) -> None:
+        """Returns once the failed attempt's end and the new one's row are committed."""
+        row = NewAttempt(
+            following.span_id, opening.task_trace_id, opening.session_id, following.model, following.number
+        )
+        await self._write(
+            lambda connection: books.next_attempt(
+                connection, failed, row, following.prompt_estimate, following.started_at
+            )
+        )
+
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
+        await self._write(lambda connection: books.checkpoint(connection, checkpoints))
+
+    async def heartbeat(self) -> None:
+        at = now()
+        await self._write(lambda connection: books.heartbeat(connection, self.instance_id, at))
+
+    async def finish(self, end: Finish) -> None:
+        """Never fails: what the database refuses waits in the spool."""
+        try:
+            await self._write(lambda connection: books.finish(connection, end))
+        except Exception:  # a turn's end must survive whatever the database does
+            log.exception("turn_spooled", task_trace_id=end.task_trace_id)
+            await asyncio.to_thread(self._spool.append, end)
+
+    def replay_own(self) -> None:
+        """Book what this process had to spool; raises StoreError while the database is still away."""
+        if self._spool.waiting():
+            log.info("spool_replayed", turns=replay(self._spool.path, self._book_end))
+
+    def take_over(self) -> None:
+        """Finish what dead instances left: first the ends they spooled, then the turns they never ended."""
+        for path in self._spool.left_by(lambda instance: is_dead(instance, self.instance_id)):
+            log.info("spool_replayed", file=path.name, turns=replay(path, self._book_end))
+        recovered = recover(self._store, self._book, self._is_dead)
+        if recovered:
+            log.warning("turns_recovered", turns=recovered)
+
+    def _is_dead(self, instance_id: str, heartbeat_at: datetime) -> bool:
+        return is_dead(instance_id, self.instance_id, heartbeat_at)
+
+    def _book_end(self, end: Finish) -> bool:
+        return self._store.write(lambda connection: books.finish(connection, end)).result()
+
+    async def _write(self, job: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._store.write(job))

@@ -1,0 +1,142 @@
+"""What one attempt cost, however it ended: exact where the provider said so, else estimated and marked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.errors import ProviderError
+from core.events import CostBasis
+from core.money import Nanos
+from core.pricing import PriceBook, Priced, PricedLine
+from core.provider.reply import Reply
+from core.tracing.entries import AttemptEnd, Line, StepStatus
+from core.usage import Usage, UsageContradicts, UsageJson, tokens_in
+
+_CERTAINTY: tuple[CostBasis, ...] = ("computed", "estimated", "unpriced")
+
+NOT_BILLED = "not billed: the provider refused the request"
+NOT_SENT = "not billed: the provider was never reached"
+NO_ANSWER = "no answer came; the provider may have billed the prompt, so its estimated tokens are counted"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A model call under way; ``reply`` appears with the provider's first event."""
+
+    span_id: str
+    number: int
+    model: str
+    prompt_estimate: int
+    started_at: datetime
+    reply: Reply | None = None
+    time_to_first_token_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended; ``error`` is what a failed one failed with."""
+
+    status: StepStatus
+    at: datetime
+    duration_ms: int
+    error_type: str | None = None
+    error_text: str | None = None
+    error: ProviderError | None = None
+
+
+def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
+    """Price what the attempt is known or believed to have used."""
+    usage_json, priced, reason = _priced(book, attempt, ending.error)
+    reply, error = attempt.reply, ending.error
+    return AttemptEnd(
+        span_id=attempt.span_id,
+        status=ending.status,
+        started_at=attempt.started_at,
+        ended_at=ending.at,
+        duration_ms=ending.duration_ms,
+        time_to_first_token_ms=attempt.time_to_first_token_ms,
+        usage=read_usage(usage_json),
+        total=priced.total,
+        basis=priced.basis,
+        cost_reason=reason or priced.reason,
+        lines=lines_of(priced),
+        usage_json=dict(reply.usage) if reply else None,
+        response_model=reply.model if reply else None,
+        request_id=(reply.request_id if reply else None) or (error.request_id if error else None),
+        http_status=200 if reply else (error.http_status if error else None),
+        stop_reason=reply.stop_reason if reply else None,
+        error_type=ending.error_type,
+        error_text=ending.error_text,
+    )
+
+
+def _priced(book: PriceBook, attempt: Attempt, error: ProviderError | None) -> tuple[UsageJson, Priced, str | None]:
+    if attempt.reply is not None:
+        usage = usage_so_far(attempt.reply)
+        return usage, price_reply(book, attempt, usage), None
+    if error is not None and (error.http_status is not None or not error.sent):
+        reason = NOT_BILLED if error.sent else NOT_SENT
+        return {}, Priced(total=0, lines=(), basis="computed", reason=reason), reason
+    usage = {"input_tokens": attempt.prompt_estimate, "output_tokens": 0}
+    priced = book.price_usage(attempt.model, usage, attempt.started_at, stop_reason=None, content_blocks=0)
+    return usage, priced, NO_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Several attempts together; ``total`` is None as soon as one of them has no known price."""
+
+    usage: Usage
+    total: Nanos | None
+    basis: CostBasis
+
+
+def total_of(attempts: Sequence[AttemptEnd]) -> Spent:
+    """The same sums as the books make when a parent closes."""
+    known = [attempt.total for attempt in attempts if attempt.total is not None]
+    basis: CostBasis = max((attempt.basis for attempt in attempts), default="computed", key=_CERTAINTY.index)
+    usage = sum((attempt.usage for attempt in attempts), start=Usage())
+    return Spent(usage, sum(known) if len(known) == len(attempts) else None, basis)
+
+
+def price_reply(book: PriceBook, attempt: Attempt, usage: UsageJson) -> Priced:
+    """Price a reply, finished or not, by the model that answered and the prices of when it was asked."""
+    reply = attempt.reply
+    assert reply is not None
+    blocks = reply.block_count
+    return book.price_usage(
+        reply.model or attempt.model, usage, attempt.started_at, stop_reason=reply.stop_reason, content_blocks=blocks
+    )
+
+
+def usage_so_far(reply: Reply) -> dict[str, Any]:
+    """The reported usage; until the reply's end its output count is a placeholder, so the text is counted instead."""
+    if reply.stop_reason is not None:
+        return reply.usage
+    reported = reply.usage.get("output_tokens") or 0
+    return {**reply.usage, "output_tokens": max(reported, tokens_in(reply.characters))}
+
+
+def read_usage(usage: UsageJson) -> Usage:
+    """The token buckets; none at all where the provider's figures contradict each other (its JSON is kept)."""
+    try:
+        return Usage.from_json(usage)
+    except UsageContradicts:
+        return Usage()
+
+
+def lines_of(priced: Priced) -> tuple[Line, ...]:
+    return tuple(_line(line) for line in priced.lines)
+
+
+def _line(line: PricedLine) -> Line:
+    return Line(
+        model=line.model,
+        unit=line.unit,
+        quantity=line.quantity,
+        unit_price_usd=None if line.unit_price_usd is None else format(line.unit_price_usd, "f"),
+        amount=line.amount,
+        price_source=line.source,
+        price_from=line.price_from,
+    )

@@ -1,0 +1,57 @@
+"""Ends of turns that the database would not take, kept in an fsynced file until it does."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from pydantic import ValidationError
+
+from core.errors import StoreError
+from core.tracing.entries import FINISH_JSON, Finish
+
+log = structlog.get_logger()
+
+
+class Spool:
+    """One JSON line a turn, one file an instance: ``data/spool/<instance>.jsonl``."""
+
+    def __init__(self, folder: Path, instance_id: str) -> None:
+        self.folder = folder
+        self.path = folder / f"{instance_id}.jsonl"
+
+    def append(self, end: Finish) -> None:
+        """Returns once the end is on the disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.write(FINISH_JSON.dump_json(end) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def waiting(self) -> bool:
+        return self.path.exists()
+
+    def left_by(self, is_dead: Callable[[str], bool]) -> list[Path]:
+        """The files of instances that will not come back for them."""
+        return [path for path in sorted(self.folder.glob("*.jsonl")) if is_dead(path.stem)]
+
+
+def replay(path: Path, write: Callable[[Finish], bool]) -> int:
+    """Book a spool file's ends in order and remove it; returns how many were new to the books.
+
+    Raises StoreError when the database is still away: the file stays, and booking one end twice does nothing.
+    """
+    booked = 0
+    for row in path.read_bytes().splitlines():
+        try:
+            booked += write(FINISH_JSON.validate_json(row))
+        except ValidationError:
+            log.error("spool_row_unreadable", file=path.name, row_bytes=len(row))
+        except StoreError:
+            raise
+        except Exception:  # one end that can never be booked must not hold up those behind it
+            log.exception("spool_row_refused", file=path.name)
+            with path.with_suffix(".refused").open("ab") as refused:
+                refused.write(row + b"\n")
+    path.unlink()
+    return booked

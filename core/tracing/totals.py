@@ -1,0 +1,49 @@
+"""A parent's figures are the sums of its children's, computed by the database when the parent closes."""
+
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy.sql.sqltypes import BigInteger
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+SUMMED = (
+    "input_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "web_searches",
+)
+_ENDED = ("status", "ended_at", "duration_ms", "time_to_first_token_ms", "error_type", "error_text")
+
+
+def _closing(parent: str, child: str, key: str) -> TextClause:
+    """A cost with an unknown part is unknown; of the bases the least certain wins, as their names happen to sort."""
+    columns = ", ".join((*SUMMED, "cost_nanos", "cost_basis"))
+    sums = ", ".join(f"sum({column})" for column in SUMMED)
+    cost = "CASE WHEN count(*) = count(cost_nanos) THEN sum(cost_nanos) END"
+    ended = ", ".join(f"{column} = :{column}" for column in _ENDED)
+    statement = (
+        f"UPDATE {parent} SET {ended}, ({columns}) = "  # noqa: S608 (only the names above)
+        f"(SELECT {sums}, {cost}, max(cost_basis) FROM {child} WHERE {key} = :id) WHERE id = :id"
+    )
+    return text(statement).bindparams(
+        bindparam("ended_at", type_=UTCDateTime()),
+        bindparam("duration_ms", type_=BigInteger()),
+        bindparam("time_to_first_token_ms", type_=BigInteger()),
+    )
+
+
+_CLOSE_SESSION = _closing("trace_sessions", "trace_spans", "trace_session_id")
+_CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id")
+
+
+def close_session(connection: Connection, session_id: str, ended: dict[str, Any]) -> None:
+    """``ended``: status, ended_at, duration_ms, time_to_first_token_ms, error_type, error_text."""
+    connection.execute(_CLOSE_SESSION, {**ended, "id": session_id})
+
+
+def close_trace(connection: Connection, task_trace_id: str, ended: dict[str, Any]) -> None:
+    """As ``close_session``; the trace's sessions must be closed before."""
+    connection.execute(_CLOSE_TRACE, {**ended, "id": task_trace_id})

@@ -1,0 +1,81 @@
+"""The only place that picks implementations and keeps the running ones."""
+
+import threading
+from dataclasses import dataclass
+
+from core.analytics.traces import Traces
+from core.chat.agents import Agents
+from core.chat.conversations import Conversations
+from core.chat.engine import Engine
+from core.chat.people import Person, local_person
+from core.chat.turns import Turns
+from core.pricing import PriceBook, price_book
+from core.provider.client import Provider, open_provider
+from core.settings import Settings, settings
+from core.store.database import Store, open_store
+from core.tracing.instance import new_instance_id
+from core.tracing.recorder import Recorder
+from core.tracing.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The running parts, ready to use from any thread."""
+
+    settings: Settings
+    store: Store
+    provider: Provider
+    book: PriceBook
+    engine: Engine
+    agents: Agents
+    conversations: Conversations
+    traces: Traces
+    turns: Turns
+    me: Person
+
+    def close(self) -> None:
+        """Book every live turn, then let go of the provider and the database."""
+        self.engine.drain(self.settings.drain_seconds, self.provider.close)
+        self.store.close()
+
+
+def open_services(chosen: Settings, provider: Provider | None = None) -> Services:
+    """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError."""
+    store = open_store(chosen.url)
+    book = price_book(chosen.price_book)
+    instance_id = new_instance_id()
+    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
+    recorder.take_over()
+    me = local_person(store)
+    agents = Agents(store)
+    agents.seed(me.id)
+    provider = provider or open_provider(chosen)
+    engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
+    turns = Turns(store, agents, provider, book, recorder, engine)
+    return Services(chosen, store, provider, book, engine, agents, Conversations(store), Traces(store), turns, me)
+
+
+_lock = threading.Lock()
+_running: Services | None = None
+
+
+def services() -> Services:
+    """The process's services, opened at the first call."""
+    global _running
+    with _lock:
+        if _running is None:
+            _running = open_services(settings())
+        return _running
+
+
+def start() -> None:
+    services()
+
+
+def drain() -> None:
+    """Close the services if they are open: every live turn is booked when this returns."""
+    global _running
+    with _lock:
+        closing, _running = _running, None
+    if closing is not None:
+        closing.close()
