@@ -1,8 +1,9 @@
 """What was said so far in a conversation, as its next request needs it."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from core.agent.context import Said
 from core.errors import NotFound
@@ -63,7 +64,7 @@ def _replaceable(connection: Connection, conversation_id: str, message_id: str) 
         raise NotFound("The message to replace is not there any more. Reload the conversation.")
 
 
-def _said(conversation_id: str, before: str | None):  # type: ignore[no-untyped-def]
+def _said(conversation_id: str, before: str | None) -> Select[Any]:
     """Messages with, for answers, the model and the token count of the attempt that the provider finished."""
     query = (
         select(_messages.c.role, _messages.c.content, _messages.c.status, _spans.c.stop_reason)

@@ -47,8 +47,7 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     "shutdown": (
         "interrupted",
         "shutdown",
-        "The server was shut down while this answer was being written. What had arrived is kept. "
-        "Press Retry to ask again.",
+        "The server was shut down during this answer. What had arrived is kept. Press Retry to ask again.",
     ),
 }
 
