@@ -17,11 +17,12 @@ _SHAPES = (
     (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), r"\1:[secret]@"),
 )
 _SHORTEST = 6
+_TALKATIVE = ("alembic", "httpx2")
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that blots out these secrets, however a line spells them, and whatever has the shape of one."""
-    spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, json.dumps(secret)[1:-1])}
+    spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in _spellings(secret)}
     known = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))) if spelled else None
 
     def redact(line: str) -> str:
@@ -31,6 +32,10 @@ def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
         return line
 
     return redact
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    return secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
 
 
 def set_up_logging(level: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -83,6 +88,8 @@ def _take_over(handler: logging.Handler, level: str) -> None:
             logger.propagate = True
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.root.level, logging.WARNING))
     logging.captureWarnings(True)
     threading.excepthook = _log_a_dead_thread
 

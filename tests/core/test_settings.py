@@ -1,0 +1,104 @@
+"""Settings: what is read, what is refused, and with which sentence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import SetupError
+from core.settings import PROJECT, Settings, settings
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Neither this machine's environment nor its .env file has a say."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_without_any_setting_the_simulator_answers_from_the_data_folder_on_loopback() -> None:
+    chosen = settings()
+    assert chosen.simulated
+    assert chosen.url == f"sqlite:///{PROJECT / 'data' / 'app.db'}"
+    assert (chosen.bind_address, chosen.port) == ("127.0.0.1", 8501)
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "8600")
+    assert settings().port == 8600
+    monkeypatch.setenv("PORT", "8700")
+    assert settings().port == 8600
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PORT=8600\nTIME_ZONE=Europe/Berlin\nSOMETHING_ELSE=1\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", dotenv)
+    monkeypatch.setenv("PORT", "8700")
+    assert (settings().port, settings().time_zone) == (8700, "Europe/Berlin")
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_key_is_no_key(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", blank)
+    assert settings().simulated
+
+
+def test_a_blank_setting_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "")
+    assert settings().data_dir == PROJECT / "data"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("none", None), ("None ", None), ("0", 0), ("12.5", 12.5)])
+def test_grace_is_seconds_or_none(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None) -> None:
+    monkeypatch.setenv("GRACE_SECONDS", text)
+    assert settings().grace_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("PORT", "http", "valid integer"),
+        ("PORT", "70000", "less than or equal to 65535"),
+        ("BIND_ADDRESS", "0.0.0.0", "only a loopback address"),
+        ("BIND_ADDRESS", "localhost", "only a loopback address"),
+        ("TIME_ZONE", "Mars/Olympus", "not an IANA time zone"),
+        ("PRICE_BOOK", "cheap", "'anthropic' or 'original'"),
+        ("GRACE_SECONDS", "-1", "greater than or equal to 0"),
+        ("DRAIN_SECONDS", "60", "less than or equal to 20"),
+        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError) as caught:
+        settings()
+    said = caught.value.for_user
+    assert said.startswith(f"The setting {name} is not usable: ")
+    assert problem in said
+    assert "\n" not in said
+
+
+def test_a_refused_setting_does_not_repeat_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "sk-ant-pasted-into-the-wrong-place")
+    with pytest.raises(SetupError) as caught:
+        settings()
+    assert "sk-ant" not in caught.value.for_user
+
+
+def test_secrets_are_the_key_and_the_password_in_every_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://app:p%40ss@db/books")
+    assert set(settings().secrets) == {"sk-ant-1", "p%40ss", "p@ss"}
+    assert "sk-ant-1" not in repr(settings())
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undescribed == []
