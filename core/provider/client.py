@@ -106,24 +106,29 @@ def open_provider(settings: Settings, transport: httpx2.AsyncBaseTransport | Non
         write=_WRITE_SECONDS,
         pool=settings.connect_seconds,
     )
-    try:
-        client = anthropic.AsyncAnthropic(
-            api_key=_key(settings),
-            base_url=_address(settings),
-            max_retries=0,
-            timeout=timeout,
-            http_client=anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout) if transport else None,
-            open_telemetry=False,
-        )
-    except httpx2.InvalidURL as error:
-        raise SetupError(f"ANTHROPIC_BASE_URL is not an address: {error}. Correct it and start again.") from error
+    client = anthropic.AsyncAnthropic(
+        api_key=_key(settings),
+        base_url=_address(settings),
+        max_retries=0,
+        timeout=timeout,
+        http_client=anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout) if transport else None,
+        open_telemetry=False,
+    )
     return Provider(client, settings, simulated=settings.simulated)
 
 
 def _address(settings: Settings) -> str:
     if settings.simulated:
         return "http://simulator.invalid"
-    return settings.anthropic_base_url or "https://api.anthropic.com"
+    address = (settings.anthropic_base_url or "").strip() or "https://api.anthropic.com"
+    try:
+        url = httpx2.URL(address)
+        usable = url.scheme in ("http", "https") and bool(url.host)
+    except httpx2.InvalidURL:
+        usable = False
+    if not usable:
+        raise SetupError("ANTHROPIC_BASE_URL is not a web address such as https://host. Correct it and start again.")
+    return address
 
 
 def _key(settings: Settings) -> str:

@@ -1,0 +1,104 @@
+"""Deciding an answer before its first byte: its text, thinking, length, usage and tempo."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.provider.models import Model
+from core.provider.simulator.answers import answer_tokens, seeded, thinking_tokens
+from core.provider.simulator.directives import Orders
+from core.provider.simulator.events import AnswerPlan, Tempo
+from core.provider.simulator.prompt_cache import PromptTokens
+from core.provider.simulator.signatures import sign_thinking
+
+_FIRST_TOKEN_SECONDS = 0.4
+_TOKEN_SECONDS = (0.010, 0.030)
+_THINKING_TOKENS = (30, 90)
+_SHOWN_BY_DEFAULT = ("budget", "optional")
+_OMITTED_FROM = ("claude-opus-4-7", "claude-opus-4-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answer is made from beside the orders."""
+
+    question: str
+    digest: str
+    prompt: PromptTokens
+
+
+def plan_answer(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> AnswerPlan:
+    room = body["max_tokens"]
+    thinking = [] if orders.refusal == 0 else _thinking(body, model, orders, draft)[:room]
+    text = answer_tokens(draft.question, _within(orders, room), model.id, draft.digest)
+    stop_reason = orders.stop or "end_turn"
+    if orders.refusal is not None:
+        text, stop_reason = text[: orders.refusal], "refusal"
+    if len(thinking) + len(text) > room:
+        text, stop_reason = text[: room - len(thinking)], "max_tokens"
+    shown = _thinking_shown(body, model)
+    return AnswerPlan(
+        message_id=f"msg_sim{draft.digest[20:40]}",
+        model=model.wire_id,
+        usage=_usage(model, orders, draft.prompt),
+        thinking=tuple(thinking),
+        thinking_shown=shown,
+        signature=sign_thinking("".join(thinking) if shown else "", draft.digest),
+        text=tuple(text),
+        stop_reason=stop_reason,
+        message_deltas=orders.deltas,
+    )
+
+
+def _within(orders: Orders, room: int) -> Orders:
+    """An answer that was ordered far too long is not written much further than it can be sent."""
+    return orders if orders.tokens is None else replace(orders, tokens=min(orders.tokens, room + 1))
+
+
+def _usage(model: Model, orders: Orders, prompt: PromptTokens) -> dict[str, Any]:
+    return {
+        **prompt.as_usage(),
+        "service_tier": "standard",
+        "inference_geo": "not_available" if model.thinking == "budget" else "global",
+        "server_tool_use": None,
+        **orders.usage,
+    }
+
+
+def _thinking(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> list[str]:
+    length = orders.think
+    if length is None:
+        if not _thinks(body, model):
+            return []
+        length = seeded(draft.digest).randint(*_THINKING_TOKENS)
+    return thinking_tokens(draft.question, length, model.id, draft.digest)
+
+
+def _thinks(body: dict[str, Any], model: Model) -> bool:
+    kind = (body.get("thinking") or {}).get("type")
+    return kind in ("adaptive", "enabled") or (
+        kind is None and model.thinking in ("default", "between_tools", "always")
+    )
+
+
+def _thinking_shown(body: dict[str, Any], model: Model) -> bool:
+    """Whether the thinking's text is sent; from Opus 4.7 on only when it is asked for."""
+    display = (body.get("thinking") or {}).get("display")
+    if display is not None:
+        return bool(display == "summarized")
+    return model.thinking in _SHOWN_BY_DEFAULT and model.id not in _OMITTED_FROM
+
+
+def tempo(orders: Orders, pace: float, seed: str) -> Tempo:
+    """An ordered rate or first token is meant in real seconds; the rest follows the simulator's pace."""
+    rng, pace = seeded(seed), pace * orders.pace
+    first = rng.uniform(0.75, 1.25) * _FIRST_TOKEN_SECONDS * pace
+    if orders.first is not None:
+        first = orders.first * orders.pace
+    return Tempo(first, _gaps(rng, orders, pace))
+
+
+def _gaps(rng: random.Random, orders: Orders, pace: float) -> Iterator[float]:
+    while True:
+        yield orders.pace / orders.rate if orders.rate is not None else rng.uniform(*_TOKEN_SECONDS) * pace
