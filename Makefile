@@ -59,14 +59,15 @@ clean: ## Remove the virtual environment and caches; never data
 # The copy in the environment is of the list that is installed, so that an unchanged list costs nothing.
 $(VENV)/requirements-test.txt: $(VENV)/requirements.txt
 
-$(VENV)/%.txt: %.txt $(BIN)/python
-	@if ! cmp -s $< $@; then \
+$(VENV)/%.txt: %.txt $(BIN)/python always
+	@cmp -s $< $@ || { \
 	  echo "Installing $< into $(VENV); this takes a minute or two, once."; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< || { \
 	    echo "The packages in $< could not be installed; see pip's message above, then run make again." >&2; exit 1; }; \
 	  cp $< $@; \
-	fi; \
-	touch $@
+	}
+
+always:
 
 $(BIN)/python:
 	@why="Command Center needs Python 3.11 or newer, and none of these is that: $(PYTHON). Install it, or name it with PYTHON=."; \

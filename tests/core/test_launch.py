@@ -1,0 +1,94 @@
+"""Launching: one clear sentence where it cannot begin, and an orderly end where it has begun."""
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from core.errors import SetupError
+from core.launch import check_data_dir, check_port
+from tests.house_rules import PROJECT
+from tests.served import LAUNCH, clean_environment, free_port, served
+
+
+def _refusal(**settings: str) -> str:
+    """What a launch that cannot begin says."""
+    run = subprocess.run(
+        LAUNCH, cwd=PROJECT, env=clean_environment(**settings), capture_output=True, text=True, timeout=60
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    [sentence] = run.stderr.splitlines()
+    return sentence
+
+
+def test_a_bad_setting_is_one_sentence() -> None:
+    assert _refusal(PORT="http").startswith("Command Center did not start. The setting PORT is not usable: ")
+
+
+def test_a_busy_port_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        assert _refusal(PORT=str(port)) == (
+            f"Command Center did not start. Port {port} is in use already: "
+            f"stop what listens there, or choose another with PORT={port + 1}."
+        )
+
+
+def test_an_unwritable_data_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "data"
+    assert _refusal(PORT=str(free_port()), DATA_DIR=str(folder)) == (
+        f"Command Center did not start. The folder {folder} cannot be written (Not a directory): "
+        "let this user write there, or name another with DATA_DIR."
+    )
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://app:pass-word@127.0.0.1:{port}/books", "nonsense"])
+def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path: Path, url: str) -> None:
+    port = free_port()
+    said = _refusal(PORT=str(port), DATA_DIR=str(tmp_path), DATABASE_URL=url.format(port=free_port()))
+    assert said.startswith("Command Center did not start. ")
+    assert "pass-word" not in said
+
+
+def test_a_free_port_passes_and_a_forbidden_address_does_not() -> None:
+    port = free_port()
+    check_port("127.0.0.1", port)
+    with pytest.raises(SetupError, match=f"Nothing can listen on 192.0.2.1 port {port}"):
+        check_port("192.0.2.1", port)
+
+
+def test_a_data_folder_is_created(tmp_path: Path) -> None:
+    check_data_dir(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_it_serves_on_loopback_only_and_ends_well_on_a_signal_with_a_page_open(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as server:
+        with urllib.request.urlopen(f"{server.url}/_stcore/health") as answer:
+            assert answer.read() == b"ok"
+        listening = {at.laddr for at in psutil.Process(server.process.pid).net_connections() if at.status == "LISTEN"}
+        assert {at.ip for at in listening} == {"127.0.0.1"}
+        with connect(f"ws{server.url.removeprefix('http')}/_stcore/stream", origin=Origin(server.url)):
+            assert server.stop(signal.SIGTERM, timeout=25) == 0
+        events = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert [event["event"] for event in events] == ["ready", "stopped"]
+    assert events[0]["url"] == server.url
+
+
+def test_an_interrupt_from_the_keyboard_ends_it_as_well(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as server:
+        assert server.stop(signal.SIGINT, timeout=25) == 0
+
+
+def test_it_starts_again_on_its_own_data(tmp_path: Path) -> None:
+    for _ in range(2):
+        with served(tmp_path / "data") as server:
+            assert server.stop() == 0
