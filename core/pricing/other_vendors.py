@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.pricing.priced import NoPrice, Unit
-from core.pricing.rates import Rates
+from core.pricing.rates import PER_MILLION, Rates
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, TieredPrices
@@ -32,10 +32,8 @@ def vendor_rates(model: str, at: datetime, prompt: int) -> Rates:
         found = calc_price(Usage(), model, genai_request_timestamp=at)
     except LookupError:
         raise NoPrice(f"no price is known for the model {model!r}") from None
-    if found.model_price.requests_kcount is not None:
-        raise NoPrice(f"{source} prices {model} by the request, which is not supported")
     prices = {unit: _first(found.model_price, keys) for unit, keys in _PRICE_KEYS.items()}
-    usd = {unit: _at_length(price, prompt) / _per(unit) for unit, price in prices.items() if price is not None}
+    usd = {unit: _for_one(unit, _at_length(price, prompt)) for unit, price in prices.items() if price is not None}
     return Rates(usd, source, None)
 
 
@@ -52,5 +50,6 @@ def _at_length(price: "Decimal | TieredPrices", prompt: int) -> Decimal:
     return reached[-1] if reached else price.base
 
 
-def _per(unit: Unit) -> int:
-    return 1000 if unit == "web_search" else 10**6
+def _for_one(unit: Unit, price: Decimal) -> Decimal:
+    """Searches are priced by the thousand, tokens by the million."""
+    return price.scaleb(-3 if unit == "web_search" else -PER_MILLION)

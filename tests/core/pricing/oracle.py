@@ -113,5 +113,7 @@ def dollars(model: str, usage: Mapping[str, Any], at: datetime) -> Fraction | No
     if usage.get("inference_geo") == "us" and not any(old in model for old in NO_REGIONS):
         factor *= Fraction(11, 10)
     searches = (usage.get("server_tool_use") or {}).get("web_search_requests", 0)
+    if searches and at < _day("2025-05-07", at):
+        return None
     tokens = sum(quantity * found[unit] for unit, quantity in quantities.items())
     return factor * tokens / 1_000_000 + Fraction(searches, 100)

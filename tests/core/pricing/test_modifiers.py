@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ MILLION = 1_000_000
 USD = 10**9
 
 
-def _price(model: str, at: datetime = NOW, **more: object) -> Priced:
+def _price(model: str, at: datetime = NOW, **more: Any) -> Priced:
     return price_usage(model, {"input_tokens": MILLION, "output_tokens": MILLION, **more}, at)
 
 
@@ -30,7 +31,7 @@ def _price(model: str, at: datetime = NOW, **more: object) -> Priced:
         ({"speed": "fast", "inference_geo": "us"}, "2.2"),
     ],
 )
-def test_tier_region_and_speed_multiply_what_tokens_cost(terms: dict[str, str | None], factor: str) -> None:
+def test_tier_region_and_speed_multiply_what_tokens_cost(terms: dict[str, Any], factor: str) -> None:
     assert _price("claude-opus-5-5", **terms).total == 24 * USD * Decimal(factor)
 
 
@@ -54,7 +55,7 @@ def test_batches_are_half_price_on_every_day(at: datetime) -> None:
         {"speed": "fast", "service_tier": "priority"},
     ],
 )
-def test_terms_without_a_public_price_are_unpriced_and_named(terms: dict[str, object]) -> None:
+def test_terms_without_a_public_price_are_unpriced_and_named(terms: dict[str, Any]) -> None:
     priced = _price("claude-opus-5-5", **terms)
     assert (priced.total, priced.basis) == (None, "unpriced")
     assert priced.reason is not None
