@@ -26,6 +26,7 @@ from core.pricing import PriceBook
 from core.provider.client import Provider
 from core.provider.request import ModelRequest
 from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, ReplyEnded, ReplyStarted
+from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, Opening
 from core.tracing.recorder import Recorder
 from core.tracing.settling import Attempt, Ending, Spent, price_reply, read_usage, settle, total_of, usage_so_far
@@ -238,7 +239,7 @@ class Turn:
 
     def _so_far(self) -> tuple[list[dict[str, Any]], str]:
         reply = self._attempt.reply
-        return ([dict(block) for block in reply.content], reply.text) if reply else ([], "")
+        return ([dict(block) for block in reply.content], storable(reply.text)) if reply else ([], "")
 
 
 def _last_event(end: Finish, spent: Spent) -> TurnEnded:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.clock import now
 from core.store.tables import DirtyBucket, LedgerLine, Message, TaskTrace, TraceSpan
-from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, Line, NewAttempt
 from core.tracing.opening import open_attempt, token_columns
 from core.tracing.totals import close_session, close_trace
@@ -62,8 +61,7 @@ def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Non
         for point in checkpoints
     ]
     answers = [
-        {"message": point.answer_message_id, "content": point.content, "text": storable(point.text)}
-        for point in checkpoints
+        {"message": point.answer_message_id, "content": point.content, "text": point.text} for point in checkpoints
     ]
     connection.execute(_CHECKPOINT_SPAN, spans)
     connection.execute(_CHECKPOINT_ANSWER, answers)
@@ -81,7 +79,7 @@ def finish(connection: Connection, end: Finish) -> bool:
         _reverse(connection, end.attempt)
         _close_attempt(connection, end.attempt, end.task_trace_id, "interrupted")
     status = "complete" if end.status == "completed" else "partial"
-    answer = {"message": end.answer_message_id, "status": status, "content": end.content, "text": storable(end.text)}
+    answer = {"message": end.answer_message_id, "status": status, "content": end.content, "text": end.text}
     connection.execute(_END_ANSWER, answer)
     ended = {
         "ended_at": end.attempt.ended_at,

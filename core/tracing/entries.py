@@ -1,5 +1,6 @@
 """What is written into the books: plain values that survive a trip through a file."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -114,7 +115,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a turn. ``recovered`` ones are guesses about a lost instance and give way to the true end."""
+    """The end of a turn; ``text`` is storable.
+
+    ``recovered`` ones are guesses about a lost instance and give way to the true end.
+    """
 
     task_trace_id: str
     session_id: str
@@ -128,4 +132,14 @@ class Finish:
     recovered: bool = False
 
 
-FINISH_JSON: TypeAdapter[Finish] = TypeAdapter(Finish)
+_FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
+
+
+def as_json(end: Finish) -> bytes:
+    """One line of ASCII: content blocks may hold characters that UTF-8 cannot."""
+    return json.dumps(_FINISH.dump_python(end), default=datetime.isoformat).encode("ascii")
+
+
+def from_json(line: bytes) -> Finish:
+    """Raises ValueError on what ``as_json`` did not write whole."""
+    return _FINISH.validate_python(json.loads(line))

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.errors import NotFound
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
-from core.store.text import storable
 from core.tracing.entries import NewAttempt, Opening
 from core.usage import Usage
 
@@ -52,7 +51,7 @@ def _open_conversation(connection: Connection, opening: Opening) -> None:
     if opening.title is not None:
         row = {"id": opening.conversation_id, "owner_id": opening.owner_id, "agent_id": opening.agent_id}
         times = {"created_at": opening.at, "updated_at": opening.at}
-        connection.execute(_INSERT_CONVERSATION, {**row, **times, "title": storable(opening.title)})
+        connection.execute(_INSERT_CONVERSATION, {**row, **times, "title": opening.title})
         return
     names = {"conversation": opening.conversation_id, "owner": opening.owner_id}
     changes = {"updated_at": opening.at, "agent_id": opening.agent_id}
@@ -77,7 +76,7 @@ def _add_messages(connection: Connection, opening: Opening) -> None:
         "role": "user",
         "status": "complete",
         "content": [{"type": "text", "text": opening.text}],
-        "text": storable(opening.text),
+        "text": opening.text,
     }
     answer: dict[str, Any] = {
         "id": opening.answer_message_id,
@@ -95,7 +94,7 @@ def _trace_row(opening: Opening) -> dict[str, Any]:
         "owner_id": opening.owner_id,
         "master_agent_id": opening.agent_id,
         "conversation_id": opening.conversation_id,
-        "instruction": storable(opening.text),
+        "instruction": opening.text,
         "source": opening.source,
         "instance_id": opening.instance_id,
         "heartbeat_at": opening.at,

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
 from core.errors import StoreError
-from core.tracing.entries import FINISH_JSON, Finish
+from core.tracing.entries import Finish, as_json, from_json
 
 log = structlog.get_logger()
 
@@ -24,7 +23,7 @@ class Spool:
         """Returns once the end is on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            file.write(FINISH_JSON.dump_json(end) + b"\n")
+            file.write(as_json(end) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -43,15 +42,18 @@ def replay(path: Path, write: Callable[[Finish], bool]) -> int:
     """
     booked = 0
     for row in path.read_bytes().splitlines():
-        try:
-            booked += write(FINISH_JSON.validate_json(row))
-        except ValidationError:
-            log.error("spool_row_unreadable", file=path.name, row_bytes=len(row))
-        except StoreError:
-            raise
-        except Exception:  # one end that can never be booked must not hold up those behind it
-            log.exception("spool_row_refused", file=path.name)
-            with path.with_suffix(".refused").open("ab") as refused:
-                refused.write(row + b"\n")
+        booked += _booked(row, path, write)
     path.unlink()
     return booked
+
+
+def _booked(row: bytes, path: Path, write: Callable[[Finish], bool]) -> bool:
+    try:
+        return write(from_json(row))
+    except StoreError:
+        raise
+    except Exception:  # an end that can never be booked must not hold up those behind it
+        log.exception("spool_row_refused", file=path.name)
+        with path.with_suffix(".refused").open("ab") as refused:
+            refused.write(row + b"\n")
+        return False

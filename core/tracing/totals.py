@@ -6,6 +6,8 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlalchemy.sql.sqltypes import BigInteger
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from core.store.text import StorableText
+
 SUMMED = (
     "input_tokens",
     "cache_write_5m_tokens",
@@ -32,6 +34,8 @@ def _closing(parent: str, child: str, key: str) -> TextClause:
         bindparam("ended_at", type_=UTCDateTime()),
         bindparam("duration_ms", type_=BigInteger()),
         bindparam("time_to_first_token_ms", type_=BigInteger()),
+        bindparam("error_type", type_=StorableText()),
+        bindparam("error_text", type_=StorableText()),
     )
 
 

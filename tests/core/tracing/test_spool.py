@@ -1,11 +1,13 @@
 """Ends that the database would not take are kept on disk and booked once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import StoreError
-from core.tracing.entries import FINISH_JSON, Finish
+from core.store.text import storable
+from core.tracing.entries import Finish, from_json
 from core.tracing.spool import Spool, replay
 from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
 
@@ -16,9 +18,12 @@ def an_ended_turn(text: str = "Much.") -> Finish:
     return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
 
 
-@pytest.mark.parametrize("text", ["Much.", "two\nlines", 'quotes " and \\', "ünïcödé 🙂", "nul \x00"])
+@pytest.mark.parametrize(
+    "text", ["Much.", "two\nlines", 'quotes " and \\', "ünïcödé 🙂", "nul \x00", "half a pair \ud83d"]
+)
 def test_an_end_comes_back_from_the_file_as_it_was(tmp_path: Path, text: str) -> None:
     spool, end, booked = Spool(tmp_path / "spool", "host:1:a"), an_ended_turn(text), []
+    end = replace(end, text=storable(end.text))
     spool.append(end)
     assert replay(spool.path, lambda back: booked.append(back) is None) == 1
     assert booked == [end]
@@ -47,7 +52,7 @@ def test_while_the_database_is_away_the_file_stays_whole(tmp_path: Path, refusin
 
     with pytest.raises(StoreError):
         replay(spool.path, write)
-    assert [FINISH_JSON.validate_json(row) for row in spool.path.read_bytes().splitlines()] == ends
+    assert [from_json(row) for row in spool.path.read_bytes().splitlines()] == ends
 
 
 def test_a_torn_last_row_does_not_hold_up_the_others(tmp_path: Path) -> None:
@@ -57,6 +62,7 @@ def test_a_torn_last_row_does_not_hold_up_the_others(tmp_path: Path) -> None:
         file.write(b'{"task_trace_id": "torn')
     assert replay(spool.path, lambda back: booked.append(back.text) is None) == 1
     assert booked == ["whole"]
+    assert spool.path.with_suffix(".refused").read_bytes() == b'{"task_trace_id": "torn\n'
 
 
 def test_an_end_that_can_never_be_booked_is_set_aside_for_a_person(tmp_path: Path) -> None:
@@ -72,7 +78,7 @@ def test_an_end_that_can_never_be_booked_is_set_aside_for_a_person(tmp_path: Pat
 
     assert replay(spool.path, write) == 1
     assert booked == ["good"]
-    assert FINISH_JSON.validate_json(spool.path.with_suffix(".refused").read_bytes()) == poison
+    assert from_json(spool.path.with_suffix(".refused").read_bytes()) == poison
 
 
 def test_only_the_files_of_the_dead_are_taken_over(tmp_path: Path) -> None:
