@@ -6,6 +6,8 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import AppError, SetupError
@@ -15,20 +17,16 @@ from core.settings import PROJECT, Settings, settings
 
 def main() -> None:
     """Serve until a signal; exit status 1 and one sentence on standard error if that cannot begin."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         chosen = settings()
         set_up_logging(chosen.log_level, chosen.secrets)
         check_port(chosen.bind_address, chosen.port)
         check_data_dir(chosen.data_dir)
-        _open_the_books()
+        with _open_books():
+            _serve(chosen)
     except AppError as error:
         sys.exit(f"Command Center did not start. {error.for_user}")
-    # The server raises a signal once more when it has stopped because of it; by then there is nothing left to end.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    _serve(chosen)
 
 
 def check_port(address: str, port: int) -> None:
@@ -62,10 +60,18 @@ def check_data_dir(folder: Path) -> None:
         ) from None
 
 
-def _open_the_books() -> None:
-    from core.wiring import start
+@contextmanager
+def _open_books() -> Iterator[None]:
+    from core.wiring import drain, start
 
     start()
+    # The server ends at a signal and then raises it once more: that, too, is a good end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        drain()
 
 
 def _serve(chosen: Settings) -> None:
