@@ -10,6 +10,7 @@ from core.events import TextDelta, ThinkingDelta
 from core.provider.client import Provider, open_provider
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
+from core.provider.simulator.scripted import answer_events
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import Answers
@@ -17,6 +18,7 @@ from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, 
 from core.settings import Settings
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Provider]]
+WHOLE = answer_events("Hel", "lo", "!", final={"output_tokens": 3})
 KEY = "sk-ant-secret"
 
 
