@@ -52,7 +52,7 @@ class PriceBook:
             iterations = read_iterations(usage)
         except UsageContradicts as problem:
             return Priced(None, (), "unpriced", f"the usage cannot be priced: {problem}")
-        call = Call(model, usage, at if at.tzinfo else at.replace(tzinfo=UTC), stop_reason, content_blocks)
+        call = Call(model, usage, _aware(at), stop_reason, content_blocks)
         try:
             return self._priced(call, iterations)
         except NoPrice as problem:
@@ -61,11 +61,11 @@ class PriceBook:
     def rate_card(self, model: str, at: datetime) -> RateCard | None:
         """The model's list price at standard speed, or None if none is known."""
         try:
-            rates = self._rates(model, at)
+            rates = self._rates(model, _aware(at))
         except NoPrice:
             return None
         rows = self.models[model].rows if model in self.models else ()
-        longer = next((row for row in rows if row.prompt_over and row.holds(at, STANDARD)), None)
+        longer = next((row for row in rows if row.prompt_over and row.holds(_aware(at), STANDARD)), None)
         above = rate_card(model, longer.rates, prompt_over=longer.prompt_over) if longer else None
         return rate_card(model, rates, long_prompts=above)
 
@@ -88,7 +88,7 @@ class PriceBook:
             yield PricedLine(unit, quantity, usd, nanos_from_usd(usd * quantity), model, rates.source, rates.since)
 
     def _why_free(self, call: Call, iterations: Sequence[Iteration]) -> list[str | None]:
-        if self.refusals is None or call.at < self.refusals.since:
+        if self.refusals is None or call.at < self.refusals.since or call.model not in self.models:
             return [None] * len(iterations)
         return why_not_billed(iterations, refused=call.stop_reason == "refusal", silent=not call.content_blocks)
 
@@ -117,12 +117,14 @@ class PriceBook:
         return row.rates
 
     def _speed(self, call: Call, model: str) -> str:
-        speed = str(call.usage.get("speed") or STANDARD)
-        if speed != STANDARD and call.usage.get("service_tier") == "batch":
+        speed = call.usage.get("speed")
+        if speed is None or speed == STANDARD:
+            return STANDARD
+        if call.usage.get("service_tier") == "batch":
             raise NoPrice(f"no price is known for {speed} speed in a batch")
-        if speed != STANDARD and model != call.model:
+        if model != call.model:
             raise NoPrice(f"the reply does not say whether {model} ran at {speed} speed too")
-        return speed
+        return str(speed)
 
     def _factor(self, call: Call, model: str) -> Decimal:
         tier, geo = (self._multiplier(call, field) for field in ("service_tier", "inference_geo"))
@@ -144,6 +146,10 @@ class PriceBook:
         if not isinstance(value, str) or value not in self.multipliers[field]:
             raise NoPrice(f"no price is known for {field} {value!r}")
         return self.multipliers[field][value]
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _quantities(usage: Usage) -> Iterator[tuple[Unit, int]]:

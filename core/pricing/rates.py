@@ -53,7 +53,7 @@ class ModelRates:
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """A model's list price at some time, in US dollars per million of each unit it has a rate for.
+    """A model's list price at some time, in US dollars per million tokens of each kind it has a rate for.
 
     ``long_prompts`` is the card that replaces this one for prompts of more than its ``prompt_over`` tokens.
     """
@@ -67,7 +67,9 @@ class RateCard:
 
 
 def rate_card(model: str, rates: Rates, *, prompt_over: int = 0, long_prompts: RateCard | None = None) -> RateCard:
-    per_million = {unit: price.scaleb(PER_MILLION) for unit, price in rates.usd.items()}
+    per_million: dict[Unit, Decimal] = {
+        unit: price.scaleb(PER_MILLION) for unit, price in rates.usd.items() if unit != "web_search"
+    }
     return RateCard(model, MappingProxyType(per_million), rates.source, rates.since, prompt_over, long_prompts)
 
 

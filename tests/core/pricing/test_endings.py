@@ -33,6 +33,11 @@ def test_a_refusal_after_something_was_said_is_billed(output: int, blocks: int) 
     assert _refusal(FREE_FROM, output, blocks).total == 400 * 5000 + 10 * 500 + output * 25_000
 
 
+def test_another_vendors_refusals_are_billed() -> None:
+    usage = {"input_tokens": 400, "output_tokens": 0}
+    assert price_usage("gpt-5", usage, FREE_FROM, stop_reason="refusal", content_blocks=0).total == 400 * 1250
+
+
 def test_a_refusal_after_a_search_is_billed() -> None:
     assert _refusal(FREE_FROM, server_tool_use={"web_search_requests": 1}).total == 2_005_000 + 10_000_000
 

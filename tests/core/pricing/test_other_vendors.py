@@ -107,6 +107,7 @@ def test_no_model_found_by_its_name_has_a_fee_for_the_request_itself() -> None:
 def test_their_models_have_a_rate_card_too() -> None:
     card = rate_card("gpt-5", NOW)
     assert card is not None
+    assert "web_search" not in card.usd_per_million
     assert [str(card.usd_per_million[unit]) for unit in ("input", "output")] == ["1.25", "10"]
 
 
