@@ -1,0 +1,120 @@
+"""The README is true: its commands run, and its tables are those of the code."""
+
+import ast
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.analytics.traces import TRACE_COLUMNS
+from core.provider.simulator.directives import Orders, read_orders
+from core.settings import PROJECT, Settings
+from core.store.database import open_store
+from tests.served import clean_environment, served
+
+README = (PROJECT / "README.md").read_text("utf-8")
+
+
+def _table(heading: str) -> list[list[str]]:
+    """The cells of the one table below a heading, its head left out."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def _commands() -> list[str]:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project as a newcomer has it, with this environment as the one that `make` has set up already."""
+    leave_out = shutil.ignore_patterns(".git", ".venv", "tests", "*.db*", "spool", ".*_cache", "__pycache__", ".env")
+    copy = shutil.copytree(PROJECT, tmp_path / "command-center", ignore=leave_out)
+    environment = copy / ".venv"
+    environment.mkdir()
+    for part in Path(sys.prefix).iterdir():
+        (environment / part.name).symlink_to(part)
+    for name in ("requirements.txt", "requirements-test.txt"):
+        (environment / name).unlink(missing_ok=True)
+        shutil.copy(PROJECT / name, environment)
+    return copy
+
+
+def test_every_setting_stands_in_the_table_with_its_default() -> None:
+    expected = [
+        [f"`{name.upper()}`", _shown(field.default), field.description] for name, field in Settings.model_fields.items()
+    ]
+    assert _table("Configuration") == expected
+
+
+def _shown(default: object) -> str:
+    if default is None or default == "":
+        return ""
+    return f"`{default.relative_to(PROJECT) if isinstance(default, Path) else default}`"
+
+
+def test_every_export_column_stands_in_the_table_in_its_order() -> None:
+    assert [row[0] for row in _table("Export columns")] == [f"`{name}`" for name in TRACE_COLUMNS]
+
+
+def test_every_page_stands_in_the_table_with_its_address() -> None:
+    assert [[title, address.strip("`")] for title, address in _table("Five minutes")] == _pages()
+
+
+def _pages() -> list[list[str]]:
+    """Title and address of each page that app.py draws."""
+    calls = [node for node in ast.walk(ast.parse((PROJECT / "app.py").read_text())) if isinstance(node, ast.Call)]
+    pages = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "Page"]
+    return [_page(ast.literal_eval(page.args[0]), {one.arg: one.value for one in page.keywords}) for page in pages]
+
+
+def _page(path: str, keywords: dict[str | None, ast.expr]) -> list[str]:
+    address = "/" if "default" in keywords else f"/{Path(path).stem}"
+    return [str(ast.literal_eval(keywords["title"])), address]
+
+
+def test_every_order_to_the_simulator_is_one_it_obeys() -> None:
+    orders = re.findall(r"\[\[.*?\]\]", README)
+    assert len(orders) >= 3
+    assert [order for order in orders if read_orders(order) == Orders()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+def test_every_link_leads_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", (PROJECT / name).read_text("utf-8"))
+    assert [target for target in targets if "://" not in target and not (PROJECT / target).exists()] == []
+
+
+def test_every_make_command_it_names_exists() -> None:
+    named = sorted(
+        set(re.findall(r"`(make \w+)`", README)) | {line for line in _commands() if line.startswith("make ")}
+    )
+    assert {"make run", "make test"} <= set(named)
+    for command in named:
+        subprocess.run([*command.split(), "--dry-run"], cwd=PROJECT, check=True, capture_output=True)
+
+
+def test_the_first_command_serves(checkout: Path) -> None:
+    first = _commands()[0].split()
+    with served(checkout / "data", command=first, folder=checkout) as server:
+        server.stop(signal.SIGTERM)
+    assert (checkout / "data" / "app.db").is_file()
+
+
+def test_the_backup_command_makes_a_whole_copy(checkout: Path) -> None:
+    store = open_store(f"sqlite:///{checkout / 'data' / 'app.db'}")
+    [command] = [line for line in _commands() if "VACUUM" in line]
+    subprocess.run(command, shell=True, cwd=checkout, env=clean_environment(), check=True)
+    backup = sqlite3.connect(checkout / "data" / "backup.db")
+    assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    tables = {name for (name,) in backup.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    backup.close()
+    store.close()
+    assert {"task_trace", "ledger_lines", "messages"} <= tables
