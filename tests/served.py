@@ -33,13 +33,17 @@ class Served:
 
 
 @contextmanager
-def served(data_dir: Path, command: Sequence[str] = LAUNCH, folder: Path = PROJECT, **settings: str) -> Iterator[Served]:
+def served(
+    data_dir: Path, command: Sequence[str] = LAUNCH, folder: Path = PROJECT, **settings: str
+) -> Iterator[Served]:
     """Start it, wait until it answers, and end it if the block has not."""
     port = free_port()
     log = data_dir.parent / f"server-{port}.log"
     environment = clean_environment(PORT=str(port), DATA_DIR=str(data_dir), **settings)
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
     server = Served(f"http://localhost:{port}", process, log)
     try:
         _await_answer(server)

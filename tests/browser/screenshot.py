@@ -15,16 +15,18 @@ _QUESTION = "How do I keep the cost of a long conversation low?"
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data", SIMULATOR_PACE="0.1") as server:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=next(filter(None, map(shutil.which, _BROWSERS)), None), args=["--no-sandbox"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1.5)
-            page.goto(server.url)
-            converse(page)
-            page.screenshot(path=PICTURE)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder) / "data", SIMULATOR_PACE="0.1") as server,
+        sync_playwright() as playwright,
+    ):
+        installed = next(filter(None, map(shutil.which, _BROWSERS)), None)
+        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1.5)
+        page.goto(server.url)
+        converse(page)
+        page.screenshot(path=PICTURE)
+        browser.close()
 
 
 def converse(page: Page) -> None:
