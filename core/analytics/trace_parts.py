@@ -1,0 +1,117 @@
+"""What lies behind a trace: its spans, and the ledger lines that its cost is the sum of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from core.analytics.figures import usage_of
+from core.money import Nanos
+from core.store.tables import LedgerLine, TraceSpan
+from core.store.text import storable
+from core.usage import Usage
+
+_spans, _lines = TraceSpan.__table__, LedgerLine.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRow:
+    """One step; ``cost_reason`` says why it cost what it did where that is not plain."""
+
+    id: str
+    kind: str
+    attempt: int
+    status: str
+    model: str
+    response_model: str | None
+    request_id: str | None
+    http_status: int | None
+    stop_reason: str | None
+    usage: Usage
+    total: Nanos | None
+    basis: str | None
+    cost_reason: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    duration_ms: int | None
+    time_to_first_token_ms: int | None
+    error_type: str | None
+    error_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One billed quantity; ``amount`` None means that no price is known, ``unit_price_usd`` is for one unit."""
+
+    span_id: str
+    line: int
+    model: str
+    unit: str
+    quantity: int
+    unit_price_usd: Decimal | None
+    amount: Nanos | None
+    price_source: str | None
+    price_from: datetime | None
+    estimated: bool
+    correction: bool
+    billed_at: datetime
+    recorded_at: datetime
+
+
+def read_spans(connection: Connection, task_trace_id: str) -> list[SpanRow]:
+    """In the order they began."""
+    its_spans = select(*(column for column in _spans.c if column.name != "usage")).where(
+        _spans.c.task_trace_id == storable(task_trace_id)
+    )
+    return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
+
+
+def read_ledger(connection: Connection, task_trace_id: str) -> list[LedgerRow]:
+    """Span by span, line by line."""
+    its_lines = select(_lines).where(_lines.c.task_trace_id == storable(task_trace_id))
+    in_order = its_lines.order_by(_lines.c.billed_at, _lines.c.span_id, _lines.c.line)
+    return [_line(row) for row in connection.execute(in_order)]
+
+
+def _span(row: Row[Any]) -> SpanRow:
+    return SpanRow(
+        id=row.id,
+        kind=row.kind,
+        attempt=row.attempt,
+        status=row.status,
+        model=row.model,
+        response_model=row.response_model,
+        request_id=row.request_id,
+        http_status=row.http_status,
+        stop_reason=row.stop_reason,
+        usage=usage_of(row),
+        total=row.cost_nanos,
+        basis=row.cost_basis,
+        cost_reason=row.cost_reason,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        duration_ms=row.duration_ms,
+        time_to_first_token_ms=row.time_to_first_token_ms,
+        error_type=row.error_type,
+        error_text=row.error_text,
+    )
+
+
+def _line(row: Row[Any]) -> LedgerRow:
+    return LedgerRow(
+        span_id=row.span_id,
+        line=row.line,
+        model=row.model,
+        unit=row.unit,
+        quantity=row.quantity,
+        unit_price_usd=None if row.unit_price_usd is None else Decimal(row.unit_price_usd),
+        amount=row.amount_nanos,
+        price_source=row.price_source,
+        price_from=row.price_from,
+        estimated=row.estimated,
+        correction=row.correction,
+        billed_at=row.billed_at,
+        recorded_at=row.recorded_at,
+    )

@@ -1,0 +1,87 @@
+"""A trace as one row: who asked whom, what it took and what it cost. Never a word of what was said."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from core.analytics.figures import is_master_session, tokens_of, usage_of
+from core.money import Nanos
+from core.store.tables import Agent, TaskTrace, TraceSession, TraceSpan, User
+from core.usage import Usage
+
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
+_agents, _users = Agent.__table__, User.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """``total`` None means no known price, or not known yet while it runs; then ``basis`` is None too.
+
+    ``agent_name`` and ``person`` are today's names, ``attempts`` counts the model calls including repeated ones.
+    """
+
+    id: str
+    started_at: datetime
+    status: str
+    agent_name: str
+    model: str
+    person: str
+    conversation_id: str
+    source: str
+    simulated: bool
+    usage: Usage
+    total: Nanos | None
+    basis: str | None
+    duration_ms: int | None
+    time_to_first_token_ms: int | None
+    error_type: str | None
+    attempts: int
+
+
+TRACES = (
+    select(
+        _traces.c.id,
+        _traces.c.started_at,
+        _traces.c.status,
+        _agents.c.name.label("agent_name"),
+        func.coalesce(_sessions.c.model, "").label("model"),
+        _users.c.name.label("person"),
+        _traces.c.conversation_id,
+        _traces.c.source,
+        _sessions.c.session_type,
+        *tokens_of(_traces),
+        _traces.c.cost_nanos,
+        _traces.c.cost_basis,
+        _traces.c.duration_ms,
+        _traces.c.time_to_first_token_ms,
+        _traces.c.error_type,
+        select(func.count()).where(_spans.c.task_trace_id == _traces.c.id).scalar_subquery().label("attempts"),
+    )
+    .join(_users, _users.c.id == _traces.c.owner_id)
+    .join(_agents, _agents.c.id == _traces.c.master_agent_id)
+    .outerjoin(_sessions, is_master_session())
+)
+
+
+def trace_row(row: Row[Any]) -> TraceRow:
+    """From a row of ``TRACES``."""
+    return TraceRow(
+        id=row.id,
+        started_at=row.started_at,
+        status=row.status,
+        agent_name=row.agent_name,
+        model=row.model,
+        person=row.person,
+        conversation_id=row.conversation_id,
+        source=row.source,
+        simulated=row.session_type == "simulated",
+        usage=usage_of(row),
+        total=row.cost_nanos,
+        basis=row.cost_basis,
+        duration_ms=row.duration_ms,
+        time_to_first_token_ms=row.time_to_first_token_ms,
+        error_type=row.error_type,
+        attempts=row.attempts,
+    )

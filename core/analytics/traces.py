@@ -1,0 +1,66 @@
+"""The list of traces, what lies behind each of them, and the list as a file."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, tuple_
+
+from core.analytics.trace_csv import TRACE_COLUMNS, csv_chunks
+from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
+from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.store.database import Store
+from core.store.tables import TaskTrace
+
+__all__ = ["TRACE_COLUMNS", "LedgerRow", "SpanRow", "TraceRow", "Traces"]
+
+_ROWS_AT_ONCE = 1_000
+
+_traces = TaskTrace.__table__
+_NEWEST_FIRST = TRACES.order_by(_traces.c.started_at.desc(), _traces.c.id.desc())
+
+
+class Traces:
+    """Reads only, from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(
+        self, *, before: tuple[datetime, str] | None = None, limit: int = 50, status: str | None = None
+    ) -> list[TraceRow]:
+        """The newest first; ``before`` is ``(started_at, id)`` of the last row one has already."""
+        query = _with_status(_NEWEST_FIRST, status).limit(limit)
+        if before is not None:
+            query = query.where(tuple_(_traces.c.started_at, _traces.c.id) < before)
+        with self._store.read() as connection:
+            return [trace_row(row) for row in connection.execute(query)]
+
+    def count(self, *, status: str | None = None) -> int:
+        query = _with_status(select(func.count()).select_from(_traces), status)
+        with self._store.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def spans(self, task_trace_id: str) -> list[SpanRow]:
+        """A trace's steps in the order they began; none for an unknown trace."""
+        with self._store.read() as connection:
+            return read_spans(connection, task_trace_id)
+
+    def ledger(self, task_trace_id: str) -> list[LedgerRow]:
+        """A trace's ledger lines; their amounts sum to its total. None for an unknown trace."""
+        with self._store.read() as connection:
+            return read_ledger(connection, task_trace_id)
+
+    def csv(self, *, status: str | None = None) -> Iterator[str]:
+        """All traces of one moment as a CSV file, newest first, in chunks of text; memory stays constant.
+
+        The database is read while the chunks are taken, until the last one or until the iterator is closed.
+        """
+        query = _with_status(_NEWEST_FIRST, status).execution_options(yield_per=_ROWS_AT_ONCE)
+        with self._store.read() as connection:
+            batches = connection.execute(query).partitions()
+            yield from csv_chunks(map(trace_row, rows) for rows in batches)
+
+
+def _with_status(query: Select[Any], status: str | None) -> Select[Any]:
+    return query if status is None else query.where(_traces.c.status == status)

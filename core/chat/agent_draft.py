@@ -1,0 +1,85 @@
+"""What an agent is made of, and what makes a draft of one fit to save."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from core.clock import now
+from core.errors import InputError
+from core.provider.models import Model, current_models, find_model, retirement_warning
+from core.store.text import storable
+
+LONGEST_NAME = 60
+LONGEST_DESCRIPTION = 300
+LONGEST_SYSTEM_PROMPT = 200_000
+MOST_STARTERS = 6
+LONGEST_STARTER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDraft:
+    """``starters`` are prompts that a user may click to begin a conversation."""
+
+    name: str
+    description: str
+    model: str
+    system_prompt: str
+    max_output_tokens: int
+    thinking: bool
+    starters: tuple[str, ...]
+
+
+def checked(draft: AgentDraft) -> AgentDraft:
+    """The draft with trimmed texts and without blank starters. Raises InputError that names the field to mend."""
+    model = _model(draft.model)
+    if not 1 <= draft.max_output_tokens <= model.max_output_tokens:
+        raise InputError(
+            f"Max output tokens is {draft.max_output_tokens:,}. "
+            f"{model.label} takes a number from 1 to {model.max_output_tokens:,}."
+        )
+    return AgentDraft(
+        name=_name(draft.name),
+        description=_short("The description", _one_line(draft.description), LONGEST_DESCRIPTION),
+        model=draft.model,
+        system_prompt=_short("The system prompt", draft.system_prompt, LONGEST_SYSTEM_PROMPT),
+        max_output_tokens=draft.max_output_tokens,
+        thinking=draft.thinking,
+        starters=_starters(draft.starters),
+    )
+
+
+def name_key(name: str) -> str:
+    """Equal for names that a reader would take for the same one."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def _model(model_id: str) -> Model:
+    model, today = find_model(model_id), now().date()
+    if model is None:
+        raise InputError(f"The model “{model_id}” is not in the catalogue. Choose one from the list of models.")
+    if model not in current_models(today):
+        raise InputError(retirement_warning(model_id, today) or f"{model.label} no longer answers.")
+    return model
+
+
+def _name(name: str) -> str:
+    line = _one_line(name)
+    if not line:
+        raise InputError("The name is empty. Give the agent a name.")
+    return _short("The name", line, LONGEST_NAME)
+
+
+def _starters(starters: tuple[str, ...]) -> tuple[str, ...]:
+    kept = tuple(text for starter in starters if (text := starter.strip()))
+    if len(kept) > MOST_STARTERS:
+        raise InputError(f"There are {len(kept)} starter prompts; at most {MOST_STARTERS} fit. Remove some.")
+    return tuple(_short("A starter prompt", text, LONGEST_STARTER) for text in kept)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(storable(text).split())
+
+
+def _short(field: str, text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise InputError(f"{field} is {len(text):,} characters long; at most {longest:,} fit. Shorten it.")
+    return text

@@ -1,0 +1,174 @@
+"""A person's conversations: find, read, rename, archive, delete; what they cost stays in the books."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, func, or_, select, update
+
+from core.chat.ownership import belongs_to, owned
+from core.chat.search import contains
+from core.chat.transcript import MessageView, Transcript, TurnFigures, read_transcript
+from core.clock import now
+from core.errors import ConversationBusy, InputError, NotFound
+from core.money import Nanos
+from core.store.database import Store
+from core.store.tables import Agent, Conversation, Message, TaskTrace
+
+__all__ = ["ConversationView", "Conversations", "MessageView", "TurnFigures", "title_from"]
+
+LONGEST_TITLE = 200
+_TITLE_WIDTH = 60
+
+_conversations, _messages = Conversation.__table__, Message.__table__
+_agents, _traces = Agent.__table__, TaskTrace.__table__
+_RUNNING = exists().where(_traces.c.conversation_id == _conversations.c.id, _traces.c.status == "running")
+_VIEWS = select(
+    _conversations.c.id,
+    _conversations.c.title,
+    _conversations.c.agent_id,
+    _agents.c.name.label("agent_name"),
+    _conversations.c.updated_at,
+    _conversations.c.archived_at,
+    _RUNNING.label("running"),
+).join(_agents, _agents.c.id == _conversations.c.agent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """``running``: an answer is being written, in this process or another one."""
+
+    id: str
+    title: str
+    agent_id: str
+    agent_name: str
+    updated_at: datetime
+    archived: bool
+    running: bool
+
+
+ConversationViews: TypeAlias = list[ConversationView]
+
+
+class Conversations:
+    """Everything is asked in an owner's name: someone else's conversation is NotFound."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(self, owner_id: str, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
+        """Those last written to first. ``search`` looks in titles and in the text of messages that still stand."""
+        is_archived = _conversations.c.archived_at.is_not(None)
+        query = _VIEWS.where(belongs_to(owner_id), is_archived if archived else ~is_archived)
+        if search.strip():
+            query = query.where(_mentions(search.strip()))
+        newest = query.order_by(_conversations.c.updated_at.desc(), _conversations.c.id.desc()).limit(limit)
+        with self._store.read() as connection:
+            return [_view(row) for row in connection.execute(newest)]
+
+    def get(self, owner_id: str, conversation_id: str) -> ConversationView:
+        """Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_VIEWS.where(owned(owner_id, conversation_id))).first()
+        if row is None:
+            raise _unknown()
+        return _view(row)
+
+    def transcript(self, owner_id: str, conversation_id: str) -> Transcript:
+        """What stands, in order, with the figures of each turn. Raises NotFound."""
+        with self._store.read() as connection:
+            messages = read_transcript(connection, owner_id, conversation_id)
+        if messages is None:
+            raise _unknown()
+        return messages
+
+    def spent(self, owner_id: str, conversation_id: str) -> tuple[Nanos | None, int]:
+        """Cost and number of all ended turns, replaced ones included; None if one of them has no known price.
+
+        A turn that still runs is in neither: its cost is not settled. Raises NotFound.
+        """
+        ended = (_traces.c.conversation_id == _conversations.c.id) & (_traces.c.status != "running")
+        turns, priced = func.count(_traces.c.id), func.count(_traces.c.cost_nanos)
+        total = case((turns == priced, func.coalesce(func.sum(_traces.c.cost_nanos), 0)))
+        query = (
+            select(total, turns)
+            .select_from(_conversations.outerjoin(_traces, ended))
+            .where(owned(owner_id, conversation_id))
+            .group_by(_conversations.c.id)
+        )
+        with self._store.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise _unknown()
+        return (None if row[0] is None else int(row[0])), row[1]
+
+    def rename(self, owner_id: str, conversation_id: str, title: str) -> None:
+        """Raises InputError and NotFound."""
+        line = " ".join(title.split())
+        if not line:
+            raise InputError("The title is empty. Give the conversation a title.")
+        if len(line) > LONGEST_TITLE:
+            raise InputError(f"The title is {len(line):,} characters long; at most {LONGEST_TITLE} fit. Shorten it.")
+        self._change(owner_id, conversation_id, title=line)
+
+    def archive(self, owner_id: str, conversation_id: str) -> None:
+        """Raises NotFound."""
+        self._change(owner_id, conversation_id, archived_at=now())
+
+    def unarchive(self, owner_id: str, conversation_id: str) -> None:
+        """Raises NotFound."""
+        self._change(owner_id, conversation_id, archived_at=None)
+
+    def delete(self, owner_id: str, conversation_id: str) -> None:
+        """Forget every word of it and keep what it cost. Raises ConversationBusy and NotFound."""
+        self._store.write(lambda connection: _delete(connection, owner_id, conversation_id)).result()
+
+    def _change(self, owner_id: str, conversation_id: str, **values: Any) -> None:
+        self._store.write(lambda connection: _update(connection, owner_id, conversation_id, values)).result()
+
+
+def title_from(text: str) -> str:
+    """A title for the conversation that a message begins: its first line, cut at a word near 60 characters."""
+    first = next((line for line in text.splitlines() if line.strip()), "New conversation")
+    line = " ".join(first.split())
+    if len(line) <= _TITLE_WIDTH:
+        return line
+    whole_words, _, _ = line[: _TITLE_WIDTH + 1].rpartition(" ")
+    return (whole_words or line[:_TITLE_WIDTH]) + "…"
+
+
+def _view(row: Row[Any]) -> ConversationView:
+    return ConversationView(
+        id=row.id,
+        title=row.title,
+        agent_id=row.agent_id,
+        agent_name=row.agent_name,
+        updated_at=row.updated_at,
+        archived=row.archived_at is not None,
+        running=bool(row.running),
+    )
+
+
+def _mentions(part: str) -> ColumnElement[bool]:
+    stands = (_messages.c.conversation_id == _conversations.c.id) & _messages.c.replaced_at.is_(None)
+    return or_(contains(_conversations.c.title, part), exists().where(stands, contains(_messages.c.text, part)))
+
+
+def _update(connection: Connection, owner_id: str, conversation_id: str, values: dict[str, Any]) -> None:
+    change = update(_conversations).where(owned(owner_id, conversation_id)).values(values)
+    if connection.execute(change).rowcount == 0:
+        raise _unknown()
+
+
+def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None:
+    """The row is changed first: from then on no turn can begin, so the look for running ones misses none."""
+    _update(connection, owner_id, conversation_id, {"title": "", "deleted_at": now()})
+    its_traces = _traces.c.conversation_id == conversation_id
+    if connection.execute(select(_traces.c.id).where(its_traces, _traces.c.status == "running")).first():
+        raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")
+    connection.execute(delete(_messages).where(_messages.c.conversation_id == conversation_id))
+    connection.execute(update(_traces).where(its_traces).values(instruction=""))
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such conversation. It may have been deleted; choose another one or start a new one.")

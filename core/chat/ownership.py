@@ -1,0 +1,18 @@
+"""Whose conversation it is: everything about one is asked in its owner's name."""
+
+from sqlalchemy import ColumnElement, and_
+
+from core.store.tables import Conversation
+from core.store.text import storable
+
+_conversations = Conversation.__table__
+
+
+def belongs_to(owner_id: str) -> ColumnElement[bool]:
+    """The owner's conversations, without deleted ones."""
+    return and_(_conversations.c.owner_id == owner_id, _conversations.c.deleted_at.is_(None))
+
+
+def owned(owner_id: str, conversation_id: str) -> ColumnElement[bool]:
+    """One conversation, if it is the owner's; an id may come from an address bar and hold anything."""
+    return and_(_conversations.c.id == storable(conversation_id), belongs_to(owner_id))

@@ -1,0 +1,117 @@
+"""What stands in a conversation, with what each answer took and cost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, func, select
+
+from core.analytics.figures import is_master_session, tokens_of, usage_of
+from core.chat.ownership import owned
+from core.money import Nanos
+from core.store.tables import Conversation, Message, TaskTrace, TraceSession
+from core.usage import Usage
+
+_conversations, _messages = Conversation.__table__, Message.__table__
+_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFigures:
+    """A turn as the books have it; ``total`` None means no known price, or not known yet while it runs."""
+
+    task_trace_id: str
+    status: str
+    usage: Usage
+    total: Nanos | None
+    basis: str | None
+    model: str
+    time_to_first_token_ms: int | None
+    duration_ms: int | None
+    error_type: str | None
+    error_text: str | None
+    started_at: datetime
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """``blocks`` are the provider's own. ``turn`` hangs on the answer, or on the user's message if there is none."""
+
+    id: str
+    role: str
+    status: str
+    blocks: tuple[dict[str, Any], ...]
+    text: str
+    created_at: datetime
+    turn: TurnFigures | None
+
+
+Transcript: TypeAlias = list[MessageView]
+
+_QUERY = (
+    select(
+        _messages.c.id,
+        _messages.c.role,
+        _messages.c.status.label("message_status"),
+        _messages.c.content,
+        _messages.c.text,
+        _messages.c.created_at,
+        _traces.c.id.label("task_trace_id"),
+        _traces.c.status,
+        *tokens_of(_traces),
+        _traces.c.cost_nanos,
+        _traces.c.cost_basis,
+        func.coalesce(_sessions.c.model, "").label("model"),
+        _traces.c.time_to_first_token_ms,
+        _traces.c.duration_ms,
+        _traces.c.error_type,
+        _traces.c.error_text,
+        _traces.c.started_at,
+        _sessions.c.session_type,
+    )
+    .select_from(_conversations)
+    .outerjoin(_messages, (_messages.c.conversation_id == _conversations.c.id) & _messages.c.replaced_at.is_(None))
+    .outerjoin(_traces, _traces.c.id == _messages.c.task_trace_id)
+    .outerjoin(_sessions, is_master_session())
+    .order_by(_messages.c.id)
+)
+
+
+def read_transcript(connection: Connection, owner_id: str, conversation_id: str) -> Transcript | None:
+    """The messages in order, by one query; None if there is no such conversation of this owner."""
+    rows = connection.execute(_QUERY.where(owned(owner_id, conversation_id))).all()
+    if not rows:
+        return None
+    answered = {row.task_trace_id for row in rows if row.role == "assistant"}
+    return [_message(row, answered) for row in rows if row.id is not None]
+
+
+def _message(row: Row[Any], answered: set[str]) -> MessageView:
+    has_figures = row.task_trace_id is not None and (row.role == "assistant" or row.task_trace_id not in answered)
+    return MessageView(
+        id=row.id,
+        role=row.role,
+        status=row.message_status,
+        blocks=tuple(row.content),
+        text=row.text,
+        created_at=row.created_at,
+        turn=_figures(row) if has_figures else None,
+    )
+
+
+def _figures(row: Row[Any]) -> TurnFigures:
+    return TurnFigures(
+        task_trace_id=row.task_trace_id,
+        status=row.status,
+        usage=usage_of(row),
+        total=row.cost_nanos,
+        basis=row.cost_basis,
+        model=row.model,
+        time_to_first_token_ms=row.time_to_first_token_ms,
+        duration_ms=row.duration_ms,
+        error_type=row.error_type,
+        error_text=row.error_text,
+        started_at=row.started_at,
+        simulated=row.session_type == "simulated",
+    )
