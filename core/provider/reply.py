@@ -29,6 +29,8 @@ class _Block:
         self.done: dict[str, Any] | None = None
 
     def add(self, delta: RawEvent) -> None:
+        if self.done is not None:
+            raise MalformedEvent("a delta for a block that has ended")
         kind = delta["type"]
         key = _GROWS.get(kind)
         if key is not None:
@@ -118,7 +120,7 @@ class Reply:
             case "content_block_delta":
                 return self._grow(event)
             case "content_block_start":
-                self._blocks[event["index"]] = _Block(dict(event["content_block"]))
+                self._begin(event)
             case "content_block_stop":
                 self._blocks[event["index"]].finish()
             case "message_delta":
@@ -128,6 +130,13 @@ class Reply:
             case "message_start":
                 raise MalformedEvent("a second message_start")
         return None
+
+    def _begin(self, event: RawEvent) -> None:
+        index, start = event["index"], event["content_block"]
+        # A block that took another's place would lose what was written.
+        if index in self._blocks or not isinstance(start, dict):
+            raise MalformedEvent(f"block {index} cannot start")
+        self._blocks[index] = _Block(dict(start))
 
     def _complete(self) -> None:
         # Without a stop reason the last figures of usage are missing too.

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 
 from core.provider.simulator.directives import Orders, Shape
 from core.provider.simulator.tokens import split_tokens
@@ -86,20 +87,21 @@ def answer_tokens(question: str, orders: Orders, model: str, seed: str) -> list[
     if length is None and orders.shape in (None, "rich"):
         return split_tokens("".join(_take_some(write(rng, topic), question)), model)
     length = _USUAL_LENGTH if length is None else length
-    tokens: list[str] = []
-    for part in write(rng, topic):
-        if len(tokens) >= length:
-            break
-        tokens += split_tokens(part, model)
-    return _close_fence(tokens[:length], orders.shape, model)
+    return _close_fence(_first_tokens(write(rng, topic), length, model), orders.shape, model)
 
 
 def thinking_tokens(question: str, length: int, model: str, seed: str) -> list[str]:
     """Thinking of exactly ``length`` tokens."""
     rng, topic = seeded(seed), topic_of(question)
-    tokens: list[str] = []
+    return _first_tokens((_fill(rng.choice(_MUSINGS), topic) + " " for _ in count()), length, model)
+
+
+def _first_tokens(parts: Iterator[str], length: int, model: str) -> list[str]:
+    """Split as one text: sent back in the next request, it counts the same again."""
+    text, tokens = "", list[str]()
     while len(tokens) < length:
-        tokens += split_tokens(rng.choice(_MUSINGS).format(topic=topic) + " ", model)
+        text += "".join(islice(parts, 1 + length // 16))
+        tokens = split_tokens(text, model)
     return tokens[:length]
 
 

@@ -43,6 +43,8 @@ class Simulator:
         check_size(request.body)
         body = _parsed(request.body)
         model = check_body(body)
+        if body.get("stream") is not True:
+            raise Rejection(400, "invalid_request_error", "stream: the simulator answers only as a stream")
         question = _last_question(body)
         orders = read_orders(question)
         fault = self._due(orders.fault, digest)

@@ -159,6 +159,22 @@ def test_what_a_reader_sees_of_an_event() -> None:
     assert [reply.fold(event) for event in (start, said, stop)] == [None, TextDelta("Hi"), None]
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "?"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "?"}},
+    ],
+    ids=["started twice", "after its end", "never started"],
+)
+def test_a_block_out_of_order_never_costs_text(event: dict[str, Any]) -> None:
+    reply = folded(answer_events("Hi")[:4])
+    with pytest.raises(MalformedEvent):
+        reply.fold(event)
+    assert reply.text == "Hi"
+
+
 def test_a_refusal_keeps_its_reason() -> None:
     details = {"type": "refusal", "category": "cyber", "explanation": "no"}
     delta = {"stop_reason": "refusal", "stop_details": details}
