@@ -77,6 +77,10 @@ _TEXT = {
         "The provider did not accept a connection in time. Check the network and ANTHROPIC_BASE_URL. Your message "
         "is kept; send it again when the connection is back."
     ),
+    "not_begun": (
+        "What answered is not the provider's API, or broke off before its answer began. Check ANTHROPIC_BASE_URL. Your "
+        "message is kept; send it again in a minute."
+    ),
     "stream_cut": f"The connection to the provider broke in the middle of the answer. {_PARTLY}",
     "stream_silent": f"The provider stopped sending in the middle of the answer. {_PARTLY}",
     "stream_incomplete": f"The provider ended the answer before it was finished. {_PARTLY}",
@@ -102,7 +106,8 @@ def provider_error(error: Exception, *, model: str, started: bool, secret: str =
         return _from_status(error, model, secret)
     cause = _cause(error)
     kind = _own_kind(cause, started=started)
-    text, detail = _TEXT[kind].format(model=model), _detail(f"{type(cause).__name__}: {cause}", secret)
+    spoken = kind if started or not kind.startswith("stream") else "not_begun"
+    text, detail = _TEXT[spoken].format(model=model), _detail(f"{type(cause).__name__}: {cause}", secret)
     return _own_class(kind)(text, kind=kind, detail=detail, sent=not isinstance(cause, _NEVER_SENT))
 
 

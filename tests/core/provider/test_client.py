@@ -242,3 +242,9 @@ async def test_a_text_that_no_encoding_takes_is_refused_unsent(connect: Connect)
     assert isinstance(outcome.error, ProviderRefused)
     assert (outcome.error.kind, outcome.error.sent) == ("unsendable_text", False)
     assert script.requests == []
+
+
+async def test_a_model_about_to_retire_still_answers(connect: Connect) -> None:
+    async with connect(Script(streamed(WHOLE))) as provider:
+        outcome = await ask(provider, question(model="claude-sonnet-4-5"))
+    assert outcome.ended

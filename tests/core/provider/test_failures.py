@@ -111,3 +111,12 @@ async def test_a_gateways_page_is_a_passing_trouble_and_kept_short() -> None:
     assert outcome.error is not None
     assert (outcome.error.kind, outcome.error.code) == ("http_502", "provider_busy")
     assert len(outcome.error.detail) == 500
+
+
+async def test_a_page_in_place_of_the_api_points_to_the_address() -> None:
+    page = WireResponse(200, {"content-type": "text/html"}, [Chunk(b"<html>Log in</html>")])
+    async with in_process(Script(page), attempts=1) as provider:
+        outcome = await ask(provider)
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.error.code) == ("stream_incomplete", "provider_broken")
+    assert "Check ANTHROPIC_BASE_URL" in outcome.error.for_user
