@@ -1,7 +1,8 @@
 """The tables; their names are part of the product's contract.
 
-Money is BIGINT nano-dollars, times are UTC and refuse naive values, ids are UUIDv7 text. Token columns hold disjoint
-buckets: ``input_tokens`` are the uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
+Money is BIGINT nano-dollars, times are UTC and refuse naive values, ids are UUIDv7 text. What people and
+providers write is kept whatever it holds (see text.py). Token columns hold disjoint buckets: ``input_tokens`` are the
+uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
 """
 
 from datetime import datetime
@@ -11,6 +12,8 @@ from sqlalchemy import JSON, BigInteger, Integer, MetaData, Table, text
 from sqlalchemy import Index as SqlIndex
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+from core.store.text import StorableText
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -47,8 +50,8 @@ class Tally(Row):
     ended_at: datetime | None = None
     duration_ms: int | None = Field(None, sa_type=BigInteger)
     time_to_first_token_ms: int | None = Field(None, sa_type=BigInteger)
-    error_type: str | None = None
-    error_text: str | None = None
+    error_type: str | None = Field(None, sa_type=StorableText)
+    error_text: str | None = Field(None, sa_type=StorableText)
 
 
 class User(Row, table=True):
@@ -56,8 +59,8 @@ class User(Row, table=True):
 
     __tablename__ = "users"
     id: str = Field(primary_key=True)
-    email: str = Field(unique=True)
-    name: str
+    email: str = Field(unique=True, sa_type=StorableText)
+    name: str = Field(sa_type=StorableText)
     role: str
     created_at: datetime
 
@@ -67,7 +70,7 @@ class Agent(Row, table=True):
 
     __tablename__ = "agents"
     id: str = Field(primary_key=True)
-    name: str = Field(unique=True)
+    name: str = Field(unique=True, sa_type=StorableText)
     active: bool = True
     current_version: int
     created_at: datetime
@@ -79,10 +82,10 @@ class AgentVersion(Row, table=True):
     __tablename__ = "agent_versions"
     agent_id: str = Field(primary_key=True, foreign_key="agents.id")
     number: int = Field(primary_key=True)
-    name: str
-    description: str
-    model: str
-    system_prompt: str
+    name: str = Field(sa_type=StorableText)
+    description: str = Field(sa_type=StorableText)
+    model: str = Field(sa_type=StorableText)
+    system_prompt: str = Field(sa_type=StorableText)
     max_output_tokens: int
     thinking: bool
     starters: list[str] = Field(sa_type=JSON)
@@ -98,7 +101,7 @@ class Conversation(Row, table=True):
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key="users.id")
     agent_id: str = Field(foreign_key="agents.id")
-    title: str
+    title: str = Field(sa_type=StorableText)
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None = None
@@ -120,7 +123,7 @@ class Message(Row, table=True):
     role: str
     status: str
     content: list[dict[str, Any]] = Field(sa_type=JSON)
-    text: str
+    text: str = Field(sa_type=StorableText)
     created_at: datetime
     replaced_at: datetime | None = None
 
@@ -148,8 +151,8 @@ class TaskTrace(Tally, table=True):
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key="users.id")
     master_agent_id: str = Field(foreign_key="agents.id")
-    conversation_id: str = Field(foreign_key="conversations.id")
-    instruction: str
+    conversation_id: str = Field(foreign_key="conversations.id", index=True)
+    instruction: str = Field(sa_type=StorableText)
     source: str
     instance_id: str
     heartbeat_at: datetime
@@ -164,7 +167,7 @@ class TraceSession(Tally, table=True):
     agent_id: str = Field(foreign_key="agents.id")
     agent_version: int
     session_type: str
-    model: str
+    model: str = Field(sa_type=StorableText)
 
 
 class TraceSpan(Tally, table=True):
@@ -176,13 +179,13 @@ class TraceSpan(Tally, table=True):
     task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
     kind: str
     attempt: int
-    model: str
-    response_model: str | None = None
-    request_id: str | None = None
+    model: str = Field(sa_type=StorableText)
+    response_model: str | None = Field(None, sa_type=StorableText)
+    request_id: str | None = Field(None, sa_type=StorableText)
     http_status: int | None = None
-    stop_reason: str | None = None
+    stop_reason: str | None = Field(None, sa_type=StorableText)
     usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))
-    cost_reason: str | None = None
+    cost_reason: str | None = Field(None, sa_type=StorableText)
 
 
 class LedgerLine(Row, table=True):
@@ -196,12 +199,12 @@ class LedgerLine(Row, table=True):
     span_id: str = Field(primary_key=True, foreign_key="trace_spans.id")
     line: int = Field(primary_key=True)
     task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
-    model: str
+    model: str = Field(sa_type=StorableText)
     unit: str
     quantity: int = Field(sa_type=BigInteger)
     unit_price_usd: str | None = None
     amount_nanos: int | None = Field(None, sa_type=BigInteger)
-    price_source: str | None = None
+    price_source: str | None = Field(None, sa_type=StorableText)
     price_from: datetime | None = None
     estimated: bool
     correction: bool = False

@@ -1,0 +1,105 @@
+"""The one door to the database: ``open_store`` migrates and hands out a Store."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Literal, TypeVar, cast
+
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from core.errors import StoreError
+from core.store.failures import told_plainly
+from core.store.postgresql import WRITERS, postgresql_engine, reading
+from core.store.sqlite import open_file, sqlite_engine
+from core.store.upgrade import upgrade
+from core.store.writers import GroupWriter, PoolWriter, Writer
+
+T = TypeVar("T")
+
+_NOT_AN_ADDRESS = (
+    "DATABASE_URL is not the address of a database. Write sqlite:////folder/app.db or "
+    "postgresql://user:password@host/database."
+)
+
+
+class Store:
+    """An open database of the newest version. Any thread may use it; ``close`` it at the end."""
+
+    def __init__(self, url: str, engine: Engine, writer: Writer) -> None:
+        self.url = url
+        self.engine = engine
+        self.dialect = cast("Literal['sqlite', 'postgresql']", engine.dialect.name)
+        self._writer = writer
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of the database, waits for no writer and cannot write.
+
+        Raises StoreError if the database cannot be used.
+        """
+        with told_plainly(self.engine.url), self.engine.connect() as connection:
+            yield connection
+
+    def write(self, job: Callable[[Connection], T]) -> Future[T]:
+        """Run the job in a transaction; the future has its result once that is committed.
+
+        A job may be run more than once, on a fresh transaction each time, so it must do nothing but read and write
+        through its connection. Of jobs that do not wait for each other only SQLite keeps the order. The future raises
+        StoreError if the database cannot be used, and else what the job raised.
+        """
+        return self._writer.write(job)
+
+    def close(self) -> None:
+        """Finish the jobs that wait, then let go of the database."""
+        self._writer.close()
+        self.engine.dispose()
+
+
+def open_store(url: str, *, busy_seconds: float = 5) -> Store:
+    """Open the database and bring it to the newest version; ``busy_seconds`` is how long to wait for its locks.
+
+    Raises StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
+    """
+    address = _address(url)
+    with told_plainly(address):
+        if address.get_backend_name() == "sqlite":
+            return _open_sqlite(url, address, busy_seconds)
+        return _open_postgresql(url, address, busy_seconds)
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url.strip())
+    except (ArgumentError, ValueError):
+        raise StoreError(_NOT_AN_ADDRESS) from None
+    backend = address.drivername.partition("+")[0]
+    if backend == "sqlite":
+        return address.set(drivername="sqlite")
+    if backend in ("postgresql", "postgres") and address.database:
+        return address.set(drivername="postgresql+psycopg")
+    raise StoreError(_NOT_AN_ADDRESS)
+
+
+def _open_sqlite(url: str, address: URL, busy_seconds: float) -> Store:
+    path = open_file(address, busy_seconds)
+    reader = sqlite_engine(path, busy_seconds, begin="BEGIN")
+    writer = sqlite_engine(path, busy_seconds, begin="BEGIN IMMEDIATE")
+    _upgraded(reader, writer)
+    return Store(url, reader, GroupWriter(writer, lambda: None))
+
+
+def _open_postgresql(url: str, address: URL, busy_seconds: float) -> Store:
+    writer = postgresql_engine(address, busy_seconds)
+    reader = reading(writer)
+    _upgraded(reader, writer)
+    return Store(url, reader, PoolWriter(writer, WRITERS))
+
+
+def _upgraded(reader: Engine, writer: Engine) -> None:
+    try:
+        upgrade(reader, writer)
+    except BaseException:
+        reader.dispose()
+        writer.dispose()
+        raise

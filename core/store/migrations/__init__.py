@@ -1,0 +1,1 @@
+"""Alembic's migrations; each file in versions is one step, numbered, written once and never changed."""
