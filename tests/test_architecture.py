@@ -52,6 +52,8 @@ ONLY_IN = {
 BROAD_EXCEPTS = {
     "core.chat.engine._quietly": "a chore that fails once must be tried again",
     "core.chat.turn._answer": "a defect of ours must not leave a turn open in the books",
+    "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",
+    "core.store.writers._settle": "a job's error belongs to whoever waits for it, not to the writer's thread",
     "core.tracing.recorder.finish": "a turn's end outlives whatever the database does",
     "core.tracing.spool.replay": "one end that can never be booked must not hold up those behind it",
 }
