@@ -1,0 +1,238 @@
+"""The registry of agents on both databases: versions, names, what is refused, the demo agents."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+
+from core.chat.agents import AgentDraft, Agents, read_demo_agents
+from core.chat.people import local_person
+from core.errors import InputError, NotFound
+from core.provider.models import find_model
+from core.store.database import Store, open_store
+
+DRAFT = AgentDraft(
+    name="Researcher",
+    description="Looks things up.",
+    model="claude-sonnet-5-5",
+    system_prompt="You look things up.",
+    max_output_tokens=2_000,
+    thinking=False,
+    starters=("What is new?", "What is old?"),
+)
+
+
+@pytest.fixture
+def agents(store: Store) -> Agents:
+    return Agents(store)
+
+
+@pytest.fixture
+def me(store: Store) -> str:
+    return local_person(store).id
+
+
+def draft_of(view: AgentDraft) -> AgentDraft:
+    return AgentDraft(**{name: getattr(view, name) for name in AgentDraft.__dataclass_fields__})
+
+
+def test_a_created_agent_is_found_as_it_was_drafted(agents: Agents, me: str) -> None:
+    made = agents.create(DRAFT, me)
+    assert draft_of(made) == DRAFT
+    assert (made.version, made.active, made.edited_by, made.edited_at) == (1, True, "Local admin", made.created_at)
+    assert agents.get(made.id) == made
+    assert agents.list() == [made]
+
+
+def test_an_edit_is_a_new_version_and_leaves_the_old_one_as_it_was(agents: Agents, me: str) -> None:
+    first = agents.create(DRAFT, me)
+    second = agents.edit(first.id, replace(DRAFT, name="Librarian", thinking=True), me)
+    assert (second.version, second.name, second.thinking, second.id) == (2, "Librarian", True, first.id)
+    assert (second.created_at, second.edited_at > first.edited_at) == (first.created_at, True)
+    assert agents.versions(first.id) == [second, first]
+    assert agents.list() == [second]
+
+
+def test_a_view_can_be_saved_again(agents: Agents, me: str) -> None:
+    first = agents.create(DRAFT, me)
+    assert agents.edit(first.id, replace(first, description="New"), me).description == "New"
+
+
+def test_edits_at_the_same_time_get_numbers_of_their_own(agents: Agents, store: Store, me: str) -> None:
+    agent = agents.create(DRAFT, me)
+    other = open_store(store.url)
+    registries = [agents, Agents(other)] * 8
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda at: at[1].edit(agent.id, _numbered(at[0]), me), enumerate(registries)))
+    other.close()
+    assert sorted(view.version for view in made) == list(range(2, 18))
+    assert {view.version: view.description for view in made}.items() <= {
+        view.version: view.description for view in agents.versions(agent.id)
+    }.items()
+    assert agents.get(agent.id).version == 17
+
+
+def _numbered(number: int) -> AgentDraft:
+    return replace(DRAFT, description=str(number))
+
+
+def test_a_name_taken_at_the_same_time_is_given_once(agents: Agents, store: Store, me: str) -> None:
+    other = open_store(store.url)
+
+    def create(number: int) -> str:
+        name = ("Scout", "SCOUT", " scout ")[number % 3]
+        try:
+            return (agents, Agents(other))[number % 2].create(replace(DRAFT, name=name), me).id
+        except InputError as error:
+            return error.for_user
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(create, range(12)))
+    other.close()
+    assert sum("already" in outcome for outcome in outcomes) == 11
+    assert len(agents.list()) == 1
+
+
+@pytest.mark.parametrize("name", ["researcher", "  RESEARCHER\t", "Ｒｅｓｅａｒｃｈｅｒ"])
+def test_a_name_is_taken_whatever_its_case_and_spaces(agents: Agents, me: str, name: str) -> None:
+    agents.create(DRAFT, me)
+    with pytest.raises(InputError, match=r"agent named “Researcher” already\. Choose another"):
+        agents.create(replace(DRAFT, name=name), me)
+
+
+def test_case_is_no_difference_outside_ascii_either(agents: Agents, me: str) -> None:
+    agents.create(replace(DRAFT, name="Größe Élan"), me)
+    with pytest.raises(InputError, match="already"):
+        agents.create(replace(DRAFT, name="GRÖSSE éLAN"), me)
+
+
+def test_an_inactive_agent_keeps_its_name_and_says_so(agents: Agents, me: str) -> None:
+    agents.set_active(agents.create(DRAFT, me).id, active=False)
+    with pytest.raises(InputError, match="inactive"):
+        agents.create(DRAFT, me)
+
+
+def test_an_agent_may_keep_or_respell_its_own_name_but_not_take_another_ones(agents: Agents, me: str) -> None:
+    first = agents.create(DRAFT, me)
+    agents.create(replace(DRAFT, name="Other"), me)
+    assert agents.edit(first.id, replace(DRAFT, name="researcher"), me).name == "researcher"
+    with pytest.raises(InputError, match="Other"):
+        agents.edit(first.id, replace(DRAFT, name="OTHER"), me)
+    assert agents.get(first.id).version == 2
+
+
+def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) -> None:
+    untidy = replace(DRAFT, name="  Big \n Helper ", description=" d ", starters=(" a ", "", "  "))
+    made = agents.create(untidy, me)
+    assert (made.name, made.description, made.starters) == ("Big Helper", "d", ("a",))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": " \n "}, "The name is empty. Give the agent a name."),
+        ({"name": "x" * 61}, "The name is 61 characters long; at most 60 fit."),
+        ({"description": "x" * 301}, "The description is 301 characters long"),
+        ({"system_prompt": "x" * 200_001}, "The system prompt is 200,001 characters long"),
+        ({"model": "gpt-9"}, "The model “gpt-9” is not in the catalogue. Choose one"),
+        ({"model": ""}, "is not in the catalogue"),
+        ({"max_output_tokens": 0}, "Max output tokens is 0. Claude Sonnet 5.5 takes a number from 1 to 128,000."),
+        ({"max_output_tokens": 128_001}, "Max output tokens is 128,001."),
+        ({"max_output_tokens": 64_001, "model": "claude-haiku-4-5"}, "from 1 to 64,000"),
+        ({"starters": ("a",) * 7}, "There are 7 starter prompts; at most 6 fit."),
+        ({"starters": ("x" * 501,)}, "A starter prompt is 501 characters long"),
+    ],
+)
+def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, change: dict[str, Any], sentence: str) -> None:
+    agents, me = Agents(sqlite_store), local_person(sqlite_store).id
+    kept = agents.create(replace(DRAFT, name="Kept"), me)
+    for save in (lambda draft: agents.create(draft, me), lambda draft: agents.edit(kept.id, draft, me)):
+        with pytest.raises(InputError) as refused:
+            save(replace(DRAFT, **change))
+        assert sentence in refused.value.for_user
+    assert agents.list() == [kept]
+
+
+def test_a_retired_model_is_refused_with_its_successor(sqlite_store: Store) -> None:
+    agents, me = Agents(sqlite_store), local_person(sqlite_store).id
+    old = replace(DRAFT, model="claude-sonnet-4-5")
+    with time_machine.travel(datetime(2026, 11, 29, 23, tzinfo=UTC), tick=False):
+        agent = agents.create(old, me)
+    with time_machine.travel(datetime(2026, 11, 30, tzinfo=UTC), tick=False):
+        with pytest.raises(InputError, match=r"retired on 2026-11-30.*Choose Claude Sonnet 5\.5 instead"):
+            agents.create(replace(old, name="Late"), me)
+        assert agents.edit(agent.id, DRAFT, me).model == "claude-sonnet-5-5"
+
+
+def test_strange_characters_are_kept_or_marked(agents: Agents, me: str) -> None:
+    made = agents.create(replace(DRAFT, name="a\0b", system_prompt="x\0\ud800y 🙂", starters=("q\0",)), me)
+    assert (made.name, made.system_prompt, made.starters) == ("a�b", "x��y 🙂", ("q\0",))
+    with pytest.raises(InputError, match="already"):
+        agents.create(replace(DRAFT, name="A\0B"), me)
+
+
+def test_an_inactive_agent_is_listed_only_on_request(agents: Agents, me: str) -> None:
+    first, second = agents.create(DRAFT, me), agents.create(replace(DRAFT, name="Second"), me)
+    agents.set_active(first.id, active=False)
+    assert agents.list() == [second]
+    assert [view.active for view in agents.list(include_inactive=True)] == [False, True]
+    agents.set_active(first.id, active=True)
+    assert agents.list() == [first, second]
+    assert agents.get(first.id).version == 1
+
+
+@pytest.mark.parametrize("unknown", ["nobody", "", "\0", "\ud800"])
+def test_unknown_agents_are_not_found(agents: Agents, me: str, unknown: str) -> None:
+    asked = [
+        lambda: agents.get(unknown),
+        lambda: agents.versions(unknown),
+        lambda: agents.edit(unknown, DRAFT, me),
+        lambda: agents.set_active(unknown, active=True),
+    ]
+    for ask in asked:
+        with pytest.raises(NotFound, match="no such agent"):
+            ask()
+
+
+def test_an_empty_registry_is_seeded_once(agents: Agents, me: str) -> None:
+    agents.seed(me)
+    seeded = agents.list()
+    agents.seed(me)
+    assert agents.list() == seeded
+    assert [draft_of(view) for view in seeded] == list(read_demo_agents())
+
+
+def test_a_registry_with_any_agent_is_left_alone(agents: Agents, me: str) -> None:
+    only = agents.create(DRAFT, me)
+    agents.set_active(only.id, active=False)
+    agents.seed(me)
+    assert [view.id for view in agents.list(include_inactive=True)] == [only.id]
+
+
+def test_processes_that_start_together_seed_once(store: Store, me: str) -> None:
+    stores = [open_store(store.url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: Agents(each).seed(me), stores))
+    for each in stores:
+        each.close()
+    assert len(Agents(store).list()) == 3
+
+
+@pytest.mark.parametrize("draft", read_demo_agents(), ids=lambda draft: draft.name)
+def test_a_demo_agent_is_ready_for_use(draft: AgentDraft) -> None:
+    model = find_model(draft.model)
+    assert model is not None
+    assert (model.legacy, model.retires, model.by_invitation) == (False, None, False)
+    assert len(set(draft.starters)) == 3
+    assert draft.description
+    assert len(draft.system_prompt) > 1_000
+
+
+def test_one_demo_agent_thinks_and_one_is_long_enough_for_any_current_models_cache() -> None:
+    drafts = read_demo_agents()
+    assert [draft.thinking for draft in drafts].count(True) == 1
+    # Five characters a token is more than English text ever has, so this is a safe lower bound.
+    assert max(len(draft.system_prompt) for draft in drafts) / 5 > 1_100
