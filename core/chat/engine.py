@@ -38,6 +38,7 @@ class Engine:
         self._portal: BlockingPortal = self._stack.enter_context(
             start_blocking_portal(backend_options={"use_uvloop": True}, name="engine")
         )
+        self._loop = self._portal.call(_running_loop)
         self._chores = [self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive)]
 
     @contextmanager
@@ -68,7 +69,7 @@ class Engine:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        self._portal.start_task_soon(_called, call)
+        self._loop.call_soon_threadsafe(call)
 
     def wake(self) -> None:
         """Ask for a checkpoint now rather than at the next tick; only on the engine's loop."""
@@ -83,7 +84,7 @@ class Engine:
             try:
                 await asyncio.wait_for(self._due.wait(), TICK_SECONDS)
             except TimeoutError:
-                self._look_after_turns()
+                await self._quietly("look after turns", self._look_after_turns())
             self._due.clear()
             await self._quietly("checkpoint", self._checkpoint())
 
@@ -92,7 +93,7 @@ class Engine:
         if points:
             await self._recorder.checkpoint(points)
 
-    def _look_after_turns(self) -> None:
+    async def _look_after_turns(self) -> None:
         for turn in self.live():
             if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
                 turn.halt("unwatched")
@@ -131,6 +132,8 @@ class Engine:
         ``at_last`` is awaited on the engine's loop when no turn needs it any more.
         """
         with self._lock:
+            if self._closing:
+                return
             self._closing = True
         self._wait_until(monotonic() + seconds)
         for turn in self.live():
@@ -147,5 +150,5 @@ class Engine:
             pause.wait(0.02)
 
 
-async def _called(call: Callable[[], object]) -> None:
-    call()
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()

@@ -86,7 +86,7 @@ class Turn:
         self._attempt_began = 0
         self._earlier: list[AttemptEnd] = []
         self._refused: ProviderError | None = None
-        self._scope = CancelScope()
+        self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._uncounted = 0
         self._unsaved = False
@@ -109,7 +109,11 @@ class Turn:
 
     def halt(self, reason: StopReason) -> None:
         self._stop = self._stop or reason
-        self._parts.call_soon(self._scope.cancel)
+        self._parts.call_soon(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
 
     def unwatched_seconds(self) -> float:
         return self._log.unread_seconds()
@@ -121,7 +125,9 @@ class Turn:
             await self._close(outcome)
 
     async def _answer(self) -> Outcome:
-        with self._scope:
+        with CancelScope() as self._scope:
+            if self._stop is not None:
+                self._scope.cancel()
             try:
                 async with aclosing(self._parts.provider.stream(self._request)) as events:
                     async for event in events:

@@ -1,5 +1,6 @@
 """The registry of agents on both databases: versions, names, what is refused, the demo agents."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from core.chat.agents import AgentDraft, Agents, read_demo_agents
+from core.chat.agents import AgentDraft, Agents, AgentView, read_demo_agents
 from core.chat.people import local_person
 from core.errors import InputError, NotFound
 from core.provider.models import find_model
@@ -149,9 +150,11 @@ def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) 
 def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, change: dict[str, Any], sentence: str) -> None:
     agents, me = Agents(sqlite_store), local_person(sqlite_store).id
     kept = agents.create(replace(DRAFT, name="Kept"), me)
-    for save in (lambda draft: agents.create(draft, me), lambda draft: agents.edit(kept.id, draft, me)):
+    bad = replace(DRAFT, **change)
+    saves: list[Callable[[], AgentView]] = [lambda: agents.create(bad, me), lambda: agents.edit(kept.id, bad, me)]
+    for save in saves:
         with pytest.raises(InputError) as refused:
-            save(replace(DRAFT, **change))
+            save()
         assert sentence in refused.value.for_user
     assert agents.list() == [kept]
 
@@ -186,7 +189,7 @@ def test_an_inactive_agent_is_listed_only_on_request(agents: Agents, me: str) ->
 
 @pytest.mark.parametrize("unknown", ["nobody", "", "\0", "\ud800"])
 def test_unknown_agents_are_not_found(agents: Agents, me: str, unknown: str) -> None:
-    asked = [
+    asked: list[Callable[[], object]] = [
         lambda: agents.get(unknown),
         lambda: agents.versions(unknown),
         lambda: agents.edit(unknown, DRAFT, me),

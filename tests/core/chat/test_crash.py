@@ -1,0 +1,74 @@
+"""Processes that are killed or told to go: what was said and what it cost is still there."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.settings import PROJECT
+from core.store.database import Store
+from core.wiring import Services
+
+SLOW = "[[tokens: 3000]] [[first: 0]] [[rate: 200]]"
+
+
+def start(store: Store, folder: Path, text: str, *, turns: int = 1, commits: int = 0) -> "subprocess.Popen[str]":
+    arguments = [store.url, str(folder), text, str(turns), str(commits)]
+    command = [sys.executable, "-m", "tests.core.chat.crashing", *arguments]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+
+
+def streaming(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "streaming\n"
+
+
+def test_a_killed_process_loses_at_most_a_second_of_text(
+    store: Store, tmp_path: Path, make_services: Callable[..., Services]
+) -> None:
+    with start(store, tmp_path, SLOW) as process:
+        streaming(process)
+        time.sleep(4)
+        process.send_signal(signal.SIGKILL)
+    services = make_services()
+    (row,) = services.traces.page()
+    said, answer = services.conversations.transcript(services.me.id, row.conversation_id)
+    assert (row.status, row.basis) == ("interrupted", "estimated")
+    assert row.total
+    assert said.text == f"{SLOW} 0"
+    assert answer.status == "partial"
+    assert len(answer.text) > 1_000, "several hundred tokens had been sent, of which the last second's may be missing"
+    assert row.usage.output > 200
+
+
+@pytest.mark.parametrize("commits", range(1, 6))
+def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
+    store: Store, tmp_path: Path, make_services: Callable[..., Services], commits: int
+) -> None:
+    with start(store, tmp_path, "[[tokens: 300]] [[rate: 100]]", commits=commits) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    first, again = make_services(), make_services()
+    (row,) = first.traces.page()
+    said, answer = first.conversations.transcript(first.me.id, row.conversation_id)
+    assert (row.status, row.basis, bool(row.total)) == ("interrupted", "estimated", True)
+    assert (said.status, answer.status) == ("complete", "partial")
+    lines = first.traces.ledger(row.id)
+    assert sum(line.amount or 0 for line in lines) == row.total
+    assert again.traces.ledger(row.id) == lines
+
+
+def test_a_terminated_process_books_all_its_live_turns(
+    store: Store, tmp_path: Path, make_services: Callable[..., Services]
+) -> None:
+    with start(store, tmp_path, SLOW, turns=20) as process:
+        streaming(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(25) == 0
+    rows = make_services().traces.page(limit=50)
+    assert len(rows) == 20
+    assert {(row.status, row.basis, row.error_type) for row in rows} == {("interrupted", "estimated", "shutdown")}
+    assert all(row.total for row in rows)
