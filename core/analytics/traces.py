@@ -1,6 +1,6 @@
 """The list of traces, what lies behind each of them, and the list as a file."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any
 
@@ -51,15 +51,14 @@ class Traces:
         with self._store.read() as connection:
             return read_ledger(connection, task_trace_id)
 
-    def csv(self, *, status: str | None = None) -> Iterator[str]:
+    def csv(self, *, status: str | None = None) -> Generator[str, None, None]:
         """All traces of one moment as a CSV file, newest first, in chunks of text; memory stays constant.
 
-        The database is read while the chunks are taken, until the last one or until the iterator is closed.
+        The database is read while the chunks are taken, until the last one or until the generator is closed.
         """
         query = _with_status(_NEWEST_FIRST, status).execution_options(yield_per=_ROWS_AT_ONCE)
-        with self._store.read() as connection:
-            batches = connection.execute(query).partitions()
-            yield from csv_chunks(map(trace_row, rows) for rows in batches)
+        with self._store.read() as connection, connection.execute(query) as result:
+            yield from csv_chunks(map(trace_row, rows) for rows in result.partitions())
 
 
 def _with_status(query: Select[Any], status: str | None) -> Select[Any]:
