@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core.errors import StoreError
 from core.store.failures import told_plainly
-from core.store.postgresql import WRITERS, postgresql_engine, reading
+from core.store.postgresql import WRITERS, reader_engine, writer_engine
 from core.store.sqlite import open_file, sqlite_engine
 from core.store.upgrade import upgrade
 from core.store.writers import GroupWriter, PoolWriter, Writer
@@ -82,21 +82,21 @@ def _address(url: str) -> URL:
 
 
 def _open_sqlite(url: str, address: URL, busy_seconds: float) -> Store:
-    path = open_file(address, busy_seconds)
-    reader = sqlite_engine(path, busy_seconds, begin="BEGIN")
-    writer = sqlite_engine(path, busy_seconds, begin="BEGIN IMMEDIATE")
-    _upgraded(reader, writer)
-    return Store(url, reader, GroupWriter(writer, lambda: None))
+    file = open_file(address, busy_seconds)
+    reader = sqlite_engine(file.path, busy_seconds, "reading")
+    writer = sqlite_engine(file.path, busy_seconds, "writing")
+    _upgrade(reader, writer)
+    return Store(url, reader, GroupWriter(writer, file))
 
 
 def _open_postgresql(url: str, address: URL, busy_seconds: float) -> Store:
-    writer = postgresql_engine(address, busy_seconds)
-    reader = reading(writer)
-    _upgraded(reader, writer)
+    reader = reader_engine(address, busy_seconds)
+    writer = writer_engine(address, busy_seconds)
+    _upgrade(reader, writer)
     return Store(url, reader, PoolWriter(writer, WRITERS))
 
 
-def _upgraded(reader: Engine, writer: Engine) -> None:
+def _upgrade(reader: Engine, writer: Engine) -> None:
     try:
         upgrade(reader, writer)
     except BaseException:

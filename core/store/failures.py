@@ -1,10 +1,11 @@
 """What a database's refusals mean, in sentences that say what to do; never a password, never a parameter's value."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from core.errors import StoreError
@@ -48,6 +49,8 @@ _REFUSALS = {
     "remaining connection slots": _POSTGRESQL["53"],
     "does not exist": _POSTGRESQL["3D"],
 }
+# Conflicts with other transactions, and a server that stops or starts.
+_PASSING_CLASSES = {"40", "57"}
 _UNREACHABLE = "The database {place} cannot be reached. Check that PostgreSQL runs and that DATABASE_URL names it."
 _EXHAUSTED = "Too many people read the database {place} at once. Try again in a moment."
 
@@ -65,7 +68,7 @@ def told_plainly(url: URL) -> Iterator[None]:
     """Raise StoreError for what keeps the whole database from being used; let every other error pass."""
     try:
         yield
-    except (DBAPIError, PoolExhausted) as error:
+    except (DBAPIError, PoolExhausted, sqlite3.Error) as error:
         told = store_error(error, url)
         if told is None:
             raise
@@ -78,25 +81,30 @@ def store_error(error: BaseException, url: URL) -> StoreError | None:
     return None if sentence is None else StoreError(sentence.format(place=place(url)))
 
 
+def passes(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed in a moment: a conflict, a dead connection, a restart."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or _unanswered(error) or _state(error)[:2] in _PASSING_CLASSES
+
+
 def _sentence(error: BaseException) -> str | None:
-    if not isinstance(error, DBAPIError) or error.orig is None:
-        return None
-    by_name = _longest(_SQLITE, getattr(error.orig, "sqlite_errorname", None))
-    by_state = _longest(_POSTGRESQL, getattr(error.orig, "sqlstate", None))
-    if by_name or by_state:
-        return by_name or by_state
-    return _refusal(str(error.orig)) if error.connection_invalidated or _is_refused(error.orig) else None
+    original = getattr(error, "orig", None) or error
+    known = _longest(_SQLITE, getattr(original, "sqlite_errorname", "")) or _longest(_POSTGRESQL, _state(error))
+    if known is None and _unanswered(error):
+        return next((sentence for part, sentence in _REFUSALS.items() if part in str(original)), _UNREACHABLE)
+    return known
 
 
-def _longest(sentences: dict[str, str], code: str | None) -> str | None:
-    fitting = [known for known in sentences if code and code.startswith(known)]
+def _longest(sentences: dict[str, str], code: str) -> str | None:
+    fitting = [known for known in sentences if code.startswith(known)]
     return sentences[max(fitting, key=len)] if fitting else None
 
 
-def _is_refused(original: BaseException) -> bool:
-    """psycopg's error without any SQLSTATE: no server has answered the statement."""
-    return type(original).__name__ in {"OperationalError", "ConnectionTimeout"} and hasattr(original, "sqlstate")
+def _state(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
-def _refusal(said: str) -> str:
-    return next((sentence for part, sentence in _REFUSALS.items() if part in said), _UNREACHABLE)
+def _unanswered(error: BaseException) -> bool:
+    """psycopg's errors without an SQLSTATE: no server took the statement."""
+    return isinstance(error, OperationalError) and hasattr(error.orig, "sqlstate") and not _state(error)

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 
 WRITERS = 8
-_READERS_AT_PEAK = 12
+_READERS = 4
+_READERS_AT_PEAK = 16
 # A server that vanished without a word is given up after about half a minute.
 _PATIENCE = {
     "connect_timeout": 5,
@@ -17,30 +18,44 @@ _PATIENCE = {
 }
 
 
-def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
-    """An engine for writers; readers take ``reading`` of it."""
-    patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args=patience,
+def reader_engine(url: URL, busy_seconds: float) -> Engine:
+    """Transactions that see one moment of the database and cannot write, on connections that were tried first."""
+    engine = _engine(
+        url,
+        busy_seconds,
         pool_pre_ping=True,
-        pool_size=WRITERS,
-        max_overflow=_READERS_AT_PEAK,
-        pool_timeout=busy_seconds,
-        pool_use_lifo=True,
-        use_native_hstore=False,
-        hide_parameters=True,
+        isolation_level="REPEATABLE READ",
+        pool_size=_READERS,
+        max_overflow=_READERS_AT_PEAK - _READERS,
     )
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def writer_engine(url: URL, busy_seconds: float) -> Engine:
+    """One connection for each of the writer's threads; how a transaction begins also tries its connection."""
+    engine = _engine(url.set(drivername="postgresql+writing"), busy_seconds, pool_size=WRITERS, max_overflow=0)
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _: Any) -> None:
+    def begin_only_explicitly(connection: Any, _: Any) -> None:
         connection.autocommit = True
-        connection.execute(f"SET lock_timeout = {int(busy_seconds * 1000)}")
-        connection.autocommit = False
 
     return engine
 
 
-def reading(engine: Engine) -> Engine:
-    """The same connections, for transactions that see one moment of the database and cannot write."""
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+def _engine(url: URL, busy_seconds: float, **pool: Any) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={name: value for name, value in _PATIENCE.items() if name not in url.query},
+        pool_timeout=busy_seconds,
+        pool_use_lifo=True,
+        use_native_hstore=False,
+        hide_parameters=True,
+        **pool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def bound_waits(connection: Any, _: Any) -> None:
+        connection.execute(f"SET lock_timeout = {int(busy_seconds * 1000)}")
+        connection.commit()
+
+    return engine

@@ -13,23 +13,23 @@ from core.errors import StoreError
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.
 WAL_LIMIT = 64 * 2**20
+_CHECKPOINT_WAIT_MS = 200
+_BEING_CREATED_SECONDS = 1.0
 _STATEMENTS_KEPT = 512
 _READERS = 8
 _READERS_AT_PEAK = 64
 
 
-def open_file(url: URL, busy_seconds: float) -> Path:
-    """The database's path, made an empty database if there is no file; raises StoreError."""
+def open_file(url: URL, busy_seconds: float) -> "DatabaseFile":
+    """The database's file, made if there is none; raises StoreError or sqlite3.Error."""
     path = _path(url)
     if not path.exists():
         _refuse_lost_file(path)
         _create(path)
-    elif path.is_dir():
-        raise StoreError(f"The database {path} is a folder. Name a file in DATABASE_URL.")
-    elif not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise StoreError(f"The database {path} may only be read. Let this user write the file and its folder.")
+    else:
+        _refuse_unusable_file(path)
     _use_write_ahead_log(path, busy_seconds)
-    return path
+    return DatabaseFile(path)
 
 
 def _path(url: URL) -> Path:
@@ -42,17 +42,17 @@ def _path(url: URL) -> Path:
 
 def _refuse_lost_file(path: Path) -> None:
     """SQLite itself would throw away the log, and with it the last transactions."""
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
+    wal = _wal(path)
+    if wal.exists() and wal.stat().st_size:
         raise StoreError(
-            f"The database {path} is gone, but its log {log.name} is still there. Put the file back; "
-            f"to begin with an empty one instead, move {log.name} away."
+            f"The database {path} is gone, but its log {wal.name} is still there. Put the file back; "
+            f"to begin with an empty one instead, move {wal.name} away."
         )
 
 
 def _create(path: Path) -> None:
     try:
-        path.touch(mode=0o600)
+        path.touch(mode=0o600, exist_ok=True)
     except FileNotFoundError:
         raise StoreError(
             f"The folder {path.parent} does not exist. Create it, or name another in DATABASE_URL."
@@ -63,27 +63,83 @@ def _create(path: Path) -> None:
         ) from None
 
 
+def _refuse_unusable_file(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError(f"The database {path} is a folder. Name a file in DATABASE_URL.")
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise StoreError(f"The database {path} may only be read. Let this user write the file and its folder.")
+    give_up = time.monotonic() + _BEING_CREATED_SECONDS
+    while not path.stat().st_size:
+        if time.monotonic() > give_up:
+            raise StoreError(
+                f"The database {path} is an empty file. Go back to a copy of it; to begin anew, delete it."
+            )
+        time.sleep(0.02)
+
+
 def _use_write_ahead_log(path: Path, busy_seconds: float) -> None:
-    """Two processes that switch a new file at once do not wait for each other by themselves."""
-    give_up = time.monotonic() + busy_seconds
+    connection = connect(path, busy_seconds)
+    try:
+        mode = _set_mode(connection, time.monotonic() + busy_seconds)
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        wal = _wal(path)
+        cut_off = path.stat().st_size < pages * size and not (wal.exists() and wal.stat().st_size)
+    finally:
+        connection.close()
+    if mode != "wal":
+        raise StoreError(f"The disk under {path} cannot hold a write-ahead log. Use a local disk, or PostgreSQL.")
+    if cut_off:
+        raise StoreError(
+            f"The database {path} is damaged: its end is missing. Keep the file, and go back to a copy of it."
+        )
+
+
+def _set_mode(connection: sqlite3.Connection, give_up: float) -> str:
+    """Two processes that switch a new file at once are refused instead of waiting for each other."""
     while True:
         try:
-            mode = _set_mode(path, busy_seconds)
-            break
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
-            time.sleep(0.05)
-    if mode != "wal":
-        raise StoreError(f"The disk under {path} cannot hold a write-ahead log. Use a local disk, or PostgreSQL.")
+        time.sleep(0.05)
 
 
-def _set_mode(path: Path, busy_seconds: float) -> str:
-    connection = connect(path, busy_seconds)
-    try:
-        return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
-    finally:
-        connection.close()
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+class DatabaseFile:
+    """What can happen to the file and its log while they are in use."""
+
+    def __init__(self, path: Path, wal_limit: int = WAL_LIMIT) -> None:
+        self.path = path
+        self._wal, self._wal_limit, self._empty_at = _wal(path), wal_limit, wal_limit
+        self._identity = self._look()
+
+    def check(self) -> None:
+        """Raise StoreError if the file was taken away: SQLite would go on writing where nobody will ever read."""
+        if self._look() != self._identity:
+            raise StoreError(f"The database {self.path} was moved, deleted or replaced. Put it back, or restart.")
+
+    def tidy(self, connection: Connection) -> None:
+        """Empty a log that has grown long because there was always somebody reading it."""
+        size = self._wal.stat().st_size if self._wal.exists() else 0
+        if size < self._empty_at:
+            return
+        raw = connection.connection.cursor()
+        (patience,) = raw.execute("PRAGMA busy_timeout").fetchone()
+        raw.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT_MS}")
+        (blocked, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        raw.execute(f"PRAGMA busy_timeout={patience}")
+        self._empty_at = size + self._wal_limit if blocked else self._wal_limit
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
@@ -98,10 +154,10 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     )
 
 
-def sqlite_engine(path: Path, busy_seconds: float, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Engine:
+def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "writing"]) -> Engine:
     """An engine for readers, whose transactions wait for nobody and cannot write, or for writers."""
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        URL.create(f"sqlite+{role}", database=str(path)),
         creator=lambda: connect(path, busy_seconds),
         poolclass=QueuePool,
         pool_size=_READERS,
@@ -114,11 +170,7 @@ def sqlite_engine(path: Path, busy_seconds: float, *, begin: Literal["BEGIN", "B
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA query_only={'ON' if begin == 'BEGIN' else 'OFF'}")
-
-    @event.listens_for(engine, "begin")
-    def begin_explicitly(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.execute(f"PRAGMA query_only={'ON' if role == 'reading' else 'OFF'}")
 
     return engine
 

@@ -1,27 +1,43 @@
 """Two ways to write: one thread that commits many jobs at once (SQLite), or a thread for each connection."""
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine
+import structlog
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from core.errors import StoreError
-from core.store.failures import store_error
+from core.store.dialects import TRANSACTION_NUMBER
+from core.store.failures import passes, store_error
+from core.store.sqlite import DatabaseFile
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Job: TypeAlias = Callable[[Connection], T]
 
 _LARGEST_GROUP = 128
 _CLOSED = "The database has been closed, because the program is stopping."
+_UNCONFIRMED = (
+    "The connection to the database broke while it was saving, so it is not certain that this was saved. "
+    "Look whether it is there before you try again."
+)
 _RETRY_SECONDS = 3
-# serialization_failure, deadlock_detected
-_PASSING_STATES = {"40001", "40P01"}
+_SETTLED_SECONDS = 10
 
 
 class Writer(Protocol):
@@ -39,15 +55,18 @@ class _Entry(Generic[T]):
 
 
 class _NotBegun(Exception):
-    """The transaction could not even start, so no job is to blame and none was run."""
+    """Nothing can be written now, and no job is to blame."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 class GroupWriter:
     """Runs all waiting jobs in one transaction; their futures are set after its commit, in the order they came."""
 
-    def __init__(self, engine: Engine, check: Callable[[], None]) -> None:
-        """``check`` runs before each transaction and raises StoreError if nothing may be written now."""
-        self._engine, self._check = engine, check
+    def __init__(self, engine: Engine, file: DatabaseFile) -> None:
+        self._engine, self._file = engine, file
         self._connection: Connection | None = None
         self._waiting: queue.SimpleQueue[_Entry[Any] | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
@@ -68,10 +87,12 @@ class GroupWriter:
             self._closed = True
             self._waiting.put(None)
         self._thread.join()
+        self._engine.dispose()
 
     def _work(self) -> None:
         while group := self._next_group():
             self._settle([entry for entry in group if entry.future.set_running_or_notify_cancel()])
+            self._tidy()
         self._disconnect()
 
     def _next_group(self) -> list[_Entry[Any]]:
@@ -93,14 +114,14 @@ class GroupWriter:
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the job
             self._disconnect()
             self._blame(group, error)
-        else:
-            for entry, result in zip(group, results, strict=True):
-                entry.future.set_result(result)
+            return
+        for entry, result in zip(group, results, strict=True):
+            entry.future.set_result(result)
 
     def _blame(self, group: list[_Entry[Any]], error: BaseException) -> None:
-        """Fail the one job whose fault it is; of several, run each alone to find it."""
-        if len(group) == 1 or isinstance(error, _NotBegun | StoreError):
-            cause = error.__cause__ if isinstance(error, _NotBegun) and error.__cause__ else error
+        """Fail the job whose fault it is: of several, run each alone to find it, unless nothing can be written."""
+        cause = error.cause if isinstance(error, _NotBegun) else error
+        if len(group) == 1 or cause is not error:
             for entry in group:
                 entry.future.set_exception(store_error(cause, self._engine.url) or cause)
             return
@@ -108,14 +129,23 @@ class GroupWriter:
             self._settle([entry])
 
     def _transact(self, group: list[_Entry[Any]]) -> list[Any]:
-        self._check()
         try:
             self._connection = self._connection or self._engine.connect()
             transaction = self._connection.begin()
-        except DBAPIError as error:
-            raise _NotBegun from error
+            self._file.check()
+        except (DBAPIError, StoreError) as error:
+            raise _NotBegun(error) from error
         with transaction:
             return [entry.job(self._connection) for entry in group]
+
+    def _tidy(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._file.tidy(self._connection)
+        except sqlite3.Error:
+            log.warning("wal_not_emptied", exc_info=True)
+            self._disconnect()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -130,10 +160,15 @@ class PoolWriter:
         self._engine = engine
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store-writer")
         self._again = Retrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(passes),
             wait=wait_random_exponential(0.02, max=0.5),
             stop=stop_after_delay(_RETRY_SECONDS),
             reraise=True,
+        )
+        self._until_settled = self._again.copy(
+            retry=retry_if_exception(passes) | retry_if_result(lambda status: status == "in progress"),
+            stop=stop_after_delay(_SETTLED_SECONDS),
+            retry_error_callback=_last_answer,
         )
 
     def write(self, job: Job[T]) -> Future[T]:
@@ -144,20 +179,45 @@ class PoolWriter:
 
     def close(self) -> None:
         self._threads.shutdown()
+        self._engine.dispose()
 
     def _run(self, job: Job[T]) -> T:
         try:
             result: T = self._again(self._transact, job)
-            return result
         except DBAPIError as error:
             raise store_error(error, self._engine.url) or error from error
+        return result
 
     def _transact(self, job: Job[T]) -> T:
-        with self._engine.begin() as connection:
-            return job(connection)
+        """Raises DBAPIError only if nothing was committed, StoreError if that cannot be found out."""
+        with self._engine.connect() as connection:
+            connection.begin()
+            number = connection.info[TRANSACTION_NUMBER]
+            result = job(connection)
+            try:
+                connection.commit()
+            except DBAPIError as error:
+                if not error.connection_invalidated or not self._is_committed(number):
+                    raise
+        return result
+
+    def _is_committed(self, number: str) -> bool:
+        """Ask what became of a transaction whose connection broke during its commit."""
+        try:
+            status: str | None = self._until_settled(self._status, number)
+        except DBAPIError as error:
+            raise StoreError(_UNCONFIRMED) from error
+        if status not in ("committed", "aborted"):
+            raise StoreError(_UNCONFIRMED)
+        return status == "committed"
+
+    def _status(self, number: str) -> str | None:
+        with self._engine.connect() as connection:
+            query = text("SELECT pg_xact_status(CAST(:number AS xid8))")
+            return connection.execute(query, {"number": number}).scalar()
 
 
-def _passes(error: BaseException) -> bool:
-    if not isinstance(error, DBAPIError):
-        return False
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING_STATES
+def _last_answer(state: RetryCallState) -> Any:
+    """What the last try found, also if waiting longer would have found more."""
+    assert state.outcome is not None
+    return state.outcome.result()
