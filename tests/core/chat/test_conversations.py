@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import event, func, select
 
-from core.chat.conversations import Conversations, MessageView, title_from
+from core.chat.conversations import Conversations, MessageView
 from core.errors import AppError, ConversationBusy, InputError, NotFound
 from core.store.database import Store
 from core.store.tables import Conversation, Message, Row, TaskTrace, TraceSession, TraceSpan
@@ -289,28 +287,3 @@ def test_someone_elses_a_deleted_and_an_unknown_conversation_are_not_found(world
             ask(world.conversations, world.me, conversation)
         assert isinstance(refused.value, AppError)
     assert world.conversations.list(world.me) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "title"),
-    [
-        ("Hello", "Hello"),
-        ("\n  \n  First   line \nSecond", "First line"),
-        ("", "New conversation"),
-        (" \n ", "New conversation"),
-        ("word " * 30, "word word word word word word word word word word word word…"),
-        ("x" * 60, "x" * 60),
-        ("x" * 61, "x" * 60 + "…"),
-        ("Why " + "x" * 70, "Why…"),
-        ("y" * 59 + " z", "y" * 59 + "…"),
-    ],
-)
-def test_a_title_is_the_first_line_cut_at_a_word(text: str, title: str) -> None:
-    assert title_from(text) == title
-
-
-@given(st.text())
-def test_every_message_gives_a_short_title_of_one_line(text: str) -> None:
-    title = title_from(text)
-    assert 0 < len(title) <= 61
-    assert title == " ".join(title.split())
