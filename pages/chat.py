@@ -1,0 +1,152 @@
+"""Chat: ask an agent, watch the answer and its price grow, stop it, come back to it."""
+
+import time
+
+import streamlit as st
+
+from core.chat.agents import AgentView
+from core.chat.conversations import ConversationView
+from core.chat.transcript import MessageView
+from core.clock import new_id
+from core.errors import AppError
+from core.wiring import Services
+from pages.parts.conversation_list import (
+    current_conversation,
+    draw_conversation_list,
+    draw_conversation_menu,
+    open_conversation,
+)
+from pages.parts.figures import money
+from pages.parts.frame import page
+from pages.parts.live_answer import LiveAnswer
+from pages.parts.markdown import as_text
+from pages.parts.problems import show_unsent
+from pages.parts.transcript import ASSISTANT, draw_answer, draw_blocks, draw_user_message
+
+ELSEWHERE_POLL_SECONDS = 2.0
+_UNSENT = "unsent"
+_DRAFT = "draft-id"
+
+
+def send(services: Services, agent_id: str, text: str, replaces: str | None = None) -> None:
+    """Start the turn; what could not be sent is kept with the reason, and nothing of it is lost."""
+    draft = st.session_state.setdefault(_DRAFT, new_id())
+    conversation_id = current_conversation()
+    try:
+        turn = services.turns.send(
+            owner=services.me,
+            agent_id=agent_id,
+            text=text,
+            conversation_id=conversation_id,
+            replaces=replaces,
+            draft_id=draft,
+        )
+    except AppError as error:
+        st.session_state[_UNSENT] = (text, replaces, error.for_user)
+        return
+    st.session_state.pop(_UNSENT, None)
+    st.session_state.pop(_DRAFT, None)
+    open_conversation(turn.conversation_id)
+
+
+def pick_agent(agents: list[AgentView], preferred: str | None) -> AgentView | None:
+    if not agents:
+        st.warning("No agent is active. Activate or create one on the Agents page.", icon=":material/smart_toy:")
+        st.page_link("pages/agents.py", label="Open Agents", icon=":material/smart_toy:")
+        return None
+    places = {agent.id: place for place, agent in enumerate(agents)}
+    return st.selectbox(
+        "Agent",
+        agents,
+        index=places.get(preferred or "", 0),
+        key=f"agent-{preferred}",
+        format_func=lambda agent: f"{agent.name} · {agent.model}",
+        label_visibility="collapsed",
+    )
+
+
+def draw_empty(services: Services, agent: AgentView) -> None:
+    """Nothing said yet: what the agent is for, and prompts to begin with."""
+    st.header(as_text(agent.name), anchor=False)
+    st.markdown(as_text(agent.description))
+    st.space("small")
+    for place, starter in enumerate(agent.starters):
+        st.button(
+            as_text(starter),
+            key=f"starter-{agent.id}-{place}",
+            icon=":material/arrow_forward:",
+            on_click=send,
+            args=(services, agent.id, starter),
+        )
+
+
+def draw_conversation(services: Services, conversation: ConversationView, agent: AgentView | None) -> bool:
+    """The transcript and, while one runs, the live answer; True while an answer is being written."""
+    messages = services.conversations.transcript(services.me.id, conversation.id)
+    turn = services.turns.live(conversation.id)
+    live = turn is not None and not turn.ended
+    running = live or conversation.running
+
+    def resend(message_id: str, text: str) -> None:
+        send(services, agent.id if agent else conversation.agent_id, text, message_id)
+
+    asked = None
+    for message in messages:
+        if message.role == "user":
+            asked = message
+            draw_user_message(message, resend, editable=not running)
+        elif message.status != "running":
+            draw_answer(message, asked, resend, editable=not running and message is messages[-1])
+        elif not live:
+            draw_elsewhere(message)
+    if live and turn is not None:
+        with st.chat_message("assistant", avatar=ASSISTANT):
+            LiveAnswer(turn).draw()
+        st.rerun()
+    return running
+
+
+def draw_elsewhere(message: MessageView) -> None:
+    """Another process writes this answer: show what it has saved, and look again."""
+    with st.chat_message("assistant", avatar=ASSISTANT):
+        draw_blocks(message)
+        st.caption(":material/sync: Another server process is writing this answer; it is shown as it is saved.")
+
+
+def draw_header(services: Services, conversation: ConversationView | None, agents: list[AgentView]) -> AgentView | None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        agent = pick_agent(agents, conversation.agent_id if conversation else None)
+        if conversation is not None:
+            total, turns = services.conversations.spent(services.me.id, conversation.id)
+            st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
+            draw_conversation_menu(services, conversation)
+    return agent
+
+
+def main() -> None:
+    with page("") as services:
+        asked_for = current_conversation()
+        draw_conversation_list(services, asked_for)
+        conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
+        agent = draw_header(services, conversation, services.agents.list())
+        unsent = st.session_state.get(_UNSENT)
+        typed = st.chat_input(f"Message {agent.name}" if agent else "Message", disabled=agent is None)
+        if typed and agent is not None:
+            send(services, agent.id, typed)
+            st.rerun()
+        running = False
+        if conversation is None and agent is not None:
+            draw_empty(services, agent)
+        elif conversation is not None and unsent is None:
+            running = draw_conversation(services, conversation, agent)
+        if unsent is not None:
+            text, replaces, reason = unsent
+            if show_unsent(text, reason) and agent is not None:
+                send(services, agent.id, text, replaces)
+                st.rerun()
+        if running:
+            time.sleep(ELSEWHERE_POLL_SECONDS)
+            st.rerun()
+
+
+main()

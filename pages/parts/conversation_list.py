@@ -1,0 +1,116 @@
+"""The sidebar's conversations: find one, open it, start another."""
+
+import streamlit as st
+
+from core.chat.conversations import ConversationView
+from core.wiring import Services
+from pages.parts.markdown import as_text
+from pages.parts.problems import attempt
+
+CONVERSATION = "conversation"
+
+
+def draw_conversation_list(services: Services, current: str | None) -> None:
+    with st.sidebar:
+        st.button(
+            "New conversation",
+            icon=":material/add:",
+            width="stretch",
+            type="primary",
+            on_click=open_conversation,
+            args=(None,),
+        )
+        search = st.text_input(
+            "Search conversations",
+            placeholder="Search",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            type="search",
+        )
+        archived = st.toggle("Archived", key="show-archived")
+        found = services.conversations.list(services.me.id, search=search or "", archived=archived)
+        if not found:
+            st.caption(_nothing(search or "", archived=archived))
+        for conversation in found:
+            _draw_entry(conversation, current=conversation.id == current)
+
+
+def _nothing(search: str, *, archived: bool) -> str:
+    if search:
+        return "No conversation mentions that."
+    return "Nothing is archived." if archived else "Your conversations will be listed here."
+
+
+def _draw_entry(conversation: ConversationView, *, current: bool) -> None:
+    st.button(
+        as_text(conversation.title) or "Untitled",
+        key=f"open-{conversation.id}",
+        icon=":material/more_horiz:" if conversation.running else None,
+        type="secondary" if current else "tertiary",
+        width="stretch",
+        wrap=False,
+        on_click=open_conversation,
+        args=(conversation.id,),
+    )
+
+
+def open_conversation(conversation_id: str | None) -> None:
+    """Make it the one the page shows, in this session and in the address."""
+    st.session_state[CONVERSATION] = conversation_id
+    if conversation_id is None:
+        st.query_params.pop(CONVERSATION, None)
+    else:
+        st.query_params[CONVERSATION] = conversation_id
+
+
+def current_conversation() -> str | None:
+    """The address decides; without one in it, the conversation that was open before another page was visited."""
+    asked = st.query_params.get(CONVERSATION)
+    if asked:
+        st.session_state[CONVERSATION] = asked
+        return str(asked)
+    kept: str | None = st.session_state.get(CONVERSATION)
+    if kept:
+        st.query_params[CONVERSATION] = kept
+    return kept
+
+
+def draw_conversation_menu(services: Services, conversation: ConversationView) -> None:
+    """Rename, archive and delete the conversation that is open."""
+    with st.popover("", icon=":material/more_vert:", type="tertiary", help="Rename, archive or delete"):
+        title = st.text_input("Title", conversation.title, key=f"title-{conversation.id}", max_chars=200)
+        st.button(
+            "Rename",
+            icon=":material/edit:",
+            width="stretch",
+            on_click=lambda: attempt(
+                lambda: services.conversations.rename(services.me.id, conversation.id, title or "")
+            ),
+        )
+        if conversation.archived:
+            st.button(
+                "Move back from the archive",
+                icon=":material/unarchive:",
+                width="stretch",
+                on_click=lambda: attempt(lambda: services.conversations.unarchive(services.me.id, conversation.id)),
+            )
+        else:
+            st.button(
+                "Archive",
+                icon=":material/archive:",
+                width="stretch",
+                on_click=lambda: attempt(lambda: services.conversations.archive(services.me.id, conversation.id)),
+            )
+        sure = st.checkbox("Delete its messages for good; the costs stay in the books")
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            width="stretch",
+            disabled=not sure,
+            on_click=lambda: attempt(lambda: _delete(services, conversation.id)),
+        )
+
+
+def _delete(services: Services, conversation_id: str) -> None:
+    services.conversations.delete(services.me.id, conversation_id)
+    open_conversation(None)

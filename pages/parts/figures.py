@@ -1,0 +1,63 @@
+"""Money, tokens and times as people read them."""
+
+from core.events import CostSoFar
+from core.money import Nanos, exact_usd, show_usd
+from core.usage import Usage
+
+BASIS = {
+    "computed": ("computed", "Every token was counted by the provider and has a known price."),
+    "estimated": ("estimate", "The provider did not report the end of this answer; what arrived was counted instead."),
+    "unpriced": (
+        "no price known",
+        "No price is known for this model or these terms, so the cost is unknown, not zero.",
+    ),
+}
+
+
+def seconds(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return "–"
+    return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.1f} s"
+
+
+def money(total: Nanos | None, basis: str | None) -> str:
+    """Dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
+    shown = show_usd(total).replace("$", r"\$")
+    if total is None:
+        return "cost unknown"
+    return f"≈ {shown}" if basis == "estimated" else shown
+
+
+def tokens(usage: Usage) -> str:
+    """The prompt, how much of it came from the cache, and the answer."""
+    parts = [f"{usage.prompt:,} in"]
+    if usage.cache_read:
+        parts.append(f"{usage.cache_read:,} cached")
+    return " · ".join([*parts, f"{usage.output:,} out"])
+
+
+def so_far(cost: CostSoFar | None) -> str:
+    """The line beside an answer that is being written."""
+    if cost is None:
+        return "Waiting for the first token …"
+    first = f" · first token {seconds(cost.time_to_first_token_ms)}" if cost.time_to_first_token_ms is not None else ""
+    return f"**{money(cost.total, 'estimated')}** so far (estimate) · {tokens(cost.usage)}{first}"
+
+
+def token_rows(usage: Usage) -> list[tuple[str, int]]:
+    """Every bucket that has something in it, under the name of its price."""
+    rows = [
+        ("Input, not cached", usage.input),
+        ("Cache write, 5 min", usage.cache_write_5m),
+        ("Cache write, 1 h", usage.cache_write_1h),
+        ("Cache read", usage.cache_read),
+        ("Output", usage.output),
+        ("of which thinking", usage.thinking),
+        ("Web searches", usage.web_searches),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def exact(total: Nanos | None) -> str:
+    """All nine decimals, as Markdown."""
+    return "unknown" if total is None else rf"\${exact_usd(total)}"

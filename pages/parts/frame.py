@@ -1,0 +1,36 @@
+"""What every page has in common: its services, its title, and who is answering."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core.errors import AppError
+from core.wiring import Services, services
+from pages.parts.problems import show_kept_problem, show_problem
+
+SIMULATED = (
+    "**Simulated provider.** No `ANTHROPIC_API_KEY` is set, so answers are made up and nothing is billed; "
+    "costs are what the real ones would come to."
+)
+
+
+@contextmanager
+def page(title: str, caption: str = "") -> Iterator[Services]:
+    """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
+    try:
+        running = services()
+    except AppError as error:
+        show_problem(error)
+        st.stop()
+    if title:
+        st.title(title, anchor=False)
+    if caption:
+        st.caption(caption)
+    if running.settings.simulated:
+        st.caption(SIMULATED, help="Set ANTHROPIC_API_KEY and start again to talk to Anthropic.")
+    show_kept_problem()
+    try:
+        yield running
+    except AppError as error:
+        show_problem(error)

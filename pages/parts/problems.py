@@ -1,0 +1,44 @@
+"""Errors in plain words, with what to do."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import AppError, NotFound, StoreError
+from pages.parts.markdown import as_text
+
+_KEPT = "kept-problem"
+
+_TITLE = {
+    NotFound: ("Not there", ":material/search_off:"),
+    StoreError: ("The database cannot be used", ":material/database_off:"),
+}
+
+
+def show_problem(error: AppError) -> None:
+    """The error's own words, never a traceback."""
+    title, icon = next((known for kind, known in _TITLE.items() if isinstance(error, kind)), ("", ":material/error:"))
+    words = as_text(error.for_user)
+    st.error(f"**{title}.** {words}" if title else words, icon=icon)
+
+
+def attempt(action: Callable[[], object]) -> None:
+    """For callbacks: an error is kept and shown by ``show_kept_problem`` in the run that follows."""
+    try:
+        action()
+    except AppError as error:
+        st.session_state[_KEPT] = error
+
+
+def show_kept_problem() -> None:
+    error = st.session_state.pop(_KEPT, None)
+    if error is not None:
+        show_problem(error)
+
+
+def show_unsent(text: str, reason: str) -> bool:
+    """A message that was not sent, kept in full; True when it is to be sent again."""
+    with st.container(border=True):
+        st.warning(as_text(reason), icon=":material/undo:")
+        st.code(text, language=None, wrap_lines=True)
+        return st.button("Send again", icon=":material/send:", type="primary")

@@ -1,0 +1,113 @@
+"""Messages that are finished: their text, what they cost, and what can be done with them."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.chat.transcript import MessageView, TurnFigures
+from pages.parts.blocks import split
+from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
+from pages.parts.markdown import as_text, safe_markdown
+
+USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
+
+_ENDED = {
+    "failed": ("red", ":material/error:"),
+    "stopped": ("gray", ":material/stop_circle:"),
+    "interrupted": ("orange", ":material/power_off:"),
+}
+
+Resend = Callable[[str, str], None]
+
+
+def draw_user_message(message: MessageView, resend: Resend, *, editable: bool) -> None:
+    """``resend`` gets the id of the message to replace and its new text."""
+    with st.chat_message("user", avatar=USER):
+        draw_text(message.text)
+        if editable:
+            _edit(message, resend)
+
+
+def _edit(message: MessageView, resend: Resend) -> None:
+    with st.popover("Edit", icon=":material/edit:", type="tertiary", help="Change this message and send it again"):
+        key = f"edit-{message.id}"
+        st.text_area("Message", message.text, key=key, height=160)
+        st.caption("What follows it leaves the conversation; its cost stays in the books.")
+        st.button(
+            "Send changed message",
+            key=f"resend-{message.id}",
+            type="primary",
+            on_click=lambda: resend(message.id, st.session_state[key]),
+        )
+
+
+def draw_answer(message: MessageView, asked: MessageView | None, resend: Resend, *, editable: bool) -> None:
+    """An answer with its figures; ``asked`` is the user's message that Retry sends again."""
+    with st.chat_message("assistant", avatar=ASSISTANT):
+        draw_blocks(message)
+        if message.turn is not None:
+            draw_end(message.turn)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.caption(summary(message.turn), width="content")
+                _details(message.turn)
+                _copy(message)
+                if editable and asked is not None:
+                    _retry(message, asked, resend)
+
+
+def draw_blocks(message: MessageView) -> None:
+    thoughts = "\n\n".join(str(block.get("thinking", "")) for block in message.blocks if block["type"] == "thinking")
+    if thoughts.strip():
+        with st.expander("Thinking", icon=":material/psychology:"):
+            draw_text(thoughts)
+    draw_text(message.text)
+
+
+def draw_text(text: str) -> None:
+    """Somebody's Markdown: code as code, everything else without images."""
+    for block in split(text):
+        if block.kind == "code":
+            st.code(block.text.rstrip("\n"), language=block.language or None)
+        else:
+            st.markdown(safe_markdown(block.text), anchors=False)
+
+
+def draw_end(turn: TurnFigures) -> None:
+    """Why an answer is not whole."""
+    if turn.status in _ENDED:
+        color, icon = _ENDED[turn.status]
+        st.badge(turn.status.capitalize(), color=color, icon=icon)  # type: ignore[arg-type]
+        st.caption(as_text(turn.error_text or "It ended before it was finished. Press Retry to ask again."))
+
+
+def summary(turn: TurnFigures) -> str:
+    simulated = " · simulated" if turn.simulated else ""
+    first = f" · first token {seconds(turn.time_to_first_token_ms)}" if turn.time_to_first_token_ms is not None else ""
+    cost = f"**{money(turn.total, turn.basis)}**" + (" (estimate)" if turn.basis == "estimated" else "")
+    return f"{cost} · {tokens(turn.usage)}{first} · {seconds(turn.duration_ms)} · {as_text(turn.model)}{simulated}"
+
+
+def _details(turn: TurnFigures) -> None:
+    with st.popover("Figures", icon=":material/receipt_long:", type="tertiary", help="Tokens and exact cost"):
+        word, why = BASIS.get(turn.basis or "", ("not known yet", "This turn has not ended."))
+        st.markdown(f"**{exact(turn.total)}** — {word}", width="content")
+        st.caption(why)
+        rows = "\n".join(f"| {name} | {count:,} |" for name, count in token_rows(turn.usage))
+        st.markdown(f"| Tokens | |\n|:--|--:|\n{rows}")
+        st.caption(f"{as_text(turn.model)} · trace `{turn.task_trace_id}`")
+
+
+def _copy(message: MessageView) -> None:
+    with st.popover("Copy", icon=":material/content_copy:", type="tertiary", help="The answer as Markdown"):
+        st.code(message.text or " ", language=None, wrap_lines=True)
+
+
+def _retry(message: MessageView, asked: MessageView, resend: Resend) -> None:
+    st.button(
+        "Retry",
+        key=f"retry-{message.id}",
+        icon=":material/refresh:",
+        type="tertiary",
+        help="Ask again; this answer leaves the conversation, its cost stays in the books",
+        on_click=lambda: resend(asked.id, asked.text),
+    )
