@@ -105,6 +105,11 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     yield from _opened(sqlite_url)
 
 
+@pytest.fixture
+def postgresql_store(postgresql_url: str) -> Iterator[Store]:
+    yield from _opened(postgresql_url)
+
+
 def _opened(url: str) -> Iterator[Store]:
     store = open_store(url)
     try:

@@ -22,7 +22,7 @@ from tenacity import (
 
 from core.errors import StoreError
 from core.store.dialects import TRANSACTION_NUMBER
-from core.store.failures import passes, store_error
+from core.store.failures import passes, store_error, told_plainly
 from core.store.sqlite import DatabaseFile
 
 log = structlog.get_logger()
@@ -91,8 +91,10 @@ class GroupWriter:
 
     def _work(self) -> None:
         while group := self._next_group():
-            self._settle([entry for entry in group if entry.future.set_running_or_notify_cancel()])
-            self._tidy()
+            wanted = [entry for entry in group if entry.future.set_running_or_notify_cancel()]
+            if wanted:
+                self._settle(wanted)
+                self._tidy()
         self._disconnect()
 
     def _next_group(self) -> list[_Entry[Any]]:
@@ -120,13 +122,16 @@ class GroupWriter:
 
     def _blame(self, group: list[_Entry[Any]], error: BaseException) -> None:
         """Fail the job whose fault it is: of several, run each alone to find it, unless nothing can be written."""
-        cause = error.cause if isinstance(error, _NotBegun) else error
-        if len(group) == 1 or cause is not error:
+        if len(group) > 1 and not isinstance(error, _NotBegun):
             for entry in group:
-                entry.future.set_exception(store_error(cause, self._engine.url) or cause)
+                self._settle([entry])
             return
+        cause = error.cause if isinstance(error, _NotBegun) else error
+        told = store_error(cause, self._engine.url)
+        if told is not None:
+            told.__cause__ = cause
         for entry in group:
-            self._settle([entry])
+            entry.future.set_exception(told or cause)
 
     def _transact(self, group: list[_Entry[Any]]) -> list[Any]:
         try:
@@ -182,11 +187,9 @@ class PoolWriter:
         self._engine.dispose()
 
     def _run(self, job: Job[T]) -> T:
-        try:
+        with told_plainly(self._engine.url):
             result: T = self._again(self._transact, job)
-        except DBAPIError as error:
-            raise store_error(error, self._engine.url) or error from error
-        return result
+            return result
 
     def _transact(self, job: Job[T]) -> T:
         """Raises DBAPIError only if nothing was committed, StoreError if that cannot be found out."""
