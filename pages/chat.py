@@ -106,6 +106,18 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
     return running
 
 
+def draw_unsent(services: Services, agent: AgentView | None) -> None:
+    unsent = st.session_state.get(_UNSENT)
+    if unsent is not None and agent is not None:
+        text, replaces, reason = unsent
+        show_unsent(
+            text,
+            reason,
+            send_again=lambda: send(services, agent.id, text, replaces),
+            discard=lambda: st.session_state.pop(_UNSENT, None),
+        )
+
+
 def draw_elsewhere(message: MessageView) -> None:
     """Another process writes this answer: show what it has saved, and look again."""
     with st.chat_message("assistant", avatar=ASSISTANT):
@@ -118,7 +130,8 @@ def draw_header(services: Services, conversation: ConversationView | None, agent
         agent = pick_agent(agents, conversation.agent_id if conversation else None)
         if conversation is not None:
             total, turns = services.conversations.spent(services.me.id, conversation.id)
-            st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
+            if turns:
+                st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
             draw_conversation_menu(services, conversation)
     return agent
 
@@ -129,21 +142,18 @@ def main() -> None:
         draw_conversation_list(services, asked_for)
         conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
         agent = draw_header(services, conversation, services.agents.list())
-        unsent = st.session_state.get(_UNSENT)
         typed = st.chat_input(f"Message {agent.name}" if agent else "Message", disabled=agent is None)
         if typed and agent is not None:
             send(services, agent.id, typed)
             st.rerun()
+        draw_unsent(services, agent)
+        welcome = st.empty()
         running = False
-        if conversation is None and agent is not None:
-            draw_empty(services, agent)
-        elif conversation is not None and unsent is None:
+        if conversation is not None:
             running = draw_conversation(services, conversation, agent)
-        if unsent is not None:
-            text, replaces, reason = unsent
-            if show_unsent(text, reason) and agent is not None:
-                send(services, agent.id, text, replaces)
-                st.rerun()
+        elif agent is not None:
+            with welcome.container():
+                draw_empty(services, agent)
         if running:
             time.sleep(ELSEWHERE_POLL_SECONDS)
             st.rerun()

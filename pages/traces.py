@@ -11,6 +11,7 @@ from pages.parts.markdown import as_cell
 STATUSES = ("completed", "failed", "stopped", "interrupted", "running")
 PAGE_ROWS = 50
 _PAGES = "traces-pages"
+_TIME = "YYYY-MM-DD HH:mm:ss"
 
 
 def as_row(trace: TraceRow) -> dict[str, object]:
@@ -62,6 +63,7 @@ def draw_export(services: Services, status: str | None) -> None:
 
 
 def main() -> None:
+    st.set_page_config(layout="wide")
     with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar; times are UTC.") as services:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("Status", ("all", *STATUSES), width=200)
@@ -74,7 +76,12 @@ def main() -> None:
             st.info("No turns yet. Send a message on Chat and its trace appears here.", icon=":material/receipt_long:")
             return
         st.caption(f"{len(rows):,} of {total:,}")
-        st.dataframe([as_row(row) for row in rows], hide_index=True, height="content")
+        st.dataframe(
+            [as_row(row) for row in rows],
+            hide_index=True,
+            height="content",
+            column_config={"Started (UTC)": st.column_config.DatetimeColumn(format=_TIME, timezone="UTC")},
+        )
         if len(rows) < total:
             st.button("Show more", icon=":material/expand_more:", on_click=_show_more)
 

@@ -66,7 +66,6 @@ class LiveAnswer:
                 self._draw_block()
             else:
                 self._receive()
-                self._figures.caption(so_far(self._turn.cost_so_far))
 
     def _draw_block(self) -> None:
         first = self._waiting[0]

@@ -36,9 +36,11 @@ def show_kept_problem() -> None:
         show_problem(error)
 
 
-def show_unsent(text: str, reason: str) -> bool:
-    """A message that was not sent, kept in full; True when it is to be sent again."""
+def show_unsent(text: str, reason: str, *, send_again: Callable[[], None], discard: Callable[[], None]) -> None:
+    """A message that was not sent, kept in full, with the reason."""
     with st.container(border=True):
         st.warning(as_text(reason), icon=":material/undo:")
         st.code(text, language=None, wrap_lines=True)
-        return st.button("Send again", icon=":material/send:", type="primary")
+        with st.container(horizontal=True):
+            st.button("Send again", icon=":material/send:", type="primary", on_click=send_again)
+            st.button("Discard", icon=":material/close:", on_click=discard)
