@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, make_url
@@ -12,7 +13,7 @@ from core.errors import StoreError
 from core.store.failures import told_plainly
 from core.store.postgresql import WRITERS, reader_engine, writer_engine
 from core.store.sqlite import open_file, sqlite_engine
-from core.store.upgrade import upgrade
+from core.store.upgrade import VERSIONS, upgrade
 from core.store.writers import GroupWriter, PoolWriter, Writer
 
 T = TypeVar("T")
@@ -56,16 +57,17 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(url: str, *, busy_seconds: float = 5) -> Store:
-    """Open the database and bring it to the newest version; ``busy_seconds`` is how long to wait for its locks.
+def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) -> Store:
+    """Open the database and bring it to the newest version; ``busy_seconds`` is how long to wait for its locks,
+    ``versions`` the folder of the migrations.
 
     Raises StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
     """
     address = _address(url)
     with told_plainly(address):
         if address.get_backend_name() == "sqlite":
-            return _open_sqlite(url, address, busy_seconds)
-        return _open_postgresql(url, address, busy_seconds)
+            return _open_sqlite(url, address, busy_seconds, versions)
+        return _open_postgresql(url, address, busy_seconds, versions)
 
 
 def _address(url: str) -> URL:
@@ -81,24 +83,24 @@ def _address(url: str) -> URL:
     raise StoreError(_NOT_AN_ADDRESS)
 
 
-def _open_sqlite(url: str, address: URL, busy_seconds: float) -> Store:
+def _open_sqlite(url: str, address: URL, busy_seconds: float, versions: Path) -> Store:
     file = open_file(address, busy_seconds)
     reader = sqlite_engine(file.path, busy_seconds, "reading")
     writer = sqlite_engine(file.path, busy_seconds, "writing")
-    _upgrade(reader, writer)
+    _upgrade(reader, writer, versions)
     return Store(url, reader, GroupWriter(writer, file))
 
 
-def _open_postgresql(url: str, address: URL, busy_seconds: float) -> Store:
+def _open_postgresql(url: str, address: URL, busy_seconds: float, versions: Path) -> Store:
     reader = reader_engine(address, busy_seconds)
     writer = writer_engine(address, busy_seconds)
-    _upgrade(reader, writer)
+    _upgrade(reader, writer, versions)
     return Store(url, reader, PoolWriter(writer, WRITERS))
 
 
-def _upgrade(reader: Engine, writer: Engine) -> None:
+def _upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
     try:
-        upgrade(reader, writer)
+        upgrade(reader, writer, versions)
     except BaseException:
         reader.dispose()
         writer.dispose()

@@ -26,13 +26,13 @@ _HAS_VERSION = {
 }
 
 
-def known_versions(versions: Path = VERSIONS) -> list[str]:
+def known_versions(versions: Path) -> list[str]:
     """The numbers that the migrations' file names begin with, oldest first; the last is the head."""
     names = (_FILE_NAME.fullmatch(file.name) for file in versions.iterdir())
     return sorted(name.group(1) for name in names if name)
 
 
-def upgrade(reader: Engine, writer: Engine, versions: Path = VERSIONS) -> None:
+def upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
     """Bring the database to the newest version; on one that has it this is one quick look.
 
     Raises SchemaTooNew, MigrationFailed, after which the database is what it was before, or StoreError.

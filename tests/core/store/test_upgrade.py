@@ -1,0 +1,247 @@
+"""A database is brought to the newest version whole or not at all, by one process at a time, and never taken back."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url, text
+
+from core.errors import MigrationFailed, SchemaTooNew
+from core.store.database import Store, open_store
+from core.store.tables import Row
+from core.store.upgrade import MIGRATIONS, VERSIONS, known_versions
+from tests.core.store.samples import add_books, mark, marks
+from tests.house_rules import PROJECT
+
+STEPS = [
+    "op.add_column('agents', sa.Column('note', sa.Text()))",
+    "op.create_table('extra', sa.Column('id', sa.Integer(), primary_key=True))",
+    "op.execute('INSERT INTO extra (id) VALUES (1)')",
+    "op.execute(\"UPDATE agents SET note = 'upgraded'\")",
+    "op.execute('CREATE INDEX ix_agents_note ON agents (note)')",
+]
+REBUILD = [
+    "with op.batch_alter_table('users') as table:\n        table.alter_column('role', nullable=True)",
+    'op.execute("UPDATE users SET role = NULL")',
+]
+BREAKS = "op.execute('INSERT INTO nowhere VALUES (1)')"
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """A folder of migrations of our own that starts as the real one."""
+    folder = tmp_path / "a folder, with %s" / "versions"
+    shutil.copytree(VERSIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def add_version(folder: Path, steps: list[str]) -> None:
+    number = len(known_versions(folder)) + 1
+    body = "\n    ".join(steps)
+    code = (
+        f'"""A step."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
+        f'revision = "{number:04}"\ndown_revision = "{number - 1:04}"\n\n\ndef upgrade():\n    {body}\n'
+    )
+    (folder / f"{number:04}_step.py").write_text(code, "utf-8")
+
+
+def scalar(store: Store, statement: str) -> Any:
+    with store.read() as connection:
+        return connection.execute(text(statement)).scalar()
+
+
+def version(store: Store) -> str:
+    return str(scalar(store, "SELECT version_num FROM alembic_version"))
+
+
+def opened(url: str, versions: Path = VERSIONS) -> Iterator[Store]:
+    store = open_store(url, versions=versions)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def filled(store: Store) -> str:
+    """The URL of a database with rows in it."""
+    store.write(add_books).result()
+    return store.url
+
+
+def test_the_migrations_lead_to_the_tables(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Row.metadata) == []
+
+
+def test_a_difference_between_migrations_and_tables_would_be_seen(store: Store) -> None:
+    def change(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE agents ADD COLUMN note TEXT"))
+        connection.execute(text("DROP INDEX ix_ledger_lines_billed"))
+
+    store.write(change).result()
+    with store.engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), Row.metadata)
+    assert {difference[0] for difference in found} == {"remove_column", "add_index"}
+
+
+def test_file_names_and_revisions_agree() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [known_versions(VERSIONS)[-1]]
+    assert sorted(step.revision for step in script.walk_revisions()) == known_versions(VERSIONS)
+
+
+def test_a_new_version_is_reached_with_all_rows(filled: str, versions: Path) -> None:
+    add_version(versions, STEPS)
+    for store in opened(filled, versions):
+        assert version(store) == "0002"
+        assert scalar(store, "SELECT note FROM agents") == "upgraded"
+        assert scalar(store, "SELECT count(*) FROM ledger_lines") == 1
+
+
+def test_a_table_that_others_point_at_can_be_rebuilt(filled: str, versions: Path) -> None:
+    add_version(versions, REBUILD)
+    for store in opened(filled, versions):
+        assert scalar(store, "SELECT count(*) FROM users WHERE role IS NULL") == 1
+        assert scalar(store, "SELECT count(*) FROM conversations") == 1
+
+
+def test_a_rebuild_that_loses_rows_others_point_at_is_undone(sqlite_store: Store, versions: Path) -> None:
+    sqlite_store.write(add_books).result()
+    add_version(versions, ["op.execute('DELETE FROM users')"])
+    with pytest.raises(MigrationFailed, match="points at a row of users"):
+        open_store(sqlite_store.url, versions=versions)
+    assert scalar(sqlite_store, "SELECT count(*) FROM users") == 1
+
+
+@pytest.mark.parametrize("before", range(len(STEPS) + 1))
+def test_a_migration_that_fails_leaves_the_old_version_in_use(filled: str, versions: Path, before: int) -> None:
+    add_version(versions, [*STEPS[:before], BREAKS, *STEPS[before:]])
+    with pytest.raises(MigrationFailed, match=r"failed and was undone.*nowhere"):
+        open_store(filled, versions=versions)
+    (versions / "0002_step.py").unlink()
+    for store in opened(filled, versions):
+        assert version(store) == "0001"
+        store.write(mark()).result()
+        assert (marks(store), scalar(store, "SELECT count(*) FROM ledger_lines")) == (1, 1)
+    add_version(versions, STEPS)
+    for store in opened(filled, versions):
+        assert (version(store), marks(store)) == ("0002", 1)
+        assert scalar(store, "SELECT count(*) FROM extra") == 1
+
+
+def test_of_several_new_versions_all_or_none_are_taken(filled: str, versions: Path) -> None:
+    add_version(versions, STEPS)
+    add_version(versions, [BREAKS])
+    with pytest.raises(MigrationFailed):
+        open_store(filled, versions=versions)
+    shutil.rmtree(versions)
+    shutil.copytree(VERSIONS, versions)
+    for store in opened(filled, versions):
+        assert version(store) == "0001"
+
+
+def test_an_error_that_is_not_the_databases_is_told_too(filled: str, versions: Path) -> None:
+    add_version(versions, [*STEPS, "raise KeyError('a slip')"])
+    with pytest.raises(MigrationFailed, match="KeyError: 'a slip'"):
+        open_store(filled, versions=versions)
+    (versions / "0002_step.py").unlink()
+    for store in opened(filled, versions):
+        assert version(store) == "0001"
+
+
+def test_a_first_start_that_fails_can_be_repeated(tmp_path: Path, versions: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    add_version(versions, [BREAKS])
+    with pytest.raises(MigrationFailed):
+        open_store(url, versions=versions)
+    (versions / "0002_step.py").unlink()
+    for store in opened(url, versions):
+        assert version(store) == "0001"
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(filled: str, versions: Path) -> None:
+    add_version(versions, STEPS)
+    open_store(filled, versions=versions).close()
+    (versions / "0002_step.py").unlink()
+    with pytest.raises(SchemaTooNew, match=r"0002.*0001.*newer"):
+        open_store(filled, versions=versions)
+    add_version(versions, STEPS)
+    for store in opened(filled, versions):
+        assert scalar(store, "SELECT note FROM agents") == "upgraded"
+
+
+def test_a_filled_sqlite_database_is_copied_before_its_upgrade(sqlite_store: Store, versions: Path) -> None:
+    sqlite_store.write(add_books).result()
+    path = Path(str(make_url(sqlite_store.url).database))
+    add_version(versions, STEPS)
+    open_store(sqlite_store.url, versions=versions).close()
+    copy = path.with_name("app-version-0001.db")
+    before = sqlite3.connect(copy)
+    assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert before.execute("SELECT count(*) FROM ledger_lines").fetchall() == [(1,)]
+    assert before.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    before.close()
+    assert copy.stat().st_mode == path.stat().st_mode
+
+
+def test_the_copy_is_named_when_the_upgrade_fails(sqlite_store: Store, versions: Path, tmp_path: Path) -> None:
+    add_version(versions, [BREAKS])
+    with pytest.raises(MigrationFailed, match=f"A copy from before lies in {tmp_path}/app-version-0001.db"):
+        open_store(sqlite_store.url, versions=versions)
+
+
+def test_without_room_for_the_copy_nothing_is_upgraded(sqlite_store: Store, versions: Path, tmp_path: Path) -> None:
+    (tmp_path / "app-version-0001.db").mkdir()
+    add_version(versions, STEPS)
+    with pytest.raises(MigrationFailed, match=r"could not be copied.*nothing was changed"):
+        open_store(sqlite_store.url, versions=versions)
+    assert version(sqlite_store) == "0001"
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_new_database_is_not_copied(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path / 'new.db'}").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["new.db"]
+
+
+OPEN = "import sys; from core.store.database import open_store; open_store(sys.argv[1]).close(); "
+
+
+def started(url: str, more: str = "") -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN + more, url], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def new_url(kind: str, tmp_path: Path, new_database: Callable[[str], str]) -> str:
+    return f"sqlite:///{tmp_path / 'new.db'}" if kind == "sqlite" else new_database("template0")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_start_at_once_migrate_once(
+    kind: str, tmp_path: Path, new_database: Callable[[str], str]
+) -> None:
+    url = new_url(kind, tmp_path, new_database)
+    programs = [started(url) for _ in range(4)]
+    said = [program.communicate(timeout=60) for program in programs]
+    assert [program.returncode for program in programs] == [0] * 4, said
+    assert sum("database_upgraded" in out + err for out, err in said) == 1
+    for store in opened(url):
+        assert version(store) == known_versions(VERSIONS)[-1]
+
+
+def test_an_up_to_date_database_opens_without_alembic(database_url: str) -> None:
+    program = started(database_url, "print([name for name in sys.modules if name.startswith('alembic')])")
+    out, err = program.communicate(timeout=60)
+    assert (out, program.returncode) == ("[]\n", 0), err
