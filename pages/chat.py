@@ -85,7 +85,7 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
     messages = services.conversations.transcript(services.me.id, conversation.id)
     turn = services.turns.live(conversation.id)
     live = turn is not None and not turn.ended
-    running = live or conversation.running
+    running = live if turn is not None else conversation.running
 
     def resend(message_id: str, text: str) -> None:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
@@ -151,6 +151,8 @@ def main() -> None:
         running = False
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)
+            if conversation.running and not running:
+                st.rerun()  # it ended while this was drawn: the list beside it still says otherwise
         elif agent is not None:
             with welcome.container():
                 draw_empty(services, agent)

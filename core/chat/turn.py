@@ -129,9 +129,7 @@ class Turn:
             if self._stop is not None:
                 self._scope.cancel()
             try:
-                async with aclosing(self._parts.provider.stream(self._request)) as events:
-                    async for event in events:
-                        await self._on(event)
+                await self._follow()
                 return Outcome("completed")
             except ProviderError as error:
                 return Outcome("failed", error.kind, error.for_user, error)
@@ -142,6 +140,11 @@ class Turn:
                 return Outcome("failed", "internal", "Something went wrong on our side; it has been logged. Retry.")
         status, error_type, text = _STOPPED[self._stop or "shutdown"]
         return Outcome(status, error_type, text)
+
+    async def _follow(self) -> None:
+        async with aclosing(self._parts.provider.stream(self._request)) as events:
+            async for event in events:
+                await self._on(event)
 
     async def _on(self, event: ProviderEvent) -> None:
         match event:

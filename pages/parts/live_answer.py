@@ -127,8 +127,9 @@ class LiveAnswer:
             case CostSoFar():
                 self._figures.caption(so_far(event))
             case RetryScheduled(attempt, reason, wait):
-                again = f"Attempt {attempt + 1} starts in {wait:.0f} s."
-                self._figures.caption(f":material/refresh: {as_text(reason)} {again}")
+                first_sentence = as_text(reason.split(". ")[0])
+                again = f"Trying again in {wait:.0f} s (attempt {attempt + 1})."
+                self._figures.caption(f":material/refresh: {first_sentence}. {again}")
             case TurnEnded():
                 self._ended = True
                 for channel in self._splitters:

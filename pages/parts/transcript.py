@@ -47,12 +47,16 @@ def draw_answer(message: MessageView, asked: MessageView | None, resend: Resend,
         draw_blocks(message)
         if message.turn is not None:
             draw_end(message.turn)
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.caption(summary(message.turn), width="content")
-                _details(message.turn)
-                _copy(message)
-                if editable and asked is not None:
-                    _retry(message, asked, resend)
+            _draw_figures(message, message.turn, asked if editable else None, resend)
+
+
+def _draw_figures(message: MessageView, turn: TurnFigures, retried: MessageView | None, resend: Resend) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(summary(turn), width="content")
+        _details(turn)
+        _copy(message)
+        if retried is not None:
+            _retry(message, retried, resend)
 
 
 def draw_blocks(message: MessageView) -> None:
@@ -90,10 +94,12 @@ def summary(turn: TurnFigures) -> str:
 def _details(turn: TurnFigures) -> None:
     with st.popover("Figures", icon=":material/receipt_long:", type="tertiary", help="Tokens and exact cost"):
         word, why = BASIS.get(turn.basis or "", ("not known yet", "This turn has not ended."))
+        rows = token_rows(turn.usage)
         st.markdown(f"**{exact(turn.total)}** — {word}", width="content")
-        st.caption(why)
-        rows = "\n".join(f"| {name} | {count:,} |" for name, count in token_rows(turn.usage))
-        st.markdown(f"| Tokens | |\n|:--|--:|\n{rows}")
+        st.caption(why if rows else "Nothing was billed for this turn.")
+        if rows:
+            lines = "\n".join(f"| {name} | {count:,} |" for name, count in rows)
+            st.markdown(f"| Tokens | |\n|:--|--:|\n{lines}")
         st.caption(f"{as_text(turn.model)} · trace `{turn.task_trace_id}`")
 
 

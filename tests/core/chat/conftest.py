@@ -15,7 +15,9 @@ from core.wiring import Services, open_services
 
 def ended(turn: Turn, timeout: float = 30) -> TurnEnded:
     """Follow a turn to its last event."""
-    return events_of(turn, timeout)[-1]  # type: ignore[return-value]
+    last = events_of(turn, timeout)[-1]
+    assert isinstance(last, TurnEnded)
+    return last
 
 
 def events_of(turn: Turn, timeout: float = 30) -> list[Event]:

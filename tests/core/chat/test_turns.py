@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from core.chat.agents import AgentDraft
 
+from core.chat.agents import AgentDraft
 from core.chat.turn import Turn
 from core.clock import new_id
 from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, NotFound, ShuttingDown
-from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta, TurnStarted
+from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta, TurnEnded, TurnStarted
 from core.tracing.settling import NOT_BILLED
 from core.wiring import Services
 from tests.core.chat.conftest import ended, events_of
@@ -35,6 +35,7 @@ def test_a_turn_starts_streams_and_ends_with_its_exact_cost(services: Services, 
     assert isinstance(events[0], TurnStarted)
     assert any(isinstance(event, CostSoFar) for event in events)
     end = events[-1]
+    assert isinstance(end, TurnEnded)
     (row,) = services.traces.page()
     assert (end.status, end.basis, end.stop_reason) == ("completed", "computed", "end_turn")
     assert end.total
@@ -117,7 +118,7 @@ def test_a_refused_attempt_is_a_row_of_its_own_and_costs_nothing(services: Servi
         (1, "failed", 0, NOT_BILLED),
         (2, "failed", 0, NOT_BILLED),
     ]
-    assert (spans[2].status, spans[2].total) == ("success", events[-1].total)
+    assert (spans[2].status, spans[2].total) == ("success", ended(turn).total)
 
 
 def test_a_key_that_is_refused_fails_at_once_with_what_to_do(services: Services, send: Send) -> None:

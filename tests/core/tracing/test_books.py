@@ -40,11 +40,12 @@ USAGE = {"input_tokens": 1_000, "output_tokens": 50}
 @pytest.fixture
 def ids(store: Store) -> tuple[str, str]:
     """An owner and an agent for the books to point at."""
-    user = {"id": new_id(), "email": "ada@example.com", "name": "Ada", "role": "admin", "created_at": AT}
-    agent = {"id": new_id(), "name": "Ada's agent", "active": True, "current_version": 1, "created_at": AT}
+    owner_id, agent_id = new_id(), new_id()
+    user = {"id": owner_id, "email": "ada@example.com", "name": "Ada", "role": "admin", "created_at": AT}
+    agent = {"id": agent_id, "name": "Ada's agent", "active": True, "current_version": 1, "created_at": AT}
     store.write(lambda connection: connection.execute(insert(User.__table__), user)).result()
     store.write(lambda connection: connection.execute(insert(Agent.__table__), agent)).result()
-    return user["id"], agent["id"]
+    return owner_id, agent_id
 
 
 def opened(store: Store, ids: tuple[str, str], **changes: Any) -> Opening:

@@ -1,7 +1,9 @@
 """Ends that the database would not take are kept on disk and booked once."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -10,6 +12,18 @@ from core.store.text import storable
 from core.tracing.entries import Finish, from_json
 from core.tracing.spool import Spool, replay
 from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+
+T = TypeVar("T")
+
+
+def into(booked: list[T], take: Callable[[Finish], T]) -> Callable[[Finish], bool]:
+    """A writer that keeps what it is given."""
+
+    def write(end: Finish) -> bool:
+        booked.append(take(end))
+        return True
+
+    return write
 
 
 def an_ended_turn(text: str = "Much.") -> Finish:
@@ -22,19 +36,19 @@ def an_ended_turn(text: str = "Much.") -> Finish:
     "text", ["Much.", "two\nlines", 'quotes " and \\', "ünïcödé 🙂", "nul \x00", "half a pair \ud83d"]
 )
 def test_an_end_comes_back_from_the_file_as_it_was(tmp_path: Path, text: str) -> None:
-    spool, end, booked = Spool(tmp_path / "spool", "host:1:a"), an_ended_turn(text), []
+    spool, end, booked = Spool(tmp_path / "spool", "host:1:a"), an_ended_turn(text), list[Finish]()
     end = replace(end, text=storable(end.text))
     spool.append(end)
-    assert replay(spool.path, lambda back: booked.append(back) is None) == 1
+    assert replay(spool.path, into(booked, lambda back: back)) == 1
     assert booked == [end]
     assert not spool.waiting()
 
 
 def test_ends_are_booked_in_the_order_they_came(tmp_path: Path) -> None:
-    spool, ends, booked = Spool(tmp_path, "host:1:a"), [an_ended_turn(str(n)) for n in range(5)], []
+    spool, ends, booked = Spool(tmp_path, "host:1:a"), [an_ended_turn(str(n)) for n in range(5)], list[Finish]()
     for end in ends:
         spool.append(end)
-    replay(spool.path, lambda back: booked.append(back) is None)
+    replay(spool.path, into(booked, lambda back: back))
     assert booked == ends
 
 
@@ -56,17 +70,22 @@ def test_while_the_database_is_away_the_file_stays_whole(tmp_path: Path, refusin
 
 
 def test_a_torn_last_row_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    spool, booked = Spool(tmp_path, "host:1:a"), []
+    spool, booked = Spool(tmp_path, "host:1:a"), list[str]()
     spool.append(an_ended_turn("whole"))
     with spool.path.open("ab") as file:
         file.write(b'{"task_trace_id": "torn')
-    assert replay(spool.path, lambda back: booked.append(back.text) is None) == 1
+    assert replay(spool.path, into(booked, lambda back: back.text)) == 1
     assert booked == ["whole"]
     assert spool.path.with_suffix(".refused").read_bytes() == b'{"task_trace_id": "torn\n'
 
 
 def test_an_end_that_can_never_be_booked_is_set_aside_for_a_person(tmp_path: Path) -> None:
-    spool, poison, good, booked = Spool(tmp_path, "host:1:a"), an_ended_turn("poison"), an_ended_turn("good"), []
+    spool, poison, good, booked = (
+        Spool(tmp_path, "host:1:a"),
+        an_ended_turn("poison"),
+        an_ended_turn("good"),
+        list[str](),
+    )
     spool.append(poison)
     spool.append(good)
 
