@@ -55,14 +55,15 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
     return Services(chosen, store, provider, book, engine, agents, Conversations(store), Traces(store), turns, me)
 
 
-_lock = threading.Lock()
+_opening = threading.Lock()
+_closing = threading.Lock()
 _running: Services | None = None
 
 
 def services() -> Services:
-    """The process's services, opened at the first call."""
+    """The process's services, opened at the first call; while they are being closed they stay the same ones."""
     global _running
-    with _lock:
+    with _opening:
         if _running is None:
             _running = open_services(settings())
         return _running
@@ -73,9 +74,9 @@ def start() -> None:
 
 
 def drain() -> None:
-    """Close the services if they are open: every live turn is booked when this returns."""
+    """Close the services if they are open: every live turn is booked when this returns, whoever asked first."""
     global _running
-    with _lock:
-        closing, _running = _running, None
-    if closing is not None:
-        closing.close()
+    with _closing:
+        if _running is not None:
+            _running.close()
+            _running = None

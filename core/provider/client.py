@@ -1,10 +1,11 @@
 """Asking the provider for an answer: our own retries and time-outs around the SDK's raw events."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-import anthropic
 import httpx2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential_jitter
@@ -13,8 +14,10 @@ from core.errors import ProviderBroken, ProviderBusy, ProviderError, SetupError
 from core.provider.request import ModelRequest, message_parameters
 from core.provider.simulator.transport import SimulatorTransport
 from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent
-from core.provider.upstream import Call, open_upstream
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    import anthropic
 
 _WRITE_SECONDS = 30.0
 _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
@@ -35,12 +38,45 @@ class _LastFailure:
 
 
 class Provider:
-    """One HTTP client for the whole process; streams run side by side on one event loop."""
+    """One HTTP client for the whole process; streams run side by side on one event loop.
 
-    def __init__(self, client: anthropic.AsyncAnthropic, settings: Settings, *, simulated: bool) -> None:
-        self.simulated = simulated
-        self._client = client
+    The SDK takes longer to import than all else together, so it is left until ``warm_up`` or the first stream.
+    Raises SetupError for a key or address that cannot be used.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self.simulated = settings.simulated
         self._settings = settings
+        self._transport = transport
+        self._key, self._address = _key(settings), _address(settings)
+        self._client: anthropic.AsyncAnthropic | None = None
+        self._opening = threading.Lock()
+
+    def warm_up(self) -> "anthropic.AsyncAnthropic":
+        """Import the SDK and make its client: a second or two, once. Any thread may call it."""
+        with self._opening:
+            if self._client is None:
+                self._client = self._open_client()
+            return self._client
+
+    def _open_client(self) -> "anthropic.AsyncAnthropic":
+        import anthropic
+
+        timeout = httpx2.Timeout(
+            connect=self._settings.connect_seconds,
+            read=self._settings.read_seconds,
+            write=_WRITE_SECONDS,
+            pool=self._settings.connect_seconds,
+        )
+        own = anthropic.DefaultAsyncHttpxClient(transport=self._transport, timeout=timeout) if self._transport else None
+        return anthropic.AsyncAnthropic(
+            api_key=self._key,
+            base_url=self._address,
+            max_retries=0,
+            timeout=timeout,
+            http_client=own,
+            open_telemetry=False,
+        )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One answer. Each AttemptStarting comes before its call, which is made when the generator is resumed.
@@ -49,7 +85,12 @@ class Provider:
         cancelling its task hangs up at once. Raises ProviderBusy, ProviderRefused or ProviderBroken.
         """
         deadline = asyncio.get_running_loop().time() + self._settings.turn_seconds
-        call = Call(self._client, message_parameters(request), deadline)
+        client = self._client
+        if client is None:
+            client = await asyncio.to_thread(self.warm_up)
+        from core.provider.upstream import Call, open_upstream
+
+        call = Call(client, message_parameters(request), deadline)
         failure = _LastFailure()
         async for attempt in self._attempts(failure):
             if failure.attempt:
@@ -80,7 +121,8 @@ class Provider:
         return min(_BACKOFF(state) if asked is None else asked, self._settings.retry_after_cap_seconds)
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
 
 def _may_succeed_later(error: BaseException) -> bool:
@@ -100,21 +142,7 @@ def open_provider(settings: Settings, transport: httpx2.AsyncBaseTransport | Non
     """
     if transport is None and settings.simulated:
         transport = SimulatorTransport(pace=settings.simulator_pace)
-    timeout = httpx2.Timeout(
-        connect=settings.connect_seconds,
-        read=settings.read_seconds,
-        write=_WRITE_SECONDS,
-        pool=settings.connect_seconds,
-    )
-    client = anthropic.AsyncAnthropic(
-        api_key=_key(settings),
-        base_url=_address(settings),
-        max_retries=0,
-        timeout=timeout,
-        http_client=anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout) if transport else None,
-        open_telemetry=False,
-    )
-    return Provider(client, settings, simulated=settings.simulated)
+    return Provider(settings, transport)
 
 
 def _address(settings: Settings) -> str:

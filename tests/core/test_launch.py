@@ -79,8 +79,8 @@ def test_it_serves_on_loopback_only_and_ends_well_on_a_signal_with_a_page_open(t
         with connect(f"ws{server.url.removeprefix('http')}/_stcore/stream", origin=Origin(server.url)):
             assert server.stop(signal.SIGTERM, timeout=25) == 0
         events = [json.loads(line) for line in server.log.read_text().splitlines()]
-    assert [event["event"] for event in events] == ["ready", "stopped"]
-    assert events[0]["url"] == server.url
+    assert [event["event"] for event in events] == ["database_upgraded", "ready", "stopped"]
+    assert events[1]["url"] == server.url
 
 
 def test_an_interrupt_from_the_keyboard_ends_it_as_well(tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
-"""The server's lifespan: work done once, and an end that no open connection can put off."""
+"""The server's lifespan: an end that no open connection can put off."""
 
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-from core.lifespan import Once
 from tests.house_rules import PROJECT
 from tests.served import clean_environment
 
@@ -26,45 +23,6 @@ anyio.run(main)
 """
 
 
-def test_it_is_done_once_and_everyone_waits_for_it() -> None:
-    done: list[float] = []
-    returned: list[float] = []
-
-    def work() -> None:
-        time.sleep(0.05)
-        done.append(time.monotonic())
-
-    def ask() -> None:
-        once()
-        returned.append(time.monotonic())
-
-    once = Once(work)
-    threads = [threading.Thread(target=ask) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == 1
-    assert min(returned) >= done[0]
-
-
-def test_work_that_failed_is_tried_by_the_next_one() -> None:
-    tries: list[int] = []
-
-    def work() -> None:
-        tries.append(1)
-        if len(tries) == 1:
-            raise OSError
-
-    once = Once(work)
-    for _ in range(3):
-        try:
-            once()
-        except OSError:
-            continue
-    assert len(tries) == 2
-
-
 def test_a_server_that_hangs_on_a_connection_still_ends_after_its_books_are_closed(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _STUCK],
@@ -80,3 +38,4 @@ def test_a_server_that_hangs_on_a_connection_still_ends_after_its_books_are_clos
     out, log = process.communicate(timeout=25)
     assert (process.returncode, out) == (0, "told\n")
     assert "did not close in time" in log.splitlines()[-1]
+    assert "Traceback" not in log
