@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from time import monotonic
 from typing import Any
 
@@ -36,7 +37,7 @@ class Engine:
         self._due = asyncio.Event()
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(
-            start_blocking_portal(backend_options={"use_uvloop": True}, name="engine")
+            start_blocking_portal(backend_options={"use_uvloop": find_spec("uvloop") is not None}, name="engine")
         )
         self._loop = self._portal.call(_running_loop)
         self._chores = [self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive)]
@@ -112,7 +113,8 @@ class Engine:
         took_over = 0.0
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self._quietly("heartbeat", self._recorder.heartbeat())
+            if self.live():
+                await self._quietly("heartbeat", self._recorder.heartbeat())
             await self._quietly("replay", asyncio.to_thread(self._recorder.replay_own))
             if monotonic() - took_over > TAKE_OVER_SECONDS:
                 took_over = monotonic()
