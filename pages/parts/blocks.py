@@ -9,7 +9,7 @@ Kind: TypeAlias = Literal["text", "list", "table", "code"]
 LONGEST_BLOCK = 1_200
 """Characters after which a list, a table or a code fence goes on in a further block while it streams."""
 
-_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})\s*([^\s`]*)[^`]*$")
+_FENCE = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
 _ITEM = re.compile(r" {0,3}(?:[-*+]|(\d{1,9})[.)])(?:\s|$)")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _UNDECIDED = re.compile(r"\s*(?:`{1,2}|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*|[-*+|]|#{1,6}|\d{1,9}[.)]?)?")
@@ -32,7 +32,8 @@ class _Fence:
 
     def closed_by(self, line: str) -> bool:
         stripped = line.strip()
-        return len(stripped) >= len(self.mark) and not stripped.strip(self.mark[0])
+        deeper = len(line) - len(line.lstrip()) > self.indent + 3  # then it is a line of the code
+        return len(stripped) >= len(self.mark) and not stripped.strip(self.mark[0]) and not deeper
 
     def maybe_closed_by(self, start: str) -> bool:
         return not start.strip().strip(self.mark[0])
@@ -116,7 +117,7 @@ class Splitter:
             return
         kind, gap, indented = self._line_kind(), self._gap, self._line[0] in " \t"
         self._gap = ""
-        too_long = self._size > self._longest and not indented
+        too_long = self._size > self._longest and not indented and not self._in_header()
         goes_on = self._size > 0 and self._kind == "list" and (indented or kind == "list") and not too_long
         if gap and goes_on:
             self._emit(gap)
@@ -138,19 +139,21 @@ class Splitter:
             return False
         return bool(_HEADING.match(self._line)) or kind not in ("text", self._kind)
 
+    def _in_header(self) -> bool:
+        return self._kind == "table" and len(self._header) < 2
+
     def _continue(self, kind: Kind) -> None:
-        header = "".join(self._header)
+        header = self._header
         self._open(kind)
-        if kind == "table":
-            self._emit(header)
+        self._header = header
+        self._emit("".join(header))
 
     def _open(self, kind: Kind, language: str = "") -> None:
         self._block += self._size > 0
-        self._header = self._header if kind == self._kind else []
-        self._kind, self._size, self._language, self._gap = kind, 0, language, ""
+        self._kind, self._size, self._language, self._gap, self._header = kind, 0, language, "", []
 
     def _end_line(self) -> None:
-        if self._kind == "table" and len(self._header) < 2:
+        if self._in_header():
             self._header.append(self._line)
         if self._kind == "text" and _HEADING.match(self._line):
             self._open("text")
