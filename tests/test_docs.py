@@ -61,7 +61,7 @@ def _shown(default: object) -> str:
 
 
 def test_every_export_column_stands_in_the_table_in_its_order() -> None:
-    assert [row[0] for row in _table("Export columns")] == [f"`{name}`" for name in TRACE_COLUMNS]
+    assert _table("Export columns") == [[f"`{name}`", description] for name, description in TRACE_COLUMNS]
 
 
 def test_every_page_stands_in_the_table_with_its_address() -> None:

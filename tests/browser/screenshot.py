@@ -11,7 +11,7 @@ from tests.served import served
 
 PICTURE = PROJECT / "data" / "screenshot.png"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_QUESTION = "How do I keep the cost of a long conversation low?"
+_QUESTION = "What is prompt caching?"
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     ):
         installed = next(filter(None, map(shutil.which, _BROWSERS)), None)
         browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1280, "height": 1040}, device_scale_factor=1.25)
         page.goto(server.url)
         converse(page)
         page.screenshot(path=PICTURE)
