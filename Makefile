@@ -46,7 +46,7 @@ browser: $(VENV)/requirements-test.txt
 	$(BIN)/python -m playwright install chromium
 
 lock: $(BIN)/python ## Compile pyproject.toml's dependencies into the requirements files
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==0.13.8
 	@$(COMPILE) --output-file requirements.txt
 	@$(COMPILE) --extra test --constraint requirements.txt --output-file requirements-test.txt
 
@@ -62,7 +62,7 @@ $(VENV)/requirements-test.txt: $(VENV)/requirements.txt
 $(VENV)/%.txt: %.txt $(BIN)/python always
 	@cmp -s $< $@ || { \
 	  echo "Installing $< into $(VENV); this takes a minute or two, once."; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< || { \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $< || { \
 	    echo "The packages in $< could not be installed; see pip's message above, then run make again." >&2; exit 1; }; \
 	  cp $< $@; \
 	}
