@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine
 
 WRITERS = 8
 _READERS = 4
@@ -16,46 +16,36 @@ _PATIENCE = {
     "tcp_user_timeout": 20_000,
     "application_name": "command-center",
 }
+_ENGINE: dict[str, Any] = {"pool_use_lifo": True, "use_native_hstore": False, "hide_parameters": True}
 
 
 def reader_engine(url: URL, busy_seconds: float) -> Engine:
     """Transactions that see one moment of the database and cannot write, on connections that were tried first."""
-    engine = _engine(
+    engine = create_engine(
         url,
-        busy_seconds,
+        connect_args=_connect_args(url, busy_seconds),
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ",
         pool_size=_READERS,
         max_overflow=_READERS_AT_PEAK - _READERS,
+        pool_timeout=busy_seconds,
+        **_ENGINE,
     )
     return engine.execution_options(postgresql_readonly=True)
 
 
 def writer_engine(url: URL, busy_seconds: float) -> Engine:
     """One connection for each of the writer's threads; how a transaction begins also tries its connection."""
-    engine = _engine(url.set(drivername="postgresql+writing"), busy_seconds, pool_size=WRITERS, max_overflow=0)
-
-    @event.listens_for(engine, "connect")
-    def begin_only_explicitly(connection: Any, _: Any) -> None:
-        connection.autocommit = True
-
-    return engine
-
-
-def _engine(url: URL, busy_seconds: float, **pool: Any) -> Engine:
-    engine = create_engine(
-        url,
-        connect_args={name: value for name, value in _PATIENCE.items() if name not in url.query},
+    return create_engine(
+        url.set(drivername="postgresql+writing"),
+        connect_args=_connect_args(url, busy_seconds) | {"autocommit": True},
+        pool_size=WRITERS,
+        max_overflow=0,
         pool_timeout=busy_seconds,
-        pool_use_lifo=True,
-        use_native_hstore=False,
-        hide_parameters=True,
-        **pool,
+        **_ENGINE,
     )
 
-    @event.listens_for(engine, "connect")
-    def bound_waits(connection: Any, _: Any) -> None:
-        connection.execute(f"SET lock_timeout = {int(busy_seconds * 1000)}")
-        connection.commit()
 
-    return engine
+def _connect_args(url: URL, busy_seconds: float) -> dict[str, Any]:
+    options = f"{url.query.get('options', '')} -c lock_timeout={int(busy_seconds * 1000)}".strip()
+    return {name: value for name, value in _PATIENCE.items() if name not in url.query} | {"options": options}

@@ -170,6 +170,7 @@ def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "wri
     def set_up(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")
         connection.execute(f"PRAGMA query_only={'ON' if role == 'reading' else 'OFF'}")
 
     return engine

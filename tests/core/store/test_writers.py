@@ -80,8 +80,8 @@ def test_nobody_is_told_before_the_commit(sqlite_store: Store) -> None:
 def test_futures_are_done_in_the_order_of_their_jobs(sqlite_store: Store) -> None:
     held, order = Held(sqlite_store), list[int]()
     jobs = [sqlite_store.write(mark(number)) for number in range(20)]
-    for number, job in enumerate(jobs):
-        job.add_done_callback(lambda _, number=number: order.append(number))
+    for job in jobs:
+        job.add_done_callback(lambda done: order.append(jobs.index(done)))
     held.release()
     wait(jobs)
     assert order == list(range(20))
