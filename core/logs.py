@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import Processor
 
 _SHAPES = (
     (re.compile(r"sk-ant-[\w-]+"), "[secret]"),
@@ -21,15 +21,15 @@ _TALKATIVE = ("alembic", "httpx2")
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that blots out these secrets, however a line spells them, and whatever has the shape of one."""
+    """A function that blots out these secrets, however a text spells them, and whatever has the shape of one."""
     spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in _spellings(secret)}
     known = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))) if spelled else None
 
-    def redact(line: str) -> str:
-        line = known.sub("[secret]", line) if known else line
+    def redact(text: str) -> str:
+        text = known.sub("[secret]", text) if known else text
         for shape, instead in _SHAPES:
-            line = shape.sub(instead, line)
-        return line
+            text = shape.sub(instead, text)
+        return text
 
     return redact
 
@@ -57,8 +57,9 @@ def set_up_logging(level: str, secrets: Iterable[str] = (), stream: TextIO | Non
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(stream),
+                structlog.processors.format_exc_info,
                 _redacting(redaction(secrets)),
+                _renderer(stream),
             ],
         )
     )
@@ -71,14 +72,27 @@ def set_up_logging(level: str, secrets: Iterable[str] = (), stream: TextIO | Non
     )
 
 
-def _rendering(stream: TextIO) -> list[Processor]:
+def _renderer(stream: TextIO) -> Processor:
     if stream.isatty():
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
-def _redacting(redact: Callable[[str], str]) -> Callable[[WrappedLogger, str, EventDict], str]:
-    return lambda _logger, _method, line: redact(str(line))
+def _redacting(redact: Callable[[str], str]) -> Processor:
+    def clean(value: object) -> object:
+        match value:
+            case str():
+                return redact(value)
+            case None | bool() | int() | float():
+                return value
+            case dict():
+                return {str(name): clean(part) for name, part in value.items()}
+            case list() | tuple():
+                return [clean(part) for part in value]
+            case _:
+                return redact(repr(value))
+
+    return lambda _logger, _method, event: {name: clean(value) for name, value in event.items()}
 
 
 def _take_over(handler: logging.Handler, level: str) -> None:

@@ -83,6 +83,46 @@ def test_a_python_without_venv_is_one_sentence(checkout: Path) -> None:
     assert "apt-get install python3-venv" in sentence
 
 
+_APT = ["apt-get -qq update", "apt-get -qq install -y --no-install-recommends chromium"]
+_PLAYWRIGHT = ["python -m playwright install chromium"]
+
+
+@pytest.mark.parametrize(
+    ("commands", "called"),
+    [
+        ({"chromium": 0, "id": "0", "apt-get": 0}, []),
+        ({"google-chrome": 0, "id": "1000"}, []),
+        ({"id": "0", "apt-get": 0}, _APT),
+        ({"id": "0", "apt-get": 1}, _APT[:1] + _PLAYWRIGHT),
+        ({"id": "1000", "apt-get": 0}, _PLAYWRIGHT),
+        ({"id": "0"}, _PLAYWRIGHT),
+    ],
+)
+def test_a_browser_is_the_systems_or_debians_or_playwrights(
+    checkout: Path, commands: dict[str, int | str], called: list[str]
+) -> None:
+    for name, answer in {**commands, "python": 0}.items():
+        _stand_in(checkout, name, answer)
+    for name in ("requirements.txt", "requirements-test.txt"):
+        shutil.copy(checkout / name, checkout / ".venv")
+    for needed in ("sh", "cmp"):
+        (checkout / ".venv" / "bin" / needed).symlink_to(shutil.which(needed) or needed)
+    environment = {"PATH": str(checkout / ".venv" / "bin"), "CALLED": str(checkout / "called")}
+    make = shutil.which("make") or "make"
+    subprocess.run([make, "--silent", "browser"], cwd=checkout, env=environment, check=True)
+    done = (checkout / "called").read_text().splitlines() if (checkout / "called").exists() else []
+    assert done == called
+
+
+def _stand_in(folder: Path, name: str, answer: int | str) -> None:
+    """A command that notes how it was called and answers with an exit status or a word."""
+    command = folder / ".venv" / "bin" / name
+    command.parent.mkdir(parents=True, exist_ok=True)
+    does = f"echo {answer}" if isinstance(answer, str) else f'echo "{name} $*" >>"$CALLED"; exit {answer}'
+    command.write_text(f"#!/bin/sh\n{does}\n".replace("/bin/sh", shutil.which("sh") or "/bin/sh"))
+    command.chmod(0o755)
+
+
 def test_help_lists_every_command() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert targets

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -16,18 +17,26 @@ from core.logs import redaction, set_up_logging
 SECRET = 'pa"ss\\wörd-1234'
 
 
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """A log of its own for one test."""
+@contextmanager
+def _logging_to(stream: io.StringIO, secret: str) -> Iterator[None]:
+    """A log of its own, and afterwards everything as it was."""
     root, hook = logging.root, threading.excepthook
     handlers, level = root.handlers[:], root.level
+    set_up_logging("info", [secret], stream)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        structlog.reset_defaults()
+        threading.excepthook = hook
+        root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
     stream = io.StringIO()
-    set_up_logging("info", [SECRET], stream)
-    yield stream
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    threading.excepthook = hook
-    root.handlers[:], root.level = handlers, level
+    with _logging_to(stream, SECRET):
+        yield stream
 
 
 def _events(log: io.StringIO) -> list[dict[str, object]]:
@@ -92,9 +101,22 @@ def test_what_looks_like_a_secret_is_blotted_out_and_nothing_else(line: str, red
     assert redaction([])(line) == redacted
 
 
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
 @given(st.text(st.characters(exclude_characters="[]secrt"), min_size=6), st.text(), st.text())
 def test_no_secret_survives_in_any_spelling(secret: str, before: str, after: str) -> None:
-    line = f"{before}{secret}{after}"
-    for spelled in (line, repr(line), json.dumps(line), json.dumps(line, ensure_ascii=False)):
+    text = f"{before}{secret}{after}"
+    for spelled in (text, repr(text), json.dumps(text), json.dumps(text, ensure_ascii=False)):
         assert secret not in redaction([secret])(spelled)
-    assert secret not in json.loads(redaction([secret])(json.dumps(line)))
+
+
+@given(st.text(st.characters(exclude_characters="[]secrt", exclude_categories=["Cs"]), min_size=6), _TEXT, _TEXT)
+def test_a_line_stays_json_whatever_is_blotted_out_of_it(secret: str, before: str, after: str) -> None:
+    stream = io.StringIO()
+    with _logging_to(stream, secret):
+        said = f"{before}{secret}{after}"
+        structlog.get_logger("ours").info(said, nested={"parts": [said, 1]}, other=ValueError(said))
+    [event] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert secret not in str([event["event"], event["nested"], event["other"]])
+    assert event["nested"]["parts"][1] == 1
