@@ -75,7 +75,7 @@ def set_up_logging(level: str, secrets: Iterable[str] = (), stream: TextIO | Non
 def _renderer(stream: TextIO) -> Processor:
     if stream.isatty():
         return structlog.dev.ConsoleRenderer()
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.processors.JSONRenderer()
 
 
 def _redacting(redact: Callable[[str], str]) -> Processor:
