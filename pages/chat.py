@@ -1,6 +1,7 @@
 """Chat: ask an agent, watch the answer and its price grow, stop it, come back to it."""
 
 import time
+from functools import partial
 
 import streamlit as st
 
@@ -24,6 +25,7 @@ from pages.parts.problems import show_unsent
 from pages.parts.transcript import ASSISTANT, draw_answer, draw_blocks, draw_user_message
 
 ELSEWHERE_POLL_SECONDS = 2.0
+_TYPED = "typed"
 _UNSENT = "unsent"
 _DRAFT = "draft-id"
 
@@ -42,11 +44,22 @@ def send(services: Services, agent_id: str, text: str, replaces: str | None = No
             draft_id=draft,
         )
     except AppError as error:
-        st.session_state[_UNSENT] = (text, replaces, error.for_user)
+        _unsent()[conversation_id, text] = (replaces, error.for_user)
         return
-    st.session_state.pop(_UNSENT, None)
+    _unsent().pop((conversation_id, text), None)
     st.session_state.pop(_DRAFT, None)
     open_conversation(turn.conversation_id)
+
+
+def send_typed(services: Services, agent_id: str) -> None:
+    """A callback, so that what was typed is safe even if the page cannot be drawn any more."""
+    send(services, agent_id, st.session_state[_TYPED])
+
+
+def _unsent() -> dict[tuple[str | None, str], tuple[str | None, str]]:
+    """By conversation and text: the message it should replace, and why it was not sent."""
+    unsent: dict[tuple[str | None, str], tuple[str | None, str]] = st.session_state.setdefault(_UNSENT, {})
+    return unsent
 
 
 def pick_agent(agents: list[AgentView], preferred: str | None) -> AgentView | None:
@@ -107,15 +120,19 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
 
 
 def draw_unsent(services: Services, agent: AgentView | None) -> None:
-    unsent = st.session_state.get(_UNSENT)
-    if unsent is not None and agent is not None:
-        text, replaces, reason = unsent
-        show_unsent(
-            text,
-            reason,
-            send_again=lambda: send(services, agent.id, text, replaces),
-            discard=lambda: st.session_state.pop(_UNSENT, None),
-        )
+    for place, ((conversation_id, text), (replaces, reason)) in enumerate(list(_unsent().items())):
+        if conversation_id == current_conversation() and agent is not None:
+            show_unsent(
+                text,
+                reason,
+                key=f"unsent-{place}",
+                send_again=partial(send, services, agent.id, text, replaces),
+                discard=partial(_discard, conversation_id, text),
+            )
+
+
+def _discard(conversation_id: str | None, text: str) -> None:
+    _unsent().pop((conversation_id, text), None)
 
 
 def draw_elsewhere(message: MessageView) -> None:
@@ -142,10 +159,13 @@ def main() -> None:
         draw_conversation_list(services, asked_for)
         conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
         agent = draw_header(services, conversation, services.agents.list())
-        typed = st.chat_input(f"Message {agent.name}" if agent else "Message", disabled=agent is None)
-        if typed and agent is not None:
-            send(services, agent.id, typed)
-            st.rerun()
+        st.chat_input(
+            f"Message {agent.name}" if agent else "Message",
+            key=_TYPED,
+            disabled=agent is None,
+            on_submit=send_typed if agent else None,
+            args=(services, agent.id) if agent else None,
+        )
         draw_unsent(services, agent)
         welcome = st.empty()
         running = False

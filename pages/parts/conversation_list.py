@@ -78,13 +78,14 @@ def current_conversation() -> str | None:
 def draw_conversation_menu(services: Services, conversation: ConversationView) -> None:
     """Rename, archive and delete the conversation that is open."""
     with st.popover("", icon=":material/more_vert:", type="tertiary", help="Rename, archive or delete"):
-        title = st.text_input("Title", conversation.title, key=f"title-{conversation.id}", max_chars=200)
+        title = f"title-{conversation.id}"
+        st.text_input("Title", conversation.title, key=title, max_chars=200)
         st.button(
             "Rename",
             icon=":material/edit:",
             width="stretch",
             on_click=lambda: attempt(
-                lambda: services.conversations.rename(services.me.id, conversation.id, title or "")
+                lambda: services.conversations.rename(services.me.id, conversation.id, st.session_state[title])
             ),
         )
         if conversation.archived:
@@ -101,7 +102,7 @@ def draw_conversation_menu(services: Services, conversation: ConversationView) -
                 width="stretch",
                 on_click=lambda: attempt(lambda: services.conversations.archive(services.me.id, conversation.id)),
             )
-        sure = st.checkbox("Delete its messages for good; the costs stay in the books")
+        sure = st.checkbox("Delete its messages for good; the costs stay in the books", key=f"sure-{conversation.id}")
         st.button(
             "Delete",
             icon=":material/delete:",

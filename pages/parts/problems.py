@@ -36,11 +36,13 @@ def show_kept_problem() -> None:
         show_problem(error)
 
 
-def show_unsent(text: str, reason: str, *, send_again: Callable[[], None], discard: Callable[[], None]) -> None:
-    """A message that was not sent, kept in full, with the reason."""
+def show_unsent(
+    text: str, reason: str, *, key: str, send_again: Callable[[], None], discard: Callable[[], None]
+) -> None:
+    """A message that was not sent, kept in full, with the reason; its buttons' keys begin with ``key``."""
     with st.container(border=True):
         st.warning(as_text(reason), icon=":material/undo:")
         st.code(text, language=None, wrap_lines=True)
         with st.container(horizontal=True):
-            st.button("Send again", icon=":material/send:", type="primary", on_click=send_again)
-            st.button("Discard", icon=":material/close:", on_click=discard)
+            st.button("Send again", key=f"{key}-send", icon=":material/send:", type="primary", on_click=send_again)
+            st.button("Discard", key=f"{key}-discard", icon=":material/close:", on_click=discard)
