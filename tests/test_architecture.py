@@ -55,6 +55,7 @@ BROAD_EXCEPTS = {
     "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",
     "core.store.writers._settle": "a job's error belongs to whoever waits for it, not to the writer's thread",
     "core.tracing.recorder.finish": "a turn's end outlives whatever the database does",
+    "core.tracing.together._write_batch": "the error belongs to whoever waits for the item",
     "core.tracing.spool._booked": "one end that can never be booked must not hold up those behind it",
 }
 

@@ -18,10 +18,14 @@ from core.tracing.opening import open_turn
 from core.tracing.recovery import recover
 from core.tracing.settling import Attempt
 from core.tracing.spool import Spool, replay
+from core.tracing.together import Together
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+LANES = {"sqlite": 1, "postgresql": 2}
+"""Batches of ends under way at once: SQLite has one writer anyway."""
 
 
 class Recorder:
@@ -30,6 +34,7 @@ class Recorder:
     def __init__(self, store: Store, book: PriceBook, spool: Spool, instance_id: str) -> None:
         self.instance_id = instance_id
         self._store, self._book, self._spool = store, book, spool
+        self._ends = Together(self._write_ends, lanes=LANES[store.dialect])
 
     def open(self, opening: Opening) -> None:
         """Returns once it is committed. Raises StoreError, IntegrityError if a turn runs already, HistoryMoved."""
@@ -56,7 +61,7 @@ class Recorder:
     async def finish(self, end: Finish) -> None:
         """Never fails: what the database refuses waits in the spool."""
         try:
-            await self._write(lambda connection: books.finish(connection, end))
+            await self._ends.write(end)
         except Exception:  # a turn's end must survive whatever the database does
             log.exception("turn_spooled", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self._spool.append, end)
@@ -78,7 +83,10 @@ class Recorder:
         return is_dead(instance_id, self.instance_id, heartbeat_at)
 
     def _book_end(self, end: Finish) -> bool:
-        return self._store.write(lambda connection: books.finish(connection, end)).result()
+        return self._store.write(lambda connection: books.finish(connection, [end])).result()[0]
+
+    async def _write_ends(self, ends: Sequence[Finish]) -> None:
+        await self._write(lambda connection: books.finish(connection, ends))
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._store.write(job))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import RowMapping, select
 
 from core.clock import now
 from core.pricing import PriceBook
@@ -43,11 +43,8 @@ def recover(store: Store, book: PriceBook, is_dead: Callable[[str, datetime], bo
     with store.read() as connection:
         rows = connection.execute(_LOST).mappings().all()
     lost = [row for row in rows if is_dead(row["instance_id"], row["heartbeat_at"])]
-    return sum(store.write(_closing(_ended(row, book))).result() for row in lost)
-
-
-def _closing(end: Finish) -> Callable[[Connection], bool]:
-    return lambda connection: finish(connection, end)
+    ends = [_ended(row, book) for row in lost]
+    return sum(store.write(lambda connection: finish(connection, ends)).result()) if ends else 0
 
 
 def _ended(row: RowMapping, book: PriceBook) -> Finish:

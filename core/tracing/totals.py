@@ -1,5 +1,6 @@
 """A parent's figures are the sums of its children's, computed by the database when the parent closes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, bindparam, text
@@ -43,11 +44,11 @@ _CLOSE_SESSION = _closing("trace_sessions", "trace_spans", "trace_session_id")
 _CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id")
 
 
-def close_session(connection: Connection, session_id: str, ended: dict[str, Any]) -> None:
-    """``ended``: status, ended_at, duration_ms, time_to_first_token_ms, error_type, error_text."""
-    connection.execute(_CLOSE_SESSION, {**ended, "id": session_id})
+def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
+    """Each of ``ended``: id, status, ended_at, duration_ms, time_to_first_token_ms, error_type, error_text."""
+    connection.execute(_CLOSE_SESSION, ended)
 
 
-def close_trace(connection: Connection, task_trace_id: str, ended: dict[str, Any]) -> None:
-    """As ``close_session``; the trace's sessions must be closed before."""
-    connection.execute(_CLOSE_TRACE, {**ended, "id": task_trace_id})
+def close_traces(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
+    """As ``close_sessions``; the traces' sessions must be closed before."""
+    connection.execute(_CLOSE_TRACE, ended)

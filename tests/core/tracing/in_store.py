@@ -1,0 +1,36 @@
+"""Histories put into a database, and what is found there afterwards."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from core.store.database import Store
+from core.tracing import books
+from core.tracing.entries import Finish, Opening
+from core.tracing.opening import open_turn
+from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+
+USAGE = {"input_tokens": 1_000, "output_tokens": 50}
+
+
+def opened(store: Store, ids: tuple[str, str], **changes: Any) -> Opening:
+    opening = an_opening(*ids, **changes)
+    store.write(lambda connection: open_turn(connection, opening)).result()
+    return opening
+
+
+def finished(store: Store, end: Finish) -> bool:
+    return store.write(lambda connection: books.finish(connection, [end])).result()[0]
+
+
+def completed(opening: Opening, words: str = "Much.") -> Finish:
+    reply = a_reply(words, USAGE)
+    return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
+
+
+def rows(store: Store, table: Any, **where: Any) -> list[Any]:
+    query = select(table.__table__)
+    for column, value in where.items():
+        query = query.where(table.__table__.c[column] == value)
+    with store.read() as connection:
+        return list(connection.execute(query).mappings())

@@ -1,0 +1,63 @@
+"""Items that wait for a write go in one batch, and one that fails does not fail the others."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from core.tracing.together import LARGEST_BATCH, Together
+
+
+class Writer:
+    """Takes a moment for each batch and refuses those that hold a "bad" item."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    async def write(self, items: Sequence[str]) -> None:
+        await asyncio.sleep(0)
+        if "bad" in items:
+            raise ValueError("bad")
+        self.batches.append(list(items))
+
+
+def test_what_waits_goes_together_and_in_order() -> None:
+    async def play() -> Writer:
+        writer = Writer()
+        together = Together(writer.write)
+        await asyncio.gather(*(together.write(str(number)) for number in range(200)))
+        return writer
+
+    writer = asyncio.run(play())
+    assert [item for batch in writer.batches for item in batch] == [str(number) for number in range(200)]
+    assert max(len(batch) for batch in writer.batches) == LARGEST_BATCH
+    assert len(writer.batches) < 10
+
+
+def test_only_the_item_at_fault_fails() -> None:
+    async def play() -> tuple[Writer, list[BaseException | None]]:
+        writer = Writer()
+        together = Together(writer.write)
+        items = ["a", "bad", "b"]
+        return writer, await asyncio.gather(*(together.write(item) for item in items), return_exceptions=True)
+
+    writer, results = asyncio.run(play())
+    assert [type(result) for result in results] == [type(None), ValueError, type(None)]
+    assert sorted(item for batch in writer.batches for item in batch) == ["a", "b"]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+def test_whoever_comes_as_a_batch_ends_is_not_forgotten(lanes: int) -> None:
+    async def play() -> Writer:
+        writer = Writer()
+        together = Together(writer.write, lanes)
+
+        async def produce(name: str) -> None:
+            for number in range(50):
+                await together.write(f"{name}{number}")
+
+        await asyncio.wait_for(asyncio.gather(*(produce(name) for name in "abcdefgh")), 20)
+        return writer
+
+    written = [item for batch in asyncio.run(play()).batches for item in batch]
+    assert sorted(written) == sorted(f"{name}{number}" for name in "abcdefgh" for number in range(50))
