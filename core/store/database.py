@@ -58,10 +58,10 @@ class Store:
 
 
 def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) -> Store:
-    """Open the database and bring it to the newest version; ``busy_seconds`` is how long to wait for its locks,
-    ``versions`` the folder of the migrations.
+    """Open the database and bring it to the newest version.
 
-    Raises StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
+    ``busy_seconds`` is how long to wait for its locks, ``versions`` the folder of the migrations. Raises
+    StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
     """
     address = _address(url)
     with told_plainly(address):

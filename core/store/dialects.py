@@ -6,6 +6,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+SQLITE_READING, SQLITE_WRITING, POSTGRESQL_WRITING = "sqlite+reading", "sqlite+writing", "postgresql+writing"
+# Where a connection's info holds the number of its transaction.
 TRANSACTION_NUMBER = "transaction_number"
 
 
@@ -41,6 +43,9 @@ class WritingPostgresql(PGDialect_psycopg):
         (dbapi_connection.info[TRANSACTION_NUMBER],) = cursor.fetchone()
 
 
-registry.register("sqlite.reading", __name__, "ReadingSqlite")
-registry.register("sqlite.writing", __name__, "WritingSqlite")
-registry.register("postgresql.writing", __name__, "WritingPostgresql")
+for name, made in (
+    (SQLITE_READING, ReadingSqlite),
+    (SQLITE_WRITING, WritingSqlite),
+    (POSTGRESQL_WRITING, WritingPostgresql),
+):
+    registry.register(name.replace("+", "."), __name__, made.__name__)

@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 
+from core.store.dialects import POSTGRESQL_WRITING
+
 WRITERS = 8
 _READERS = 4
 _READERS_AT_PEAK = 16
@@ -37,7 +39,7 @@ def reader_engine(url: URL, busy_seconds: float) -> Engine:
 def writer_engine(url: URL, busy_seconds: float) -> Engine:
     """One connection for each of the writer's threads; how a transaction begins also tries its connection."""
     return create_engine(
-        url.set(drivername="postgresql+writing"),
+        url.set(drivername=POSTGRESQL_WRITING),
         connect_args=_connect_args(url, busy_seconds) | {"autocommit": True},
         pool_size=WRITERS,
         max_overflow=0,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from core.errors import StoreError
+from core.store.dialects import SQLITE_READING, SQLITE_WRITING
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.
 WAL_LIMIT = 64 * 2**20
@@ -81,9 +82,7 @@ def _use_write_ahead_log(path: Path, busy_seconds: float) -> None:
     connection = connect(path, busy_seconds)
     try:
         mode = _set_mode(connection, time.monotonic() + busy_seconds)
-        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        wal = _wal(path)
-        cut_off = path.stat().st_size < pages * size and not (wal.exists() and wal.stat().st_size)
+        cut_off = _is_cut_off(connection, path)
     finally:
         connection.close()
     if mode != "wal":
@@ -92,6 +91,14 @@ def _use_write_ahead_log(path: Path, busy_seconds: float) -> None:
         raise StoreError(
             f"The database {path} is damaged: its end is missing. Keep the file, and go back to a copy of it."
         )
+
+
+def _is_cut_off(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether pages are missing that are not in the log either; the log is looked at first, lest it move them."""
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    wal = _wal(path)
+    in_log = wal.exists() and wal.stat().st_size > 0
+    return not in_log and path.stat().st_size < pages * size
 
 
 def _set_mode(connection: sqlite3.Connection, give_up: float) -> str:
@@ -157,7 +164,7 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "writing"]) -> Engine:
     """An engine for readers, whose transactions wait for nobody and cannot write, or for writers."""
     engine = create_engine(
-        URL.create(f"sqlite+{role}", database=str(path)),
+        URL.create(SQLITE_READING if role == "reading" else SQLITE_WRITING, database=str(path)),
         creator=lambda: connect(path, busy_seconds),
         poolclass=QueuePool,
         pool_size=_READERS,
