@@ -8,6 +8,7 @@ import streamlit as st
 from core.chat.agents import AgentView
 from core.chat.conversations import ConversationView
 from core.chat.transcript import MessageView
+from core.chat.turn import Turn
 from core.clock import new_id
 from core.errors import AppError
 from core.wiring import Services
@@ -95,10 +96,12 @@ def draw_empty(services: Services, agent: AgentView) -> None:
 
 def draw_conversation(services: Services, conversation: ConversationView, agent: AgentView | None) -> bool:
     """The transcript and, while one runs, the live answer; True while an answer is being written."""
-    messages = services.conversations.transcript(services.me.id, conversation.id)
     turn = services.turns.live(conversation.id)
     live = turn is not None and not turn.ended
-    running = live if turn is not None else conversation.running
+    messages = services.conversations.transcript(services.me.id, conversation.id)
+    unbooked = next((each.turn.task_trace_id for each in messages if each.turn and each.status == "running"), None)
+    here = turn if turn is not None and (live or turn.id == unbooked) else None
+    running = live or unbooked is not None
 
     def resend(message_id: str, text: str) -> None:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
@@ -110,13 +113,21 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
             draw_user_message(message, resend, editable=not running)
         elif message.status != "running":
             draw_answer(message, asked, resend, editable=not running and message is messages[-1])
-        elif not live:
+        elif here is None:
             draw_elsewhere(message)
-    if live and turn is not None:
-        with st.chat_message("assistant", avatar=ASSISTANT):
-            LiveAnswer(turn).draw()
-        st.rerun()
+    if here is not None:
+        draw_here(here, booked_later=not live)
     return running
+
+
+def draw_here(turn: Turn, *, booked_later: bool) -> None:
+    """An answer that this process writes, or has written while the database was away."""
+    with st.chat_message("assistant", avatar=ASSISTANT):
+        LiveAnswer(turn).draw()
+        if booked_later:
+            st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
+    if not booked_later:
+        st.rerun()
 
 
 def draw_unsent(services: Services, agent: AgentView | None) -> None:

@@ -78,3 +78,14 @@ def new_agent(name: str = "An agent", model: str = "claude-haiku-5-5", **fields:
 
     draft = replace(_DRAFT, name=name, model=model, **fields)  # type: ignore[arg-type]
     return services().agents.create(draft, services().me.id)
+
+
+def last_total() -> int:
+    """Nano-dollars of the newest trace."""
+    total = services().traces.page()[0].total
+    assert total is not None
+    return total
+
+
+def conversation_of(app: AppTest) -> str:
+    return str(app.query_params["conversation"])
