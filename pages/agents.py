@@ -69,7 +69,7 @@ def draw_form(agent: AgentView | None) -> AgentDraft | None:
     known = find_model(agent.model) if agent else None
     if known is not None and known not in models:
         models.append(known)
-    with st.form("agent", border=False):
+    with st.form(f"agent-{agent.id if agent else None}", border=False):
         name = st.text_input("Name", agent.name if agent else "", max_chars=60)
         description = st.text_input("What it is for", agent.description if agent else "", max_chars=300)
         model = st.selectbox("Model", models, index=models.index(known) if known else 0, format_func=model_label)

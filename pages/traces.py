@@ -73,7 +73,7 @@ def main() -> None:
         total = services.traces.count(status=status)
         rows = read(services, status, st.session_state.get(_PAGES, 1))
         if not rows:
-            st.info("No turns yet. Send a message on Chat and its trace appears here.", icon=":material/receipt_long:")
+            st.info(_nothing(status), icon=":material/receipt_long:")
             return
         st.caption(f"{len(rows):,} of {total:,}")
         st.dataframe(
@@ -84,6 +84,12 @@ def main() -> None:
         )
         if len(rows) < total:
             st.button("Show more", icon=":material/expand_more:", on_click=_show_more)
+
+
+def _nothing(status: str | None) -> str:
+    if status:
+        return f"No turn is {status}. Choose another status."
+    return "No turns yet. Send a message on Chat and its trace appears here."
 
 
 def _show_more() -> None:

@@ -1,0 +1,165 @@
+"""The agents page: what is there, new ones, new versions, and drafts that will not do.
+
+A dialog's form is drawn and sent in one run here, as if its button were pressed again: the test's runner always runs
+the whole page.
+"""
+
+from datetime import date
+
+from sqlalchemy import Connection, insert, select, update
+from streamlit.testing.v1 import AppTest
+
+from core.chat.agents import AgentView
+from core.store.tables import Agent, AgentVersion
+from tests.pages.screen import (
+    button,
+    has_button,
+    healthy,
+    labelled,
+    new_agent,
+    open_app,
+    press,
+    services,
+    visit,
+    words,
+)
+
+
+def first() -> AgentView:
+    return services().agents.list(include_inactive=True)[0]
+
+
+def put_on_model(agent: AgentView, model: str) -> None:
+    """A further version whatever the form would say to the model."""
+    versions, agents = AgentVersion.__table__, Agent.__table__
+
+    def write(connection: Connection) -> None:
+        own = versions.c.agent_id == agent.id
+        row = dict(connection.execute(select(versions).where(own)).mappings().one())
+        connection.execute(insert(versions).values({**row, "number": 2, "model": model}))
+        connection.execute(update(agents).where(agents.c.id == agent.id).values(current_version=2))
+
+    services().store.write(write).result()
+
+
+def open_form(app: AppTest, key: str | None = None) -> AppTest:
+    """The dialog of the agent whose Edit button has this key, else the one of a new agent."""
+    pressed = app.button(key=key) if key else button(app, "New agent")
+    return healthy(pressed.click().run())
+
+
+def submit(app: AppTest, key: str | None = None) -> AppTest:
+    """Send the form that ``open_form`` drew."""
+    button(app, "Save as a new version" if key else "Create agent").click()
+    return open_form(app, key)
+
+
+def fill(app: AppTest, **texts: str) -> None:
+    for label, text in texts.items():
+        fields = [*app.text_input, *app.text_area]
+        labelled(fields, label.replace("_", " ")).set_value(text)
+
+
+def test_every_agent_is_shown_with_its_model_and_todays_price() -> None:
+    page = words(open_app("agents"))
+    for agent in services().agents.list():
+        assert agent.name in page
+    assert r"Claude Haiku 5.5 · Per million tokens: input \$" in page
+    assert page.count("Per million tokens: input") == 3
+
+
+def test_an_agent_without_a_known_price_says_so() -> None:
+    open_app("agents")
+    put_on_model(first(), "gpt-0")
+    assert "No price is known for this model: its costs will show as unknown." in words(open_app("agents"))
+
+
+def test_a_new_agent_is_created_and_can_be_asked() -> None:
+    app = open_form(open_app("agents"))
+    fill(app, Name="Clerk *one*", What_it_is_for="Files things", System_prompt="You file.")
+    labelled(app.text_area, "Prompts to begin with, one a line").set_value("File this.\n\nFile that.\n")
+    labelled(app.number_input, "Longest answer, in tokens").set_value(500)
+    submit(app)
+    assert not app.error
+    agent = services().agents.list()[-1]
+    assert (agent.name, agent.description, agent.version) == ("Clerk *one*", "Files things", 1)
+    assert (agent.system_prompt, agent.max_output_tokens) == ("You file.", 500)
+    assert agent.starters == ("File this.", "File that.")
+    assert r"Clerk \*one\*" in words(app)
+    assert f"Clerk *one* · {agent.model}" in visit(app, "chat").main.selectbox[0].options
+
+
+def test_a_bad_draft_says_what_is_wrong_and_keeps_what_was_typed() -> None:
+    app = open_form(open_app("agents"))
+    fill(app, Name=first().name, What_it_is_for="Mine", System_prompt="A long prompt that took an hour.")
+    submit(app)
+    assert "There is an agent named" in app.error[0].value
+    assert labelled(app.text_input, "What it is for").value == "Mine"
+    assert labelled(app.text_area, "System prompt").value == "A long prompt that took an hour."
+    fill(app, Name="Another name")
+    submit(app)
+    assert not app.error
+    assert services().agents.list()[-1].system_prompt == "A long prompt that took an hour."
+
+
+def test_a_nameless_draft_is_not_saved() -> None:
+    app = submit(open_form(open_app("agents")))
+    assert "The name is empty" in app.error[0].value
+    assert len(services().agents.list(include_inactive=True)) == 3
+
+
+def test_an_edit_is_a_second_version_and_the_first_stays() -> None:
+    app = open_app("agents")
+    agent = first()
+    key = f"edit-{agent.id}"
+    open_form(app, key)
+    assert labelled(app.text_input, "Name").value == agent.name
+    assert labelled(app.text_input, "What it is for").value == agent.description
+    fill(app, System_prompt="Changed.")
+    submit(app, key)
+    newest, oldest = services().agents.versions(agent.id)
+    assert (newest.version, newest.system_prompt) == (2, "Changed.")
+    assert (newest.name, newest.description, newest.starters) == (agent.name, agent.description, agent.starters)
+    assert oldest.system_prompt == agent.system_prompt
+    page = words(app)
+    assert ":blue-badge[Version 2]" in page
+    assert "**Version 1**" in page
+    assert "**Version 2**" in page
+
+
+def test_what_was_typed_for_one_agent_is_not_offered_for_another() -> None:
+    app = open_app("agents")
+    one, other = new_agent("One"), new_agent("Other")
+    healthy(app.run())
+    open_form(app, f"edit-{one.id}")
+    fill(app, Name=" ")
+    labelled(app.number_input, "Longest answer, in tokens").set_value(77)
+    submit(app, f"edit-{one.id}")
+    assert "The name is empty" in app.error[0].value
+    open_form(app, f"edit-{other.id}")
+    assert labelled(app.text_input, "Name").value == "Other"
+    assert labelled(app.number_input, "Longest answer, in tokens").value == other.max_output_tokens
+
+
+def test_an_agent_is_deactivated_and_activated_again() -> None:
+    app = open_app("agents")
+    agent = first()
+    healthy(app.button(key=f"active-{agent.id}").click().run())
+    assert not first().active
+    assert ":gray-badge[Inactive]" in words(app)
+    assert not any(agent.name in option for option in visit(app, "chat").main.selectbox[0].options)
+    press(visit(app, "agents"), "Activate")
+    assert first().active
+    assert not has_button(app, "Activate")
+
+
+def test_an_agent_on_a_model_that_retires_is_warned_of() -> None:
+    open_app("agents")
+    put_on_model(first(), "claude-sonnet-4-5")
+    app = open_app("agents")
+    [warning] = [each.value.replace("\\", "") for each in app.warning]
+    assert warning.startswith("Claude Sonnet 4.5")
+    assert str(date(2026, 11, 30)) in warning
+    assert "Choose Claude Sonnet 5.5 instead." in warning
+    open_form(app, f"edit-{first().id}")
+    assert "Claude Sonnet 4.5" in labelled(app.selectbox, "Model").format_func(labelled(app.selectbox, "Model").value)

@@ -1,0 +1,98 @@
+"""The traces page: every turn, newest first, exact, a page at a time, and nothing that a spreadsheet would run."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.events import TurnEnded
+from core.money import NANOS_PER_USD
+from tests.core.chat.conftest import ended
+from tests.pages.screen import has_button, healthy, labelled, new_agent, open_app, press, services, words
+
+PAGE_ROWS = 50
+
+
+def turn(text: str = "[[say: Yes.]]", agent_id: str | None = None) -> TurnEnded:
+    agent_id = agent_id or services().agents.list()[0].id
+    return ended(services().turns.send(owner=services().me, agent_id=agent_id, text=text))
+
+
+def column(app: AppTest, name: str) -> list[Any]:
+    return list(app.dataframe[0].value[name])
+
+
+def test_without_turns_the_page_says_where_they_come_from() -> None:
+    app = open_app("traces")
+    assert "Send a message on Chat" in app.info[0].value
+    assert not app.dataframe
+
+
+def test_traces_are_listed_newest_first_with_exact_costs() -> None:
+    open_app("traces")
+    ends = [turn("[[say: One.]]"), turn("[[tokens: 40]]"), turn("[[fault: cut after 5]] [[tokens: 50]]")]
+    app = open_app("traces")
+    assert column(app, "Trace") == [row.id for row in services().traces.page()]
+    assert [Decimal(cost) * NANOS_PER_USD for cost in column(app, "Cost, USD")] == [end.total for end in ends[::-1]]
+    assert column(app, "Basis") == ["estimated", "computed", "computed"]
+    assert column(app, "Status") == ["failed", "completed", "completed"]
+    assert column(app, "Output") == [end.usage.output for end in ends[::-1]]
+    assert column(app, "Error") == ["stream_cut", "", ""]
+    started = column(app, "Started (UTC)")
+    assert started == sorted(started, reverse=True)
+    assert "3 of 3" in words(app)
+
+
+def test_an_unknown_cost_is_never_a_figure() -> None:
+    open_app("traces")
+    turn("[[speed: fast]]")
+    app = open_app("traces")
+    assert (column(app, "Cost, USD"), column(app, "Basis")) == (["unknown"], ["unpriced"])
+
+
+def test_nothing_of_what_was_said_is_shown() -> None:
+    open_app("traces")
+    turn("[[say: A secret answer.]] A secret question")
+    assert "secret" not in open_app("traces").dataframe[0].value.to_csv()
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+SUM(A1)", "-2", "@x", "＝HYPERLINK(1)"])
+def test_names_are_not_taken_for_formulas(name: str) -> None:
+    open_app("traces")
+    turn(agent_id=new_agent(name).id)
+    assert column(open_app("traces"), "Agent") == [f"'{name}"]
+
+
+def test_a_status_is_chosen() -> None:
+    open_app("traces")
+    for text in ("[[say: Yes.]]", "[[fault: permission]]"):
+        turn(text)
+    app = open_app("traces")
+    healthy(labelled(app.selectbox, "Status").select("failed").run())
+    assert column(app, "Status") == ["failed"]
+    assert "1 of 1" in words(app)
+    healthy(labelled(app.selectbox, "Status").select("stopped").run())
+    assert not app.dataframe
+    assert app.info[0].value == "No turn is stopped. Choose another status."
+
+
+def test_more_traces_are_shown_a_page_at_a_time() -> None:
+    open_app("traces")
+    for _ in range(PAGE_ROWS + 2):
+        turn()
+    app = open_app("traces")
+    assert len(column(app, "Trace")) == PAGE_ROWS
+    assert f"{PAGE_ROWS} of {PAGE_ROWS + 2}" in words(app)
+    press(app, "Show more")
+    assert column(app, "Trace") == [row.id for row in services().traces.page(limit=100)]
+    assert not has_button(app, "Show more")
+
+
+def test_the_download_is_there_and_is_made_only_when_it_is_asked_for() -> None:
+    open_app("traces")
+    turn()
+    app = open_app("traces")
+    [download] = app.download_button
+    assert download.label == "Download CSV"
+    assert download.proto.deferred_file_id
