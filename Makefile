@@ -29,7 +29,7 @@ format: $(VENV)/requirements-test.txt ## Put the code into its format and mend w
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/requirements-test.txt browser ## Measure speed, as ratios to a baseline of the same run
-	@$(BIN)/python -m pytest tests/bench -s -p no:xdist
+	@$(BIN)/python -m tests.bench
 
 screenshot: $(VENV)/requirements-test.txt browser ## Make the README's picture from the running app
 	@$(BIN)/python -m tests.browser.screenshot
