@@ -118,7 +118,8 @@ class Engine:
             await self._quietly("replay", asyncio.to_thread(self._recorder.replay_own))
             if monotonic() - took_over > TAKE_OVER_SECONDS:
                 took_over = monotonic()
-                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over))
+                live = {turn.id for turn in self.live()}
+                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over, live))
 
     async def _quietly(self, chore: str, work: Coroutine[Any, Any, None]) -> None:
         try:

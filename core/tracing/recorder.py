@@ -1,12 +1,12 @@
 """Writes a turn into the books as it happens; the last word is never lost."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from core.clock import now
 from core.pricing import PriceBook
@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+OWN_LOST_AFTER = timedelta(seconds=60)
 LANES = {"sqlite": 1, "postgresql": 2}
 """Batches of ends under way at once: SQLite has one writer anyway."""
 
@@ -71,16 +72,22 @@ class Recorder:
         if self._spool.waiting():
             log.info("spool_replayed", turns=replay(self._spool.path, self._book_end))
 
-    def take_over(self) -> None:
-        """Finish what dead instances left: first the ends they spooled, then the turns they never ended."""
+    def take_over(self, live: Collection[str] = ()) -> None:
+        """Finish what nobody answers for: first ends that dead instances spooled, then turns that never ended.
+
+        ``live`` are the ids of this process's own turns; a running row of its own beside them is an opening whose
+        commit went through although the database could not say so.
+        """
         for path in self._spool.left_by(lambda instance: is_dead(instance, self.instance_id)):
             log.info("spool_replayed", file=path.name, turns=replay(path, self._book_end))
-        recovered = recover(self._store, self._book, self._is_dead)
+        recovered = recover(self._store, self._book, lambda row: self._is_lost(row, live))
         if recovered:
             log.warning("turns_recovered", turns=recovered)
 
-    def _is_dead(self, instance_id: str, heartbeat_at: datetime) -> bool:
-        return is_dead(instance_id, self.instance_id, heartbeat_at)
+    def _is_lost(self, row: RowMapping, live: Collection[str]) -> bool:
+        if row["instance_id"] == self.instance_id:
+            return row["task_trace_id"] not in live and now() - row["trace_started_at"] > OWN_LOST_AFTER
+        return is_dead(row["instance_id"], self.instance_id, row["heartbeat_at"])
 
     def _book_end(self, end: Finish) -> bool:
         return self._store.write(lambda connection: books.finish(connection, [end])).result()[0]

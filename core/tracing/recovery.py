@@ -38,11 +38,14 @@ _LOST = (
 )
 
 
-def recover(store: Store, book: PriceBook, is_dead: Callable[[str, datetime], bool]) -> int:
-    """Close the running turns of dead instances; returns how many this call closed."""
+def recover(store: Store, book: PriceBook, is_lost: Callable[[RowMapping], bool]) -> int:
+    """Close the running turns that nobody answers for any more; returns how many this call closed.
+
+    ``is_lost`` looks at a row's task_trace_id, instance_id, heartbeat_at and trace_started_at.
+    """
     with store.read() as connection:
         rows = connection.execute(_LOST).mappings().all()
-    lost = [row for row in rows if is_dead(row["instance_id"], row["heartbeat_at"])]
+    lost = [row for row in rows if is_lost(row)]
     ends = [_ended(row, book) for row in lost]
     return sum(store.write(lambda connection: finish(connection, ends)).result()) if ends else 0
 

@@ -18,7 +18,7 @@ from pages.parts.markdown import Guard, as_text
 Channel: TypeAlias = Literal["thinking", "text"]
 
 POLL_SECONDS = 0.25
-FRAME_SECONDS = 1 / 15
+FRAME_SECONDS = 1 / 20
 FRAMES_A_SECOND_FOR_ALL = 400
 COMFORTABLE_BLOCK = 1_500
 

@@ -129,7 +129,7 @@ def test_checkpoints_keep_what_has_arrived_and_never_touch_an_ended_turn(store: 
 
 def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    recover(store, BOOK, lambda *_: True)
+    recover(store, BOOK, lambda _: True)
     failed = an_end(an_attempt(opening), "failed", refused())
     following = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2)
     with pytest.raises(books.TurnLost):
@@ -139,7 +139,7 @@ def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: S
 
 def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    assert recover(store, BOOK, lambda *_: True) == 1
+    assert recover(store, BOOK, lambda _: True) == 1
     assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["cost_basis"] == "estimated"
     assert finished(store, completed(opening))
     (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
@@ -156,7 +156,7 @@ def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Sto
 
 def test_recovery_leaves_the_turns_of_the_living_alone(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    assert recover(store, BOOK, lambda *_: False) == 0
+    assert recover(store, BOOK, lambda _: False) == 0
     assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["status"] == "running"
 
 

@@ -56,7 +56,7 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> Opening:
     for number, kind in enumerate(turn["retries"], 2):
         attempt = retried(store, opening, attempt, number, _ERRORS[kind]())
     if turn["lost"] or not turn["ends"]:
-        recover(store, BOOK, lambda *_: True)
+        recover(store, BOOK, lambda _: True)
     status: TurnStatus = turn["status"]
     stop_reason = "end_turn" if status == "completed" else None
     reply = a_reply("Much.", turn["usage"], model=turn["model"], stop_reason=stop_reason) if turn["answered"] else None
