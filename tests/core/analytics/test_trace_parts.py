@@ -29,7 +29,7 @@ def opening(store: Store) -> Opening:
 def close(store: Store, opening: Opening) -> None:
     reply = a_reply("It costs this much.", USAGE)
     end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
-    assert store.write(lambda connection: finish(connection, end)).result()
+    assert store.write(lambda connection: finish(connection, [end])).result() == [True]
 
 
 def test_a_running_trace_has_one_open_span_and_no_lines(store: Store, opening: Opening) -> None:
@@ -66,7 +66,7 @@ def test_the_ledger_explains_the_total_line_by_line(store: Store, opening: Openi
 def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: Store, opening: Opening) -> None:
     reply = a_reply("Who knows.", USAGE, model="a-model-nobody-knows")
     end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
-    store.write(lambda connection: finish(connection, end)).result()
+    store.write(lambda connection: finish(connection, [end])).result()
     lines = Traces(store).ledger(opening.task_trace_id)
     assert sum(line.quantity for line in lines) == 1_230
     assert {(line.unit_price_usd, line.amount, line.price_source) for line in lines} == {(None, None, None)}
@@ -76,7 +76,7 @@ def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: S
 
 def test_an_estimate_is_marked_on_every_line_and_gives_its_reason(store: Store, opening: Opening) -> None:
     end = a_finish(opening, an_end(an_attempt(opening), "stopped"), "stopped")
-    store.write(lambda connection: finish(connection, end)).result()
+    store.write(lambda connection: finish(connection, [end])).result()
     assert {line.estimated for line in Traces(store).ledger(opening.task_trace_id)} == {True}
     (span,) = Traces(store).spans(opening.task_trace_id)
     assert (span.basis, span.cost_reason, span.error_type) == ("estimated", NO_ANSWER, "stopped")
