@@ -5,6 +5,8 @@ import streamlit as st
 from core.lifespan import lifespan
 
 if __name__ == "__main__":
+    # A character, because without one the icon of the page would be fetched from a server on the internet.
+    st.set_page_config(page_icon="\N{SPEECH BALLOON}")
     st.navigation(
         [
             st.Page("pages/chat.py", title="Chat", icon=":material/chat:", default=True),
