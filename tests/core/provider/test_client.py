@@ -186,6 +186,8 @@ async def test_cancelling_ends_the_attempts_too(connect: Connect, where: str) ->
     script = Script(first, streamed(WHOLE))
     async with connect(script, retry_after_cap_seconds=20) as provider:
         task = asyncio.create_task(ask(provider))
+        while not script.requests:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

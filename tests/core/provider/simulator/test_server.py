@@ -7,10 +7,12 @@ import sys
 import httpx2
 import pytest
 
+from core.errors import ProviderBroken
 from core.provider.client import open_provider
 from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import WireResponse
+from core.provider.stream import ReplyStarted
 from core.settings import PROJECT
 from tests.core.provider.simulator.requests import HEADERS, body
 from tests.core.provider.wiring import WHOLE, ask, question, settings
@@ -64,12 +66,14 @@ async def test_a_reader_that_stops_reading_holds_the_answer_back() -> None:
 async def test_leaving_the_context_ends_open_streams() -> None:
     async with SimulatorServer(Script(streamed(WHOLE[:3], end="hang"))) as server:
         provider = open_provider(settings(anthropic_base_url=server.url))
-        asking = asyncio.create_task(ask(provider))
-        await asyncio.sleep(0.1)
-    outcome = await asking
+        stream = provider.stream(question())
+        while not isinstance(await anext(stream), ReplyStarted):
+            pass
+    with pytest.raises(ProviderBroken) as broken:
+        while True:
+            await anext(stream)
     await provider.close()
-    assert outcome.error is not None
-    assert outcome.error.kind == "stream_cut"
+    assert broken.value.kind == "stream_cut"
     assert server.open_streams == 0
 
 
