@@ -12,7 +12,7 @@ from core.provider.client import open_provider
 from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import WireResponse
-from core.provider.stream import ReplyStarted
+from core.provider.stream import ReplyEnded, ReplyStarted
 from core.settings import PROJECT
 from tests.core.provider.simulator.requests import HEADERS, body
 from tests.core.provider.wiring import WHOLE, ask, question, settings
@@ -70,8 +70,7 @@ async def test_leaving_the_context_ends_open_streams() -> None:
         while not isinstance(await anext(stream), ReplyStarted):
             pass
     with pytest.raises(ProviderBroken) as broken:
-        while True:
-            await anext(stream)
+        await anext(event async for event in stream if isinstance(event, ReplyEnded))
     await provider.close()
     assert broken.value.kind == "stream_cut"
     assert server.open_streams == 0
