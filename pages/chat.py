@@ -4,6 +4,7 @@ import time
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.chat.agents import AgentView
 from core.chat.conversations import ConversationView
@@ -29,6 +30,7 @@ ELSEWHERE_POLL_SECONDS = 2.0
 _TYPED = "typed"
 _UNSENT = "unsent"
 _DRAFT = "draft-id"
+_FOLLOWED = "followed-turn"
 
 
 def send(services: Services, agent_id: str, text: str, replaces: str | None = None) -> None:
@@ -107,17 +109,34 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
 
     asked = None
-    for message in messages:
-        if message.role == "user":
-            asked = message
-            draw_user_message(message, resend, editable=not running)
-        elif message.status != "running":
-            draw_answer(message, asked, resend, editable=not running and message is messages[-1])
-        elif here is None:
-            draw_elsewhere(message)
-    if here is not None:
-        draw_here(here, booked_later=not live)
+    with slate(here.id if here else None):
+        for message in messages:
+            if message.role == "user":
+                asked = message
+                draw_user_message(message, resend, editable=not running)
+            elif message.status != "running":
+                draw_answer(message, asked, resend, editable=not running and message is messages[-1])
+            elif here is None:
+                draw_elsewhere(message)
+        if here is not None:
+            draw_here(here, booked_later=not live)
     return running
+
+
+def slate(turn_id: str | None) -> DeltaGenerator:
+    """Where messages are drawn: in the other one of two places when an answer begins, the first being emptied.
+
+    In the same place, what earlier runs have drawn would stay on the screen until the answer's end.
+    """
+    followed, second = st.session_state.get(_FOLLOWED, (None, False))
+    second = second is not (turn_id is not None and turn_id != followed)
+    st.session_state[_FOLLOWED] = (turn_id, second)
+    if second:
+        st.empty()
+        return st.container()
+    messages = st.container()
+    st.empty()
+    return messages
 
 
 def draw_here(turn: Turn, *, booked_later: bool) -> None:
@@ -131,14 +150,18 @@ def draw_here(turn: Turn, *, booked_later: bool) -> None:
 
 
 def draw_unsent(services: Services, agent: AgentView | None) -> None:
-    for place, ((conversation_id, text), (replaces, reason)) in enumerate(list(_unsent().items())):
-        if conversation_id == current_conversation() and agent is not None:
+    slot, here = st.empty(), current_conversation()
+    unsent = [(text, *why) for (conversation_id, text), why in _unsent().items() if conversation_id == here]
+    if not unsent or agent is None:
+        return
+    with slot.container():
+        for place, (text, replaces, reason) in enumerate(unsent):
             show_unsent(
                 text,
                 reason,
                 key=f"unsent-{place}",
                 send_again=partial(send, services, agent.id, text, replaces),
-                discard=partial(_discard, conversation_id, text),
+                discard=partial(_discard, here, text),
             )
 
 
@@ -178,14 +201,13 @@ def main() -> None:
             args=(services, agent.id) if agent else None,
         )
         draw_unsent(services, agent)
-        welcome = st.empty()
         running = False
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)
             if conversation.running and not running:
                 st.rerun()  # it ended while this was drawn: the list beside it still says otherwise
         elif agent is not None:
-            with welcome.container():
+            with slate(None):
                 draw_empty(services, agent)
         if running:
             time.sleep(ELSEWHERE_POLL_SECONDS)

@@ -25,6 +25,7 @@ class Served:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    data_dir: Path
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 30) -> int:
         """Send the signal and wait; returns the exit status."""
@@ -34,17 +35,17 @@ class Served:
 
 @contextmanager
 def served(
-    data_dir: Path, command: Sequence[str] = LAUNCH, folder: Path = PROJECT, **settings: str
+    data_dir: Path, command: Sequence[str] = LAUNCH, folder: Path = PROJECT, port: int | None = None, **settings: str
 ) -> Iterator[Served]:
-    """Start it, wait until it answers, and end it if the block has not."""
-    port = free_port()
+    """Start it, on a free port unless one is given, wait until it answers, and end it if the block has not."""
+    port = port or free_port()
     log = data_dir.parent / f"server-{port}.log"
     environment = clean_environment(PORT=str(port), DATA_DIR=str(data_dir), **settings)
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
-    server = Served(f"http://localhost:{port}", process, log)
+    server = Served(f"http://localhost:{port}", process, log, data_dir)
     try:
         _await_answer(server)
         yield server

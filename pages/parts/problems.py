@@ -31,9 +31,11 @@ def attempt(action: Callable[[], object]) -> None:
 
 
 def show_kept_problem() -> None:
-    error = st.session_state.pop(_KEPT, None)
+    """Its place is taken in any case, so that what follows keeps its own."""
+    slot, error = st.empty(), st.session_state.pop(_KEPT, None)
     if error is not None:
-        show_problem(error)
+        with slot:
+            show_problem(error)
 
 
 def show_unsent(

@@ -1,0 +1,66 @@
+"""What a person does on the chat page and sees there."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+_GROWN = """than => {
+    const messages = document.querySelectorAll('[data-testid="stChatMessage"]');
+    const last = messages[messages.length - 1];
+    return last && last.querySelector('[data-testid="stMarkdown"]') && last.innerText.length > than;
+}"""
+
+
+def say(page: Page, text: str) -> None:
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill(text)
+    box.press("Enter")
+
+
+def messages(page: Page) -> Locator:
+    return page.get_by_test_id("stChatMessage")
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name)
+
+
+def await_answer(page: Page, number: int = 2) -> Locator:
+    """The last of so many messages, once an answer has begun in it."""
+    expect(messages(page)).to_have_count(number)
+    expect(button(page, "Stop")).to_be_visible()
+    return messages(page).last
+
+
+def await_growth(page: Page, times: int = 3) -> None:
+    """See the answer grow so many times while it may still be stopped."""
+    for _ in range(times):
+        length = len(messages(page).last.inner_text())
+        page.wait_for_function(_GROWN, arg=length, timeout=20_000)
+    assert button(page, "Stop").is_visible()
+
+
+def await_end(page: Page) -> Locator:
+    """The answer when it is finished."""
+    expect(button(page, "Retry")).to_be_visible()
+    expect(button(page, "Stop")).to_be_hidden()
+    return messages(page).last
+
+
+def plain(text: str) -> str:
+    """To compare words, however they are laid out."""
+    return " ".join(text.split())
+
+
+def conversation_of(page: Page) -> str:
+    page.wait_for_url("**conversation=*")
+    return parse_qs(urlsplit(page.url).query)["conversation"][0]
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not come about within {seconds} s"
+        time.sleep(0.02)

@@ -1,0 +1,90 @@
+"""A Chromium, and for each module the served app on data of its own with its books open beside it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.analytics.traces import Traces
+from core.chat.conversations import Conversations
+from core.chat.people import local_person
+from core.chat.transcript import MessageView
+from core.store.database import open_store
+from tests.served import Served, served
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+expect.set_options(timeout=20_000)
+
+
+@dataclass(frozen=True)
+class Books:
+    """What core says, read beside the running app."""
+
+    traces: Traces
+    conversations: Conversations
+    me: str
+
+    def answer(self, conversation_id: str) -> MessageView:
+        return self.conversations.transcript(self.me, conversation_id)[-1]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        installed = next(filter(None, map(shutil.which, BROWSERS)), None)
+        browser = playwright.chromium.launch(executable_path=installed, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Answers without pauses where no directive asks for some; one failed attempt ends a turn."""
+    data = tmp_path_factory.mktemp("browser") / "data"
+    with served(data, SIMULATOR_PACE="0", ATTEMPTS="1") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def books(server: Served) -> Iterator[Books]:
+    store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
+    yield Books(Traces(store), Conversations(store), local_person(store).id)
+    store.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, server: Served) -> Iterator[Callable[..., Page]]:
+    """Opens the app in a browser of its own; in the end no page may have had an error on its console."""
+    errors: list[str] = []
+    contexts = []
+
+    def make(path: str = "", **options: Any) -> Page:
+        contexts.append(chromium.new_context(base_url=server.url, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"/{path}")
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page(viewport={"width": 1440, "height": 900})
