@@ -14,6 +14,7 @@ from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta, Tur
 from pages.parts.blocks import Piece, Splitter
 from pages.parts.figures import so_far
 from pages.parts.markdown import Guard, as_text
+from pages.parts.wide import room_for
 
 Channel: TypeAlias = Literal["thinking", "text"]
 
@@ -74,7 +75,8 @@ class LiveAnswer:
             if first.piece.kind == "code":
                 self._draw_code(first)
             else:
-                st.write_stream(self._growing(first.place))
+                with room_for(first.piece.kind):
+                    st.write_stream(self._growing(first.place))
 
     def _area(self, channel: Channel) -> DeltaGenerator:
         if channel == "text":

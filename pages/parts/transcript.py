@@ -8,6 +8,7 @@ from core.chat.transcript import MessageView, TurnFigures
 from pages.parts.blocks import split
 from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
 from pages.parts.markdown import as_text, safe_markdown
+from pages.parts.wide import room_for
 
 USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
 
@@ -73,7 +74,8 @@ def draw_text(text: str) -> None:
         if block.kind == "code":
             st.code(block.text.rstrip("\n"), language=block.language or None)
         else:
-            st.markdown(safe_markdown(block.text), anchors=False)
+            with room_for(block.kind):
+                st.markdown(safe_markdown(block.text), anchors=False)
 
 
 def draw_end(turn: TurnFigures) -> None:

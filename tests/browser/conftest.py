@@ -1,12 +1,13 @@
 """A Chromium, and for each module the served app on data of its own with its books open beside it."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from core.analytics.traces import Traces
 from core.chat.conversations import Conversations
@@ -41,8 +42,9 @@ class Books:
         return self.conversations.transcript(self.me, conversation_id)[-1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Gone before the next module's tests: while Playwright runs, its thread can begin no other event loop."""
     with sync_playwright() as playwright:
         installed = next(filter(None, map(shutil.which, BROWSERS)), None)
         browser = playwright.chromium.launch(executable_path=installed, args=QUIET)
@@ -65,6 +67,12 @@ def books(server: Served) -> Iterator[Books]:
     store.close()
 
 
+def is_our_error(message: ConsoleMessage) -> bool:
+    """Opened at a page's own address, Streamlit first looks for its server below that address."""
+    probe = re.search(r"/[a-z]+/_stcore/(health|host-config)$", message.location["url"])
+    return message.type == "error" and not probe
+
+
 @pytest.fixture
 def new_page(chromium: Browser, server: Served) -> Iterator[Callable[..., Page]]:
     """Opens the app in a browser of its own; in the end no page may have had an error on its console."""
@@ -74,7 +82,7 @@ def new_page(chromium: Browser, server: Served) -> Iterator[Callable[..., Page]]
     def make(path: str = "", **options: Any) -> Page:
         contexts.append(chromium.new_context(base_url=server.url, **options))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: errors.append(message.text) if is_our_error(message) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"/{path}")
         return page
