@@ -197,7 +197,7 @@ def test_if_nobody_can_say_whether_it_was_saved_that_is_said(own_cluster: Cluste
         wire = Wire(own_cluster.url, Path(folder))
         store = open_store(wire.url)
         store.write(mark()).result()
-        wire.cut_at = b"COMMIT"
+        wire.pass_on, wire.cut_at = False, b"COMMIT"
         wire.on_cut = lambda: own_cluster.tell("crash")
         with pytest.raises(StoreError, match="not certain that this was saved"):
             store.write(mark()).result()

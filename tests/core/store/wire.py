@@ -65,8 +65,8 @@ class Wire:
     def _forward_until_cut(self, client: socket.socket, server: socket.socket) -> None:
         while data := client.recv(65536):
             if self._cuts(data):
-                client.shutdown(socket.SHUT_WR)
                 if self.pass_on:
+                    client.shutdown(socket.SHUT_WR)
                     server.sendall(data)
                 self.on_cut()
                 return
