@@ -85,7 +85,10 @@ class PriceBook:
         for unit, quantity in _quantities(iteration.usage):
             rates = self._search_rates(model, call.at, token_rates) if unit == "web_search" else token_rates
             usd = rates.of(unit, model) * (UNCHANGED if unit == "web_search" else factor)
-            yield PricedLine(unit, quantity, usd, nanos_from_usd(usd * quantity), model, rates.source, rates.since)
+            amount, plain = nanos_from_usd(usd * quantity), None
+            if unit.startswith("cache"):
+                plain = nanos_from_usd(rates.of("input", model) * factor * quantity)
+            yield PricedLine(unit, quantity, usd, amount, model, rates.source, rates.since, plain)
 
     def _why_free(self, call: Call, iterations: Sequence[Iteration]) -> list[str | None]:
         if self.refusals is None or call.at < self.refusals.since or call.model not in self.models:

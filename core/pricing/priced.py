@@ -17,6 +17,7 @@ class PricedLine:
 
     ``unit_price_usd`` is the exact price of one of them with every modifier in it, ``amount`` the two multiplied and
     rounded once; both are None where no price is known. ``price_from`` is when that price took effect, in UTC.
+    ``uncached`` is what tokens written to or read from the cache would have cost as plain input, None for others.
     """
 
     unit: Unit
@@ -26,6 +27,7 @@ class PricedLine:
     model: str
     source: str | None
     price_from: datetime | None
+    uncached: Nanos | None = None
 
 
 @dataclass(frozen=True, slots=True)

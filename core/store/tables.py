@@ -128,8 +128,19 @@ class Message(Row, table=True):
     replaced_at: datetime | None = None
 
 
+USUAL = {"status": "completed", "cost_basis": "computed"}
+"""What nearly every trace has: only the others are indexed, and found by saying that they are others."""
+_FOUND_BY = ("master_agent_id", "model", "owner_id")
+
+
+def _exceptions(column: str, usual: str) -> SqlIndex:
+    where = text(f"{column} <> '{usual}'")
+    name = f"ix_task_trace_{column}_started"
+    return SqlIndex(name, column, "started_at", "id", sqlite_where=where, postgresql_where=where)
+
+
 class TaskTrace(Tally, table=True):
-    """One user request. ``status``: running, completed, failed, stopped or interrupted."""
+    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked."""
 
     __tablename__ = "task_trace"
     __table_args__ = (
@@ -147,11 +158,14 @@ class TaskTrace(Tally, table=True):
             postgresql_where=text("status = 'running'"),
         ),
         SqlIndex("ix_task_trace_started", "started_at", "id"),
+        *(SqlIndex(f"ix_task_trace_{by}_started", by, "started_at", "id") for by in _FOUND_BY),
+        *(_exceptions(column, usual) for column, usual in USUAL.items()),
     )
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key="users.id")
     master_agent_id: str = Field(foreign_key="agents.id")
     conversation_id: str = Field(foreign_key="conversations.id", index=True)
+    model: str = Field("", sa_type=StorableText, sa_column_kwargs={"server_default": text("''")})
     instruction: str = Field(sa_type=StorableText)
     source: str
     instance_id: str
@@ -192,6 +206,7 @@ class LedgerLine(Row, table=True):
     """One billed quantity, append-only: a correction is a further line, the database refuses any other change.
 
     ``unit_price_usd`` is exact decimal text for one unit; ``amount_nanos`` is None where no price is known.
+    ``uncached_nanos`` is what tokens written to or read from the cache would have cost as plain input.
     """
 
     __tablename__ = "ledger_lines"
@@ -204,6 +219,7 @@ class LedgerLine(Row, table=True):
     quantity: int = Field(sa_type=BigInteger)
     unit_price_usd: str | None = None
     amount_nanos: int | None = Field(None, sa_type=BigInteger)
+    uncached_nanos: int | None = Field(None, sa_type=BigInteger)
     price_source: str | None = Field(None, sa_type=StorableText)
     price_from: datetime | None = None
     estimated: bool

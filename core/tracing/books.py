@@ -52,7 +52,7 @@ def next_attempt(
         raise TurnLost
     if failed.lines:
         connection.execute(_INSERT_LINE, _line_rows(failed, following.task_trace_id, 1))
-        connection.execute(_MARK_DIRTY, {"hour": _hour(failed.started_at)})
+    connection.execute(_MARK_DIRTY, {"hour": _hour(following.trace_started_at)})
     open_attempt(connection, following, prompt_estimate, at)
 
 
@@ -131,7 +131,7 @@ def _close(connection: Connection, closing: Sequence[_Closing]) -> None:
     connection.execute(_END_ANSWER, [_answer_columns(end) for end in ends])
     close_sessions(connection, [_ended(end, end.session_id, STEP_STATUS[end.status]) for end in ends])
     close_traces(connection, [_ended(end, end.task_trace_id, end.status) for end in ends])
-    hours = {_hour(moment) for end in ends for moment in (end.attempt.started_at, end.started_at)}
+    hours = {_hour(end.started_at) for end in ends}
     connection.execute(_MARK_DIRTY, [{"hour": hour} for hour in sorted(hours)])
 
 
@@ -187,6 +187,7 @@ def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> d
         "quantity": line.quantity,
         "unit_price_usd": line.unit_price_usd,
         "amount_nanos": line.amount,
+        "uncached_nanos": line.uncached,
         "price_source": line.price_source,
         "price_from": line.price_from,
         "estimated": end.basis == "estimated",
@@ -202,7 +203,8 @@ def _reverse(connection: Connection, end: AttemptEnd) -> int:
     rows = [dict(row) for row in written.mappings()]
     for number, row in enumerate(rows, len(rows) + 1):
         amount = None if row["amount_nanos"] is None else -row["amount_nanos"]
-        taken_back = {"line": number, "quantity": -row["quantity"], "amount_nanos": amount}
+        uncached = None if row["uncached_nanos"] is None else -row["uncached_nanos"]
+        taken_back = {"line": number, "quantity": -row["quantity"], "amount_nanos": amount, "uncached_nanos": uncached}
         connection.execute(_INSERT_LINE, {**row, **taken_back, "correction": True, "recorded_at": now()})
     return 2 * len(rows) + 1
 

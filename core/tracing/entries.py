@@ -52,7 +52,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None means no known price."""
+    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None means no known price.
+
+    ``uncached`` is what cached tokens would have cost as plain input.
+    """
 
     model: str
     unit: str
@@ -61,6 +64,7 @@ class Line:
     amount: Nanos | None
     price_source: str | None
     price_from: datetime | None
+    uncached: Nanos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,14 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:
-    """An attempt at a model call that is about to be made."""
+    """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``."""
 
     span_id: str
     task_trace_id: str
     session_id: str
     model: str
     number: int
+    trace_started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def open_turn(connection: Connection, opening: Opening) -> None:
     _add_messages(connection, opening)
     connection.execute(_INSERT_TRACE, _trace_row(opening))
     connection.execute(_INSERT_SESSION, _session_row(opening))
-    first = NewAttempt(opening.span_id, opening.task_trace_id, opening.session_id, opening.model, 1)
+    first = NewAttempt(opening.span_id, opening.task_trace_id, opening.session_id, opening.model, 1, opening.at)
     open_attempt(connection, first, opening.prompt_estimate, opening.at)
 
 
@@ -94,6 +94,7 @@ def _trace_row(opening: Opening) -> dict[str, Any]:
         "owner_id": opening.owner_id,
         "master_agent_id": opening.agent_id,
         "conversation_id": opening.conversation_id,
+        "model": opening.model,
         "instruction": opening.text,
         "source": opening.source,
         "instance_id": opening.instance_id,

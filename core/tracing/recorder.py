@@ -44,7 +44,12 @@ class Recorder:
     async def next_attempt(self, opening: Opening, failed: AttemptEnd, following: Attempt) -> None:
         """Returns once the failed attempt's end and the new one's row are committed."""
         row = NewAttempt(
-            following.span_id, opening.task_trace_id, opening.session_id, following.model, following.number
+            span_id=following.span_id,
+            task_trace_id=opening.task_trace_id,
+            session_id=opening.session_id,
+            model=following.model,
+            number=following.number,
+            trace_started_at=opening.at,
         )
         await self._write(
             lambda connection: books.next_attempt(

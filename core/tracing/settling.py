@@ -139,4 +139,5 @@ def _line(line: PricedLine) -> Line:
         amount=line.amount,
         price_source=line.source,
         price_from=line.price_from,
+        uncached=line.uncached,
     )

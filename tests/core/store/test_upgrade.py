@@ -17,7 +17,7 @@ from sqlalchemy import Connection, make_url, text
 
 from core.errors import MigrationFailed, SchemaTooNew
 from core.store.database import Store, open_store
-from core.store.tables import Row
+from core.store.rollups import STATE
 from core.store.upgrade import MIGRATIONS, VERSIONS, known_versions
 from tests.core.store.samples import add_books, mark, marks
 from tests.house_rules import PROJECT
@@ -33,6 +33,8 @@ REBUILD = [
     "with op.batch_alter_table('users') as table:\n        table.alter_column('role', nullable=True)",
     'op.execute("UPDATE users SET role = NULL")',
 ]
+NEWEST = known_versions(VERSIONS)[-1]
+NEXT = f"{int(NEWEST) + 1:04}"
 BREAKS = "op.execute('INSERT INTO nowhere VALUES (1)')"
 
 
@@ -79,7 +81,7 @@ def filled(store: Store) -> str:
 def test_the_migrations_lead_to_the_tables(store: Store) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, Row.metadata) == []
+        assert compare_metadata(context, STATE.metadata) == []
 
 
 def test_a_difference_between_migrations_and_tables_would_be_seen(store: Store) -> None:
@@ -89,7 +91,7 @@ def test_a_difference_between_migrations_and_tables_would_be_seen(store: Store) 
 
     store.write(change).result()
     with store.engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), Row.metadata)
+        found = compare_metadata(MigrationContext.configure(connection), STATE.metadata)
     assert {difference[0] for difference in found} == {"remove_column", "add_index"}
 
 
@@ -104,7 +106,7 @@ def test_file_names_and_revisions_agree() -> None:
 def test_a_new_version_is_reached_with_all_rows(filled: str, versions: Path) -> None:
     add_version(versions, STEPS)
     for store in opened(filled, versions):
-        assert version(store) == "0002"
+        assert version(store) == NEXT
         assert scalar(store, "SELECT note FROM agents") == "upgraded"
         assert scalar(store, "SELECT count(*) FROM ledger_lines") == 1
 
@@ -129,14 +131,14 @@ def test_a_migration_that_fails_leaves_the_old_version_in_use(filled: str, versi
     add_version(versions, [*STEPS[:before], BREAKS, *STEPS[before:]])
     with pytest.raises(MigrationFailed, match=r"failed and was undone.*nowhere"):
         open_store(filled, versions=versions)
-    (versions / "0002_step.py").unlink()
+    (versions / f"{NEXT}_step.py").unlink()
     for store in opened(filled, versions):
-        assert version(store) == "0001"
+        assert version(store) == NEWEST
         store.write(mark()).result()
         assert (marks(store), scalar(store, "SELECT count(*) FROM ledger_lines")) == (1, 1)
     add_version(versions, STEPS)
     for store in opened(filled, versions):
-        assert (version(store), marks(store)) == ("0002", 1)
+        assert (version(store), marks(store)) == (NEXT, 1)
         assert scalar(store, "SELECT count(*) FROM extra") == 1
 
 
@@ -148,16 +150,16 @@ def test_of_several_new_versions_all_or_none_are_taken(filled: str, versions: Pa
     shutil.rmtree(versions)
     shutil.copytree(VERSIONS, versions)
     for store in opened(filled, versions):
-        assert version(store) == "0001"
+        assert version(store) == NEWEST
 
 
 def test_an_error_that_is_not_the_databases_is_told_too(filled: str, versions: Path) -> None:
     add_version(versions, [*STEPS, "raise KeyError('a slip')"])
     with pytest.raises(MigrationFailed, match="KeyError: 'a slip'"):
         open_store(filled, versions=versions)
-    (versions / "0002_step.py").unlink()
+    (versions / f"{NEXT}_step.py").unlink()
     for store in opened(filled, versions):
-        assert version(store) == "0001"
+        assert version(store) == NEWEST
 
 
 def test_a_first_start_that_fails_can_be_repeated(tmp_path: Path, versions: Path) -> None:
@@ -165,16 +167,16 @@ def test_a_first_start_that_fails_can_be_repeated(tmp_path: Path, versions: Path
     add_version(versions, [BREAKS])
     with pytest.raises(MigrationFailed):
         open_store(url, versions=versions)
-    (versions / "0002_step.py").unlink()
+    (versions / f"{NEXT}_step.py").unlink()
     for store in opened(url, versions):
-        assert version(store) == "0001"
+        assert version(store) == NEWEST
 
 
 def test_a_database_of_a_newer_program_is_refused_and_left_alone(filled: str, versions: Path) -> None:
     add_version(versions, STEPS)
     open_store(filled, versions=versions).close()
-    (versions / "0002_step.py").unlink()
-    with pytest.raises(SchemaTooNew, match=r"0002.*0001.*newer"):
+    (versions / f"{NEXT}_step.py").unlink()
+    with pytest.raises(SchemaTooNew, match=f"{NEXT}.*{NEWEST}.*newer"):
         open_store(filled, versions=versions)
     add_version(versions, STEPS)
     for store in opened(filled, versions):
@@ -186,9 +188,9 @@ def test_a_filled_sqlite_database_is_copied_before_its_upgrade(sqlite_store: Sto
     path = Path(str(make_url(sqlite_store.url).database))
     add_version(versions, STEPS)
     open_store(sqlite_store.url, versions=versions).close()
-    copy = path.with_name("app-version-0001.db")
+    copy = path.with_name(f"app-version-{NEWEST}.db")
     before = sqlite3.connect(copy)
-    assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
     assert before.execute("SELECT count(*) FROM ledger_lines").fetchall() == [(1,)]
     assert before.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     before.close()
@@ -197,16 +199,16 @@ def test_a_filled_sqlite_database_is_copied_before_its_upgrade(sqlite_store: Sto
 
 def test_the_copy_is_named_when_the_upgrade_fails(sqlite_store: Store, versions: Path, tmp_path: Path) -> None:
     add_version(versions, [BREAKS])
-    with pytest.raises(MigrationFailed, match=f"A copy from before lies in {tmp_path}/app-version-0001.db"):
+    with pytest.raises(MigrationFailed, match=f"A copy from before lies in {tmp_path}/app-version-{NEWEST}.db"):
         open_store(sqlite_store.url, versions=versions)
 
 
 def test_without_room_for_the_copy_nothing_is_upgraded(sqlite_store: Store, versions: Path, tmp_path: Path) -> None:
-    (tmp_path / "app-version-0001.db").mkdir()
+    (tmp_path / f"app-version-{NEWEST}.db").mkdir()
     add_version(versions, STEPS)
     with pytest.raises(MigrationFailed, match=r"could not be copied.*nothing was changed"):
         open_store(sqlite_store.url, versions=versions)
-    assert version(sqlite_store) == "0001"
+    assert version(sqlite_store) == NEWEST
     assert list(tmp_path.glob("*.part")) == []
 
 

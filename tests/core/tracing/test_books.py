@@ -131,7 +131,7 @@ def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: S
     opening = opened(store, ids)
     recover(store, BOOK, lambda _: True)
     failed = an_end(an_attempt(opening), "failed", refused())
-    following = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2)
+    following = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2, AT)
     with pytest.raises(books.TurnLost):
         store.write(lambda connection: books.next_attempt(connection, failed, following, 40, AT)).result()
     assert len(rows(store, TraceSpan, task_trace_id=opening.task_trace_id)) == 1

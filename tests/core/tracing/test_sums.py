@@ -69,7 +69,7 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> Opening:
 
 def retried(store: Store, opening: Opening, attempt: Attempt, number: int, error: ProviderBusy) -> Attempt:
     following = an_attempt(opening, number=number, span_id=new_id())
-    row = NewAttempt(following.span_id, opening.task_trace_id, opening.session_id, opening.model, number)
+    row = NewAttempt(following.span_id, opening.task_trace_id, opening.session_id, opening.model, number, opening.at)
     ended = an_end(attempt, "failed", error)
     job = lambda connection: books.next_attempt(connection, ended, row, 40, following.started_at)  # noqa: E731
     store.write(job).result()

@@ -1,0 +1,66 @@
+"""Tables of sums, a cache beside the books: each row is the sums of one bucket of time for one group of calls.
+
+``at`` is the bucket's start in quarters of an hour since 1970 (UTC), the grain that is whole in every zone: quarters
+serve every zone, hours and days are the organisation's. A trace counts when it began, with its status and basis.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+
+from core.store.tables import Row
+
+MEASURES = (
+    "traces",
+    "conversations",
+    "calls",
+    "unpriced_calls",
+    "spend_nanos",
+    "estimated_nanos",
+    "saved_nanos",
+    "input_tokens",
+    "cache_write_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+)
+"""``conversations`` are those that began with one of the traces; money and tokens are sums of ledger lines."""
+
+OUTCOME = ("status", "basis")
+"""Of the trace; ``basis`` is empty while it is not known."""
+
+
+def _rollup(name: str, *dimensions: str) -> Table:
+    return Table(
+        name,
+        Row.metadata,
+        Column("at", BigInteger, primary_key=True, autoincrement=False),
+        *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
+        *(Column(part, String, primary_key=True) for part in OUTCOME),
+        *(Column(measure, BigInteger, nullable=False) for measure in MEASURES),
+        *(Index(f"ix_{name}_{dimension}", dimension, "at") for dimension in dimensions),
+        sqlite_with_rowid=False,
+    )
+
+
+def _key(*dimensions: str) -> frozenset[str]:
+    return frozenset(dimensions)
+
+
+QUARTERS = {
+    _key(): _rollup("rollup_quarters"),
+    _key("agent"): _rollup("rollup_quarters_agent", "agent"),
+    _key("model"): _rollup("rollup_quarters_model", "model"),
+    _key("person"): _rollup("rollup_quarters_person", "person"),
+}
+HOURS = {_key("agent", "model", "person"): _rollup("rollup_hours", "agent", "model", "person")}
+DAYS = {
+    _key(): _rollup("rollup_days"),
+    _key("agent"): _rollup("rollup_days_agent", "agent"),
+    _key("model"): _rollup("rollup_days_model", "model"),
+    _key("person"): _rollup("rollup_days_person", "person"),
+    _key("agent", "model"): _rollup("rollup_days_agent_model", "agent", "model"),
+    _key("agent", "person"): _rollup("rollup_days_agent_person", "agent", "person"),
+    _key("model", "person"): _rollup("rollup_days_model_person", "model", "person"),
+}
+"""By the dimensions that their rows tell apart."""
+
+STATE = Table("rollup_state", Row.metadata, Column("zone", Text, primary_key=True))
+"""One row: the zone whose hours and days the tables hold."""
