@@ -117,8 +117,9 @@ def _blocks(text: str) -> list[str]:
 
 
 def _drawn(pieces: list[Piece]) -> str:
+    """Streamlit leaves out a line break that code begins with."""
     text = "".join(piece.text for piece in pieces)
-    return text.rstrip("\n") if pieces[0].kind == "code" else safe_markdown(text).strip()
+    return text.rstrip("\n").removeprefix("\n") if pieces[0].kind == "code" else safe_markdown(text).strip()
 
 
 @pytest.fixture
