@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format browser bench screenshot lock clean
+.PHONY: help run test explore check format browser bench screenshot lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -18,6 +18,10 @@ run: $(VENV)/requirements.txt ## Serve http://localhost:8501
 
 test: check browser ## Check the code, then run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+explore: $(VENV)/requirements-test.txt ## Let the property tests look for new counter-examples
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=explore \
+	  $$(grep -rlE "^@given" tests)
 
 check: $(VENV)/requirements-test.txt ## Lint, formatting and types
 	@$(BIN)/ruff check .
