@@ -29,6 +29,9 @@ class TraceFilter:
     text: str = ""
 
 
+EVERYTHING = TraceFilter()
+
+
 def conditions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
     """What ``task_trace`` rows must meet, except for ``text``: see core/analytics/search.py."""
     found: list[ColumnElement[bool]] = []

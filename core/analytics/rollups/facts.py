@@ -1,0 +1,119 @@
+"""The ledger itself, summed into the smallest groups that any question tells apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from core.analytics.quarters import Quarter, start_of
+from core.store.rollups import MEASURES
+from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
+
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
+_lines, _conversations = LedgerLine.__table__, Conversation.__table__
+
+GROUP = ("at", "agent", "model", "person", "status", "basis")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """``sums`` in the order of MEASURES; ``at`` is a quarter."""
+
+    at: Quarter
+    agent: str
+    model: str
+    person: str
+    status: str
+    basis: str
+    sums: tuple[int, ...]
+
+
+def read_facts(connection: Connection, start: Quarter, end: Quarter) -> Iterator[Fact]:
+    """Of all traces that began from ``start`` to before ``end``, but for what is still running."""
+    query = _facts(connection.dialect.name).where(
+        _traces.c.started_at >= start_of(start), _traces.c.started_at < start_of(end)
+    )
+    return (_fact(row) for row in connection.execute(query))
+
+
+def _fact(row: Row[Any]) -> Fact:
+    return Fact(row.at, row.agent, row.model, row.person, row.status, row.basis, tuple(row[len(GROUP) :]))
+
+
+def _facts(dialect: str) -> Select[Any]:
+    group = {
+        "at": _quarter(dialect),
+        "agent": _sessions.c.agent_id,
+        "model": _sessions.c.model,
+        "person": _traces.c.owner_id,
+        "status": _traces.c.status,
+        "basis": func.coalesce(_traces.c.cost_basis, ""),
+    }
+    sums = _measures()
+    return (
+        select(
+            *(group[name].label(name) for name in GROUP),
+            *(_whole(func.sum(sums[name])).label(name) for name in MEASURES),
+        )
+        .select_from(_traces)
+        .join(_sessions, _sessions.c.task_trace_id == _traces.c.id)
+        .join(_spans, _spans.c.trace_session_id == _sessions.c.id)
+        .join(_conversations, _conversations.c.id == _traces.c.conversation_id)
+        .outerjoin(_lines, _lines.c.span_id == _spans.c.id)
+        .where(_spans.c.status != "running")
+        .group_by(*(literal_column(name) if name == "at" else group[name] for name in GROUP))
+    )
+
+
+def _measures() -> dict[str, ColumnElement[int]]:
+    """What one ledger line, or a span that has none, adds to each measure."""
+    first = or_(_lines.c.line.is_(None), _lines.c.line == 1)
+    begins = and_(first, _spans.c.attempt == 1, _spans.c.started_at == _traces.c.started_at)
+    amount = func.coalesce(_lines.c.amount_nanos, 0)
+    return {
+        "traces": _one_if(begins),
+        "conversations": _one_if(and_(begins, _conversations.c.created_at == _traces.c.started_at)),
+        "calls": _one_if(and_(first, _spans.c.kind == "model_call")),
+        "unpriced_calls": _one_if(and_(first, _spans.c.cost_basis == "unpriced")),
+        "spend_nanos": amount,
+        "estimated_nanos": case((_lines.c.estimated, amount), else_=0),
+        "saved_nanos": func.coalesce(_lines.c.uncached_nanos - _lines.c.amount_nanos, 0),
+        "input_tokens": _tokens("input"),
+        "cache_write_tokens": _tokens("cache_write_5m", "cache_write_1h"),
+        "cache_read_tokens": _tokens("cache_read"),
+        "output_tokens": _tokens("output"),
+    }
+
+
+def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((condition, 1), else_=0)
+
+
+def _tokens(*units: str) -> ColumnElement[int]:
+    return case((_lines.c.unit.in_(units), _lines.c.quantity), else_=0)
+
+
+def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(number, BigInteger)
+
+
+def _quarter(dialect: str) -> ColumnElement[int]:
+    started = _traces.c.started_at
+    if dialect == "sqlite":
+        return cast(func.strftime("%s", started), BigInteger) // 900
+    return _whole(func.floor(extract("epoch", started) / 900))

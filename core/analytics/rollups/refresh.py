@@ -1,0 +1,151 @@
+"""Brings the tables of sums up to date, a day at a time, from the ledger."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import add
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from core.analytics.quarters import (
+    QUARTERS_AN_HOUR,
+    Quarter,
+    day_of,
+    hour_of,
+    last_hour,
+    midnight,
+    next_hour,
+    quarter_of,
+)
+from core.analytics.rollups.facts import Fact, read_facts
+from core.analytics.rollups.pieces import Interval, joined
+from core.analytics.rollups.state import tables_zone, take_turns, use_zone
+from core.store.database import Store
+from core.store.rollups import DAYS, HOURS, MEASURES, OUTCOME, QUARTERS
+from core.store.tables import DirtyBucket
+
+Rows: TypeAlias = list[dict[str, Any]]
+
+HOURS_AT_ONCE = 24
+
+_marks = DirtyBucket.__table__
+
+
+class Overtaken(Exception):
+    """Another process brought one of the hours up to date meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the ledger says about dirty hours, and the marks that this settles."""
+
+    zone: ZoneInfo
+    marks: list[int]
+    intervals: list[Interval]
+    facts: list[Fact]
+
+
+def refresh(store: Store, zone: ZoneInfo, now: datetime) -> int:
+    """Clear the marks of up to a day of hours that are over, the newest first; returns how many hours that were.
+
+    The hour that runs stays dirty: it is read from the ledger. ``zone`` is for tables that were never filled. Any
+    number of processes may do this at once: a mark is cleared by one of them. Raises StoreError, Overtaken.
+    """
+    with store.read() as connection:
+        tables = tables_zone(connection)
+        hours = _dirty_hours(connection, now)
+        work = _work(connection, tables or zone, hours) if hours else None
+    if tables is None:
+        store.write(lambda connection: use_zone(connection, zone)).result()
+    if work is not None and tables is not None:
+        store.write(lambda connection: _settle(connection, work)).result()
+    return len(hours)
+
+
+def _dirty_hours(connection: Connection, now: datetime) -> list[datetime]:
+    over = now.replace(minute=0, second=0, microsecond=0)
+    query = select(_marks.c.hour).distinct().where(_marks.c.hour < over)
+    return [hour for (hour,) in connection.execute(query.order_by(_marks.c.hour.desc()).limit(HOURS_AT_ONCE))]
+
+
+def _work(connection: Connection, zone: ZoneInfo, hours: Sequence[datetime]) -> _Work:
+    marks = connection.execute(select(_marks.c.id).where(_marks.c.hour.in_(hours)))
+    intervals = joined(_whole_hours(quarter_of(hour), zone) for hour in hours)
+    facts = [fact for interval in intervals for fact in read_facts(connection, *interval)]
+    return _Work(zone, [mark for (mark,) in marks], intervals, facts)
+
+
+def _whole_hours(hour: Quarter, zone: ZoneInfo) -> Interval:
+    """An hour (UTC) with what else belongs to the zone's hours that it is part of."""
+    return last_hour(hour, zone), next_hour(hour + QUARTERS_AN_HOUR, zone)
+
+
+def _settle(connection: Connection, work: _Work) -> None:
+    take_turns(connection)
+    if connection.execute(delete(_marks).where(_is_among(connection, work.marks))).rowcount != len(work.marks):
+        raise Overtaken
+    for tables, key in ((QUARTERS, _at), (HOURS, _hour_in(work.zone))):
+        for dimensions, table in tables.items():
+            for start, end in work.intervals:
+                connection.execute(delete(table).where(table.c.at >= start, table.c.at < end))
+            _insert(connection, table, grouped(work.facts, dimensions, key))
+    for day in _days(work.intervals, work.zone):
+        _sum_day(connection, *day)
+
+
+def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:
+    """Without a parameter for each of what may be very many."""
+    if connection.dialect.name == "sqlite":
+        return _marks.c.id.in_(select(func.json_each(json.dumps(marks)).table_valued("value").c.value))
+    return _marks.c.id == func.any(cast(marks, ARRAY(BigInteger)))
+
+
+def _at(fact: Fact) -> Quarter:
+    return fact.at
+
+
+def _hour_in(zone: ZoneInfo) -> Callable[[Fact], Quarter]:
+    return lambda fact: hour_of(fact.at, zone)
+
+
+def grouped(facts: Iterable[Fact], dimensions: frozenset[str], key: Callable[[Fact], Quarter]) -> Rows:
+    """The rows of a table that tells these dimensions apart."""
+    names = (*sorted(dimensions), *OUTCOME)
+    sums = defaultdict[tuple[Any, ...], tuple[int, ...]](lambda: (0,) * len(MEASURES))
+    for fact in facts:
+        group = (key(fact), *(getattr(fact, name) for name in names))
+        sums[group] = tuple(map(add, sums[group], fact.sums))
+    columns = ("at", *names, *MEASURES)
+    return [dict(zip(columns, (*group, *values), strict=True)) for group, values in sums.items()]
+
+
+def _insert(connection: Connection, table: Table, rows: Rows) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _days(intervals: Iterable[Interval], zone: ZoneInfo) -> set[Interval]:
+    """From midnight to midnight, those that the intervals touch."""
+    touched = set()
+    for start, end in intervals:
+        day = day_of(start, zone)
+        while midnight(day, zone) < end:
+            touched.add((midnight(day, zone), midnight(day + timedelta(days=1), zone)))
+            day += timedelta(days=1)
+    return {(start, end) for start, end in touched if start < end}
+
+
+def _sum_day(connection: Connection, start: Quarter, end: Quarter) -> None:
+    (hours,) = HOURS.values()
+    for dimensions, table in DAYS.items():
+        names = (*sorted(dimensions), *OUTCOME)
+        connection.execute(delete(table).where(table.c.at == start))
+        sums = (cast(func.sum(hours.c[measure]), BigInteger) for measure in MEASURES)
+        groups = [hours.c[name] for name in names]
+        day = select(cast(start, BigInteger), *groups, *sums).where(hours.c.at >= start, hours.c.at < end)
+        connection.execute(insert(table).from_select(["at", *names, *MEASURES], day.group_by(*groups)))

@@ -1,0 +1,104 @@
+"""One moment of the books: every answer in it agrees with the ledger and with every other answer."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from operator import add
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, next_hour, quarter_of
+from core.analytics.rollups.facts import Fact, read_facts
+from core.analytics.rollups.pieces import Fine, Piece, Pieces, cut, joined
+from core.analytics.rollups.question import Question, Sums
+from core.analytics.rollups.state import tables_zone
+from core.analytics.rollups.tables import sum_up
+from core.store.database import Store
+from core.store.rollups import DAYS, HOURS, MEASURES, QUARTERS
+from core.store.tables import DirtyBucket
+
+_marks = DirtyBucket.__table__
+(_hours,) = HOURS.values()
+
+
+@contextmanager
+def snapshot(store: Store) -> Iterator["Snapshot"]:
+    """Raises StoreError if the database cannot be used."""
+    with store.read() as connection:
+        yield Snapshot(connection)
+
+
+class Snapshot:
+    """Only within its transaction, and in one thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._facts: dict[Quarter, list[Fact]] = {}
+
+    @cached_property
+    def dirty(self) -> list[Quarter]:
+        """The starts of the hours (UTC) whose sums only the ledger knows, in order."""
+        marked = self._connection.execute(select(_marks.c.hour).distinct())
+        return sorted(quarter_of(hour) for (hour,) in marked)
+
+    @cached_property
+    def zone(self) -> ZoneInfo | None:
+        """The zone that the tables were made for; None if they have never been made."""
+        return tables_zone(self._connection)
+
+    def ask(self, question: Question) -> Sums:
+        pieces, fine = self._pieces(question), QUARTERS.get(question.dimensions, _hours)
+        answer = defaultdict[tuple[int, str], tuple[int, ...]](lambda: (0,) * len(question.measures))
+        _add(answer, sum_up(self._connection, fine, pieces.fine, question))
+        if pieces.days:
+            _add(answer, sum_up(self._connection, DAYS[question.dimensions], pieces.days, question))
+        for piece in pieces.raw:
+            _add_facts(answer, question, piece, self._facts_within(piece, pieces.raw))
+        return dict(answer)
+
+    def _pieces(self, question: Question) -> Pieces:
+        fine: Fine = "quarters" if question.dimensions in QUARTERS else "hours"
+        if self.zone is None or (fine == "hours" and _out_of_step(question, self.zone)):
+            return Pieces(raw=list(question.buckets))
+        by_day = question.dimensions in DAYS and not question.by_hour_of_week
+        return cut(question.buckets, self.dirty, self.zone, fine=fine, by_day=by_day)
+
+    def _facts_within(self, piece: Piece, all_raw: Sequence[Piece]) -> Iterator[Fact]:
+        hours = range(piece.start // QUARTERS_AN_HOUR, -(-piece.end // QUARTERS_AN_HOUR))
+        if any(hour not in self._facts for hour in hours):
+            self._read(all_raw)
+        return (fact for hour in hours for fact in self._facts[hour] if piece.start <= fact.at < piece.end)
+
+    def _read(self, pieces: Iterable[Piece]) -> None:
+        """Whole hours, so that the next question finds them here."""
+        wanted = joined((each.start // QUARTERS_AN_HOUR, -(-each.end // QUARTERS_AN_HOUR)) for each in pieces)
+        for first, last in wanted:
+            for hour in range(first, last):
+                self._facts[hour] = []
+            for fact in read_facts(self._connection, first * QUARTERS_AN_HOUR, last * QUARTERS_AN_HOUR):
+                self._facts[fact.at // QUARTERS_AN_HOUR].append(fact)
+
+
+def _out_of_step(question: Question, zone: ZoneInfo) -> bool:
+    """Whether hours of the week are asked for in a zone whose hours do not begin with those of the tables."""
+    if not question.by_hour_of_week:
+        return False
+    return any((next_hour(bucket.start, zone) + bucket.slot) % QUARTERS_AN_HOUR for bucket in question.buckets)
+
+
+def _add(answer: dict[tuple[int, str], tuple[int, ...]], more: Sums) -> None:
+    for key, sums in more.items():
+        answer[key] = tuple(map(add, answer[key], sums))
+
+
+def _add_facts(
+    answer: dict[tuple[int, str], tuple[int, ...]], question: Question, piece: Piece, facts: Iterable[Fact]
+) -> None:
+    places = [MEASURES.index(measure) for measure in question.measures]
+    for fact in facts:
+        if question.holds(fact):
+            group = str(getattr(fact, question.by)) if question.by else ""
+            key = question.slot_of(fact.at, piece.slot), group
+            answer[key] = tuple(map(add, answer[key], (fact.sums[place] for place in places)))
