@@ -2,7 +2,10 @@
 
 import threading
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
+from core.analytics.costs import Costs
+from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.chat.agents import Agents
 from core.chat.conversations import Conversations
@@ -30,12 +33,15 @@ class Services:
     agents: Agents
     conversations: Conversations
     traces: Traces
+    costs: Costs
+    refresher: Refresher
     turns: Turns
     me: Person
 
     def close(self) -> None:
         """Book every live turn, then let go of the provider and the database."""
         self.engine.drain(self.settings.drain_seconds, self.provider.close)
+        self.refresher.stop()
         self.store.close()
 
 
@@ -51,8 +57,22 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
     agents.seed(me.id)
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
-    turns = Turns(store, agents, provider, book, recorder, engine)
-    return Services(chosen, store, provider, book, engine, agents, Conversations(store), Traces(store), turns, me)
+    refresher = Refresher(store, ZoneInfo(chosen.time_zone))
+    refresher.start()
+    return Services(
+        settings=chosen,
+        store=store,
+        provider=provider,
+        book=book,
+        engine=engine,
+        agents=agents,
+        conversations=Conversations(store),
+        traces=Traces(store),
+        costs=Costs(store),
+        refresher=refresher,
+        turns=Turns(store, agents, provider, book, recorder, engine),
+        me=me,
+    )
 
 
 _opening = threading.Lock()

@@ -1,0 +1,135 @@
+"""What a reader has chosen to look at, as the address of a page carries it."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+from core.analytics.calendar import DEFAULT_PRESET, EARLIEST, LATEST, PRESETS, Range
+from core.analytics.filters import TraceFilter
+from core.analytics.quarters import start_of
+from core.analytics.rollups.question import Dimension
+from core.errors import InputError
+
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+LISTS = {"agent": "agents", "model": "models", "person": "people", "status": "statuses", "basis": "bases"}
+"""Parts of an address that may come several times, and the fields they fill."""
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``preset`` is a name of PRESETS, or empty if ``first`` and ``last`` were picked; ``zone`` is the reader's."""
+
+    zone: ZoneInfo
+    first: date
+    last: date
+    preset: str = DEFAULT_PRESET
+    agents: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    text: str = ""
+    by: Dimension = "model"
+
+    @property
+    def range(self) -> Range:
+        return Range(self.first, self.last, self.zone)
+
+    @property
+    def filter(self) -> TraceFilter:
+        """The same for every page and file."""
+        return TraceFilter(
+            start=start_of(self.range.start),
+            end=start_of(self.range.end),
+            agents=self.agents,
+            models=self.models,
+            people=self.people,
+            statuses=self.statuses,
+            bases=self.bases,
+            text=self.text,
+        )
+
+    def with_preset(self, name: str, now: datetime) -> "Choice":
+        first, last = PRESETS[name].days(now.astimezone(self.zone).date())
+        return replace(self, preset=name, first=first, last=last)
+
+    def with_days(self, first: date, last: date) -> "Choice":
+        """Raises InputError for a range that cannot be."""
+        if first > last:
+            raise InputError(f"The range ends on {last}, before it begins on {first}. Choose a later end.")
+        if first < EARLIEST or last > LATEST:
+            raise InputError(f"Choose days between {EARLIEST} and {LATEST}.")
+        return replace(self, preset="", first=first, last=last)
+
+    def narrowed(self, dimension: Dimension, ids: tuple[str, ...]) -> "Choice":
+        """Only these agents, models or people."""
+        field: Any = {LISTS[dimension]: ids}
+        return replace(self, **field)
+
+
+def default_choice(zone: ZoneInfo, now: datetime) -> Choice:
+    today = now.astimezone(zone).date()
+    return Choice(zone, today, today).with_preset(DEFAULT_PRESET, now)
+
+
+def as_address(choice: Choice, default_zone: ZoneInfo) -> dict[str, list[str]]:
+    """The parts of an address that ``read_address`` turns into the same choice; what is usual is left out."""
+    days = choice.preset or f"{choice.first}..{choice.last}"
+    single = {
+        "range": "" if days == DEFAULT_PRESET else days,
+        "zone": "" if choice.zone == default_zone else choice.zone.key,
+        "q": choice.text,
+        "by": "" if choice.by == "model" else choice.by,
+    }
+    several = {name: list(getattr(choice, field)) for name, field in LISTS.items()}
+    return {name: [value] for name, value in single.items() if value} | {
+        name: values for name, values in several.items() if values
+    }
+
+
+def read_address(
+    parts: Mapping[str, Sequence[str]], default_zone: ZoneInfo, now: datetime, options: Mapping[str, Container[str]]
+) -> tuple[Choice, list[str]]:
+    """The choice, and a sentence for each part that cannot be: such a part is left out.
+
+    ``options`` has what can be chosen under the names of LISTS.
+    """
+    problems: list[str] = []
+    single = {name: values[-1].strip() for name, values in parts.items() if values}
+    choice = default_choice(_zone(single.get("zone", ""), default_zone, problems), now)
+    choice = _with_range(choice, single.get("range", ""), now, problems)
+    lists: Any = {field: _known(name, parts.get(name, ()), options[name], problems) for name, field in LISTS.items()}
+    by = next((each for each in DIMENSIONS if each == single.get("by")), choice.by)
+    return replace(choice, **lists, by=by, text=single.get("q", "")[:_LONGEST_TEXT]), problems
+
+
+def _zone(name: str, default: ZoneInfo, problems: list[str]) -> ZoneInfo:
+    if not name or name in available_timezones():
+        return ZoneInfo(name) if name else default
+    problems.append(f"{name} is not a time zone, so {default.key} is used. Zones have names such as Europe/Berlin.")
+    return default
+
+
+def _with_range(choice: Choice, days: str, now: datetime, problems: list[str]) -> Choice:
+    if not days:
+        return choice
+    if days in PRESETS:
+        return choice.with_preset(days, now)
+    first, _, last = days.partition("..")
+    try:
+        return choice.with_days(date.fromisoformat(first), date.fromisoformat(last or first))
+    except InputError as problem:
+        problems.append(problem.for_user)
+    except ValueError:
+        problems.append(f"{days} is not a range of days. Write it like 2026-11-01..2026-11-20.")
+    return choice
+
+
+def _known(name: str, values: Sequence[str], options: Container[str], problems: list[str]) -> tuple[str, ...]:
+    unknown = [value for value in values if value not in options]
+    if unknown:
+        problems.append(f"There is no {name} {', '.join(unknown)}, so that part of the filter is left out.")
+    return tuple(dict.fromkeys(value for value in values if value in options))

@@ -1,0 +1,202 @@
+"""All that the Costs page shows, out of one moment of the books."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+
+from core.analytics.calendar import Range, first_of_month, last_of_month, same_clocks
+from core.analytics.choice import DIMENSIONS, Choice
+from core.analytics.names import Names, read_names
+from core.analytics.quarters import quarter_of
+from core.analytics.rollups.pieces import Piece
+from core.analytics.rollups.question import HOURS_A_WEEK, Dimension, Question, Sums
+from core.analytics.rollups.snapshot import Snapshot, snapshot
+from core.money import Nanos
+from core.store.database import Store
+from core.store.rollups import MEASURES
+
+SHOWN_APART = 8
+"""How many groups a chart over time tells apart; the rest are one more."""
+OTHERS = ""
+_THURSDAY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Sums over some time; money in nano-dollars. ``estimated`` is the part of ``spend`` that is not exact."""
+
+    traces: int = 0
+    conversations: int = 0
+    calls: int = 0
+    unpriced_calls: int = 0
+    spend: Nanos = 0
+    estimated: Nanos = 0
+    saved: Nanos = 0
+    input_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens + self.output_tokens
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return Spend(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An agent, model or person; for models ``id`` and ``name`` are the same."""
+
+    id: str
+    name: str
+    sums: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One bar of a chart over time: where it begins on the zone's clocks, and of whom (OTHERS: all not told apart)."""
+
+    begins: datetime
+    id: str
+    name: str
+    spend: Nanos
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfWeek:
+    """``weekday`` 0 is Monday; ``hour`` is on the zone's clocks."""
+
+    weekday: int
+    hour: int
+    spend: Nanos
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSoFar:
+    """``projected``: if the rest of the month went on as its days that are over; None on its first day."""
+
+    first: date
+    last: date
+    spend: Nanos
+    projected: Nanos | None
+
+
+@dataclass(frozen=True, slots=True)
+class CostsView:
+    """``before`` is the period of as many days just before; ``course`` the total in each step of the range."""
+
+    total: Spend
+    before: Spend
+    course: list[tuple[datetime, Spend]]
+    steps: list[Step]
+    tops: dict[Dimension, list[Group]]
+    week: list[HourOfWeek]
+    month: MonthSoFar
+
+
+class Costs:
+    """Reads only, from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def names(self) -> Names:
+        """What can be chosen. Raises StoreError."""
+        with self._store.read() as connection:
+            return read_names(connection)
+
+    def view(self, choice: Choice, names: Names, now: datetime) -> CostsView:
+        """Everything in it is of the same moment. Raises StoreError."""
+        with snapshot(self._store) as moment:
+            return _View(moment, choice, names, now).read()
+
+    def total(self, choice: Choice) -> Spend:
+        """What the choice comes to, but for its text."""
+        with snapshot(self._store) as moment:
+            return _total(moment.ask(Question((choice.range.whole,), MEASURES, choice.filter)))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    moment: Snapshot
+    choice: Choice
+    names: Names
+    now: datetime
+
+    def read(self) -> CostsView:
+        steps = self.choice.range.steps()
+        course = self._course(steps)
+        tops = {dimension: self._top(dimension) for dimension in DIMENSIONS}
+        return CostsView(
+            total=sum((sums for _, sums in course), Spend()),
+            before=_total(self._ask((self.choice.range.before().whole,))),
+            course=course,
+            steps=list(self._steps(steps, course, tops[self.choice.by][:SHOWN_APART])),
+            tops=tops,
+            week=list(self._week()),
+            month=self._month(),
+        )
+
+    def _ask(self, buckets: Sequence[Piece], measures: tuple[str, ...] = MEASURES, by: Dimension | None = None) -> Sums:
+        return self.moment.ask(Question(tuple(buckets), measures, self.choice.filter, by))
+
+    def _course(self, steps: Sequence[Piece]) -> list[tuple[datetime, Spend]]:
+        sums = self._ask(steps)
+        return [(self.choice.range.wall_clock(step.start), Spend(*sums.get((step.slot, ""), ()))) for step in steps]
+
+    def _top(self, dimension: Dimension) -> list[Group]:
+        sums = self._ask((self.choice.range.whole,), by=dimension)
+        groups = [Group(id_, self.names.of(dimension, id_), Spend(*values)) for (_, id_), values in sums.items()]
+        return sorted(groups, key=lambda group: (-group.sums.spend, -group.sums.calls, group.name))
+
+    def _steps(
+        self, steps: Sequence[Piece], course: Sequence[tuple[datetime, Spend]], apart: Sequence[Group]
+    ) -> Iterator[Step]:
+        """The groups that are told apart, and in each step what is left of its total for all others."""
+        names = {group.id: group.name for group in apart}
+        by, rest = self.choice.by, [[sums.spend, sums.calls] for _, sums in course]
+        if names:
+            only = self.choice.narrowed(by, tuple(names))
+            question = Question(tuple(steps), ("spend_nanos", "calls"), only.filter, by)
+            for (slot, id_), (spend, calls) in sorted(self.moment.ask(question).items()):
+                rest[slot][0] -= spend
+                rest[slot][1] -= calls
+                yield Step(course[slot][0], id_, names[id_], spend, calls)
+        for (begins, _), (spend, calls) in zip(course, rest, strict=True):
+            if spend or calls:
+                yield Step(begins, OTHERS, "all others", spend, calls)
+
+    def _week(self) -> Iterator[HourOfWeek]:
+        parts = same_clocks(self.choice.range)
+        question = Question(parts, ("spend_nanos", "calls"), self.choice.filter, by_hour_of_week=True)
+        sums = self.moment.ask(question)
+        for slot in range(HOURS_A_WEEK):
+            spend, calls = sums.get((slot, ""), (0, 0))
+            yield HourOfWeek((slot // 24 + _THURSDAY) % 7, slot % 24, spend, calls)
+
+    def _month(self) -> MonthSoFar:
+        zone = self.choice.zone
+        today = self.now.astimezone(zone).date()
+        first, last = first_of_month(today), last_of_month(today)
+        so_far = Range(first, today, zone)
+        today_begins = Range(today, today, zone).start
+        buckets = (Piece(0, so_far.start, today_begins), Piece(1, today_begins, quarter_of(self.now) + 1))
+        sums = self._ask([bucket for bucket in buckets if bucket.start < bucket.end], ("spend_nanos",))
+        over, of_today = (sums.get((slot, ""), (0,))[0] for slot in (0, 1))
+        days_over = (today - first) // timedelta(days=1)
+        projected = round_half_even(over * last.day, days_over) if days_over else None
+        return MonthSoFar(first, last, over + of_today, projected)
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """Exact whatever their size."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1))
+
+
+def _total(sums: Sums) -> Spend:
+    return sum((Spend(*values) for values in sums.values()), Spend())
