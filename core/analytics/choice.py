@@ -64,6 +64,9 @@ class Choice:
             raise InputError(f"Choose days between {EARLIEST} and {LATEST}.")
         return replace(self, preset="", first=first, last=last)
 
+    def stacked(self, by: Dimension) -> "Choice":
+        return replace(self, by=by)
+
     def narrowed(self, dimension: Dimension, ids: tuple[str, ...]) -> "Choice":
         """Only these agents, models or people."""
         field: Any = {LISTS[dimension]: ids}

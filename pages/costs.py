@@ -1,0 +1,46 @@
+"""Costs: what was spent, on whom and when, exact to the nano-dollar."""
+
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.analytics.choice import Choice
+from core.analytics.costs import CostsView
+from core.clock import now
+from core.wiring import Services
+from pages.parts.charts import hours_of_week
+from pages.parts.cost_figures import draw_certainty, draw_headline, draw_month
+from pages.parts.cost_groups import draw_steps, draw_tops
+from pages.parts.filter_bar import draw_filters
+from pages.parts.frame import page
+
+
+def draw(services: Services, choice: Choice, view: CostsView) -> None:
+    zone = ZoneInfo(services.settings.time_zone)
+    draw_headline(view)
+    draw_certainty(choice, view, zone)
+    draw_month(view)
+    draw_steps(choice, view, zone)
+    draw_tops(choice, view, zone)
+    st.subheader("Hours of the week", anchor=False)
+    st.altair_chart(hours_of_week(view.week, choice.zone.key), alt="Spend by weekday and hour")
+
+
+def main() -> None:
+    st.set_page_config(layout="wide")
+    with page("Costs", "What was spent, exact to the nano-dollar.") as services:
+        names = services.costs.names()
+        choice = draw_filters(services, names, "costs")
+        view = services.costs.view(choice, names, now())
+        if view.total.calls == 0:
+            draw_nothing(choice)
+        else:
+            draw(services, choice, view)
+
+
+def draw_nothing(choice: Choice) -> None:
+    days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
+    st.info(f"Nothing that fits was spent {days}. Choose other days or fewer filters.", icon=":material/savings:")
+
+
+main()

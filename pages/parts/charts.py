@@ -1,0 +1,120 @@
+"""Charts of spend: few points, colours that the colour-blind tell apart, readable in light and dark."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.analytics import calendar
+from core.analytics.costs import OTHERS, HourOfWeek, Step
+from core.money import Nanos, exact_usd
+
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f7fe8", "#a39b2f")
+REST = "#8b93a3"
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+PICKED = "picked"
+_LABELS: dict[calendar.Step, str] = {"hour": "%b %-d %H:%M", "day": "%b %-d", "week": "%b %-d", "month": "%b %Y"}
+_COLD_TO_HOT = {"light": ["#eef2fb", "#2f5bd7"], "dark": ["#1b202b", "#8fabff"]}
+
+
+def step_labels(begins: Sequence[datetime], step: calendar.Step) -> list[str]:
+    """One for each step, all different, also where clocks show an hour twice."""
+    labels: list[str] = []
+    for at in begins:
+        label = at.strftime(_LABELS[step])
+        labels.append(label if label not in labels[-2:] else f"{label} again")
+    return labels
+
+
+def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: calendar.Step, zone: str) -> alt.Chart:
+    """Bars stacked by group, in the order the groups come; a click picks the group's id under PICKED."""
+    labels = step_labels(begins, step)
+    names = list(dict.fromkeys(each.name for each in sorted(steps, key=lambda each: each.id == OTHERS)))
+    label_of = dict(zip(begins, labels, strict=True))
+    rows = pd.DataFrame(
+        {
+            "step": [label_of[each.begins] for each in steps],
+            "group": [each.name for each in steps],
+            "id": [each.id for each in steps],
+            "place": [names.index(each.name) for each in steps],
+            "usd": [_dollars(each.spend) for each in steps],
+            "spend": [f"${exact_usd(each.spend)}" for each in steps],
+            "calls": [each.calls for each in steps],
+        }
+    )
+    picked = alt.selection_point(name=PICKED, fields=["id"], on="click", clear="dblclick")
+    return (
+        alt.Chart(rows)
+        .mark_bar(cursor="pointer")
+        .encode(
+            x=alt.X(
+                "step:O",
+                sort=labels,
+                scale=alt.Scale(domain=labels),
+                axis=alt.Axis(title=f"Each {step} in {zone}", labelAngle=0, labelOverlap="greedy", ticks=False),
+            ),
+            y=alt.Y("usd:Q", axis=alt.Axis(title="US dollars", format="$,.4~r", tickCount=5)),
+            color=alt.Color(
+                "group:N",
+                scale=alt.Scale(domain=names, range=_colours(names, steps)),
+                legend=alt.Legend(title=None, orient="bottom", columns=4, labelLimit=180),
+            ),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("group:N", title="of"),
+                alt.Tooltip("step:O", title=step),
+                alt.Tooltip("spend:N", title="spend"),
+                alt.Tooltip("calls:Q", title="calls", format=","),
+            ],
+        )
+        .add_params(picked)
+        .properties(height=320)
+    )
+
+
+def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
+    rows = pd.DataFrame(
+        {
+            "day": [WEEKDAYS[cell.weekday] for cell in cells],
+            "hour": [f"{cell.hour:02}" for cell in cells],
+            "usd": [_dollars(cell.spend) for cell in cells],
+            "spend": [f"${exact_usd(cell.spend)}" for cell in cells],
+            "calls": [cell.calls for cell in cells],
+        }
+    )
+    return (
+        alt.Chart(rows)
+        .mark_rect(cornerRadius=2)
+        .encode(
+            x=alt.X("hour:O", axis=alt.Axis(title=f"Hour in {zone}", labelAngle=0, ticks=False)),
+            y=alt.Y("day:O", sort=list(WEEKDAYS), axis=alt.Axis(title=None, ticks=False)),
+            color=alt.Color(
+                "usd:Q",
+                scale=alt.Scale(range=_COLD_TO_HOT[_theme()]),
+                legend=alt.Legend(title="US dollars", orient="bottom", format="$,.3~r", gradientLength=180),
+            ),
+            tooltip=[
+                alt.Tooltip("day:O", title="day"),
+                alt.Tooltip("hour:O", title="hour"),
+                alt.Tooltip("spend:N", title="spend"),
+                alt.Tooltip("calls:Q", title="calls", format=","),
+            ],
+        )
+        .properties(height=250)
+    )
+
+
+def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:
+    rest = {each.name for each in steps if each.id == OTHERS}
+    return [REST if name in rest else PALETTE[place % len(PALETTE)] for place, name in enumerate(names)]
+
+
+def _dollars(nanos: Nanos) -> float:
+    """Only for the length of a bar: what is read is exact."""
+    return nanos / 1e9
+
+
+def _theme() -> str:
+    return "dark" if st.context.theme.type == "dark" else "light"

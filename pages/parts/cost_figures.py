@@ -1,0 +1,146 @@
+"""The figures at the head of Costs: what was spent, how sure that is, and what the month will come to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.analytics.choice import Choice, as_address
+from core.analytics.costs import CostsView, Spend, round_half_even
+from core.money import Nanos, show_usd
+from pages.parts.figures import exact
+
+_SHARES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """``of`` is None where there is nothing to divide by."""
+
+    label: str
+    of: Callable[[Spend], int | None]
+    shown: Callable[[int], str]
+    explained: Callable[[Spend], str]
+
+
+def each(amount: Nanos, number: int) -> Nanos | None:
+    return round_half_even(amount, number) if number else None
+
+
+def short(number: int) -> str:
+    """At most four digits and a letter: 12,345,678 is 12.3M."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**4, "k")):
+        if number >= size:
+            return f"{number / (1_000 if letter == 'k' else size):,.1f}{letter}"
+    return f"{number:,}"
+
+
+def _tokens(sums: Spend) -> str:
+    return (
+        f"{sums.input_tokens:,} input, {sums.cache_write_tokens:,} written to and {sums.cache_read_tokens:,} read from "
+        f"the cache, {sums.output_tokens:,} output"
+    )
+
+
+_FIGURES = (
+    _Figure("Spend", lambda sums: sums.spend, show_usd, lambda sums: f"Exactly {exact(sums.spend)}"),
+    _Figure("Calls", lambda sums: sums.calls, short, lambda sums: f"{sums.calls:,} calls to a model, each attempt one"),
+    _Figure("Tokens", lambda sums: sums.tokens, short, _tokens),
+    _Figure(
+        "Saved by caching",
+        lambda sums: sums.saved,
+        show_usd,
+        lambda _: "What cached tokens would have cost as plain input, less what writing and reading them cost",
+    ),
+    _Figure(
+        "Cost of an answer",
+        lambda sums: each(sums.spend, sums.traces),
+        show_usd,
+        lambda sums: f"The spend divided by {sums.traces:,} messages that were answered",
+    ),
+    _Figure(
+        "Cost of a conversation",
+        lambda sums: each(sums.spend, sums.conversations),
+        show_usd,
+        lambda sums: f"The spend divided by {sums.conversations:,} conversations that began in this time",
+    ),
+)
+
+
+def draw_headline(view: CostsView) -> None:
+    """Each figure with its course, against the period of as many days just before."""
+    with st.container(horizontal=True):
+        for figure in _FIGURES:
+            _draw(figure, view)
+
+
+def _draw(figure: _Figure, view: CostsView) -> None:
+    value, before = figure.of(view.total), figure.of(view.before)
+    course = [figure.of(sums) or 0 for _, sums in view.course]
+    st.metric(
+        figure.label,
+        "–" if value is None else figure.shown(value).replace("$", r"\$"),
+        delta=change(value, before),
+        delta_color="off",
+        delta_description="than before" if before else None,
+        help=figure.explained(view.total),
+        border=True,
+        chart_data=course if len(course) > 1 else None,
+        chart_type="area",
+        width=190,
+    )
+
+
+def change(value: int | None, before: int | None) -> str | None:
+    """In per cent of what was before; None if there was nothing."""
+    if not before or value is None or before < 0:
+        return None
+    return f"{round_half_even((value - before) * 1_000, before) / 10:+,.1f} %"
+
+
+def share(part: int, whole: int) -> str:
+    """In per cent, never rounded to all or nothing while it is neither."""
+    if not whole:
+        return "–"
+    hundredths = part * _SHARES // whole
+    if part and not hundredths:
+        return "< 0.01 %"
+    return f"{hundredths / 100:.2f} %"
+
+
+def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
+    """How much of the spend is known exactly, with the ways to what is not."""
+    total = view.total
+    priced = share(total.calls - total.unpriced_calls, total.calls)
+    exactly = share(total.spend - total.estimated, total.spend)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{priced} of the calls have a known price · {exactly} of the spend is exact, the rest estimated",
+            width="content",
+        )
+        if total.unpriced_calls:
+            _draw_way(choice, default_zone, "unpriced", f"{total.unpriced_calls:,} unpriced, not in the sums")
+        if total.estimated:
+            _draw_way(choice, default_zone, "estimated", f"{show_usd(total.estimated)} estimated".replace("$", r"\$"))
+
+
+def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) -> None:
+    address = as_address(replace(choice, bases=(basis,)), default_zone)
+    st.page_link("pages/traces.py", label=label, icon=":material/arrow_outward:", query_params=address)
+
+
+def draw_month(view: CostsView) -> None:
+    month = view.month
+    name = f"{month.first:%B %Y}"
+    so_far = f"**{name} so far** {show_usd(month.spend)}"
+    ahead = (
+        "no projection on a month's first day"
+        if month.projected is None
+        else f"**projected for {month.last:%B %-d}** ≈ {show_usd(month.projected)}"
+    )
+    st.caption(
+        f":material/calendar_month: {so_far} · {ahead}".replace("$", r"\$"),
+        help="The projection: if each day of the rest of the month cost what the days that are over did on average. "
+        "The filters hold, the range does not.",
+    )

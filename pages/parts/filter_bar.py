@@ -1,0 +1,154 @@
+"""The filter above Costs and Traces. The address is the truth: widgets show it and write it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import streamlit as st
+
+from core.analytics.calendar import PRESETS
+from core.analytics.choice import LISTS, Choice, as_address, default_choice, read_address
+from core.analytics.filters import BASES, STATUSES
+from core.analytics.names import Names
+from core.clock import now
+from core.wiring import Services
+from pages.parts.markdown import as_text
+from pages.parts.problems import attempt
+
+CUSTOM = "custom"
+_KEPT, _PAGE = "filter-address", "filter-page"
+_RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"
+
+
+def draw_filters(services: Services, names: Names, page: str, *, search: bool = False) -> Choice:
+    """Returns what the address says; what it says wrong is told. ``search`` adds a field for text."""
+    zone = ZoneInfo(services.settings.time_zone)
+    _keep_across_pages(page)
+    choice, problems = read_address(_address(), zone, now(), names.options)
+    for problem in problems:
+        st.warning(as_text(problem), icon=":material/filter_alt_off:")
+    bar = _Bar(choice, names, zone)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        bar.draw_range()
+        bar.draw_list("agent", names.agent, "All agents")
+        bar.draw_list("model", names.model, "All models")
+        bar.draw_list("person", names.person, "All people")
+        if search:
+            bar.draw_search()
+        bar.draw_more()
+        bar.draw_reset()
+    return choice
+
+
+def _address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _keep_across_pages(page: str) -> None:
+    """What was chosen on one page holds on the other, unless that was opened by an address of its own."""
+    if st.session_state.get(_PAGE) != page and not st.query_params:
+        st.query_params.from_dict(st.session_state.get(_KEPT, {}))
+    st.session_state[_PAGE], st.session_state[_KEPT] = page, _address()
+
+
+def choose(choice: Choice, default_zone: ZoneInfo) -> None:
+    """Go to the address of that choice; for callbacks."""
+    st.query_params.from_dict(as_address(choice, default_zone))
+
+
+def toggle(choice: Choice, name: str, values: tuple[str, ...]) -> Choice:
+    """Filter by these, or not any more if the choice does so already; ``name`` as in LISTS."""
+    field = LISTS[name]
+    changed: Any = {field: () if getattr(choice, field) == values else values}
+    return replace(choice, **changed)
+
+
+class _Bar:
+    def __init__(self, choice: Choice, names: Names, zone: ZoneInfo) -> None:
+        self._choice, self._names, self._default_zone = choice, names, zone
+
+    def draw_range(self) -> None:
+        options = [*PRESETS, CUSTOM]
+        st.session_state[_RANGE] = self._choice.preset or CUSTOM
+        st.selectbox(
+            "Range",
+            options,
+            key=_RANGE,
+            format_func=lambda name: PRESETS[name].label if name in PRESETS else "Days of my choice",
+            on_change=self._take_range,
+            width=170,
+        )
+        if not self._choice.preset:
+            st.session_state[_DAYS] = (self._choice.first, self._choice.last)
+            st.date_input("Days", key=_DAYS, format="YYYY-MM-DD", on_change=self._take_days, width=230)
+
+    def draw_list(self, name: str, labels: Mapping[str, str], placeholder: str) -> None:
+        key = f"filter-{name}"
+        st.session_state[key] = list(getattr(self._choice, LISTS[name]))
+        st.multiselect(
+            name.capitalize(),
+            list(labels),
+            key=key,
+            format_func=lambda id_: labels.get(id_, id_),
+            placeholder=placeholder,
+            on_change=self._take_list,
+            args=(name, key),
+            width=210,
+        )
+
+    def draw_search(self) -> None:
+        st.session_state[_TEXT] = self._choice.text
+        st.text_input(
+            "Search",
+            key=_TEXT,
+            placeholder="Words or an id",
+            on_change=self._take_text,
+            icon=":material/search:",
+            width=210,
+        )
+
+    def draw_more(self) -> None:
+        chosen = bool(self._choice.statuses) + bool(self._choice.bases) + (self._choice.zone != self._default_zone)
+        with st.popover(f"More · {chosen}" if chosen else "More", icon=":material/tune:"):
+            self.draw_list("status", {status: status for status in STATUSES}, "Any status")
+            self.draw_list("basis", {basis: basis for basis in BASES}, "Any basis")
+            st.session_state[_ZONE] = self._choice.zone.key
+            st.selectbox(
+                "Time zone",
+                sorted(available_timezones()),
+                key=_ZONE,
+                on_change=self._take_zone,
+                help=f"Days and hours are this zone's. The organisation's is {self._default_zone.key}.",
+            )
+
+    def draw_reset(self) -> None:
+        usual = default_choice(self._choice.zone, now())
+        if replace(self._choice, by=usual.by) != usual:
+            st.button(
+                "Reset", icon=":material/filter_alt_off:", on_click=self._go, args=(usual,), help="Clear all filters"
+            )
+
+    def _go(self, choice: Choice) -> None:
+        choose(choice, self._default_zone)
+
+    def _take_range(self) -> None:
+        name = st.session_state[_RANGE]
+        choice = self._choice
+        self._go(replace(choice, preset="") if name == CUSTOM else choice.with_preset(name, now()))
+
+    def _take_days(self) -> None:
+        days = st.session_state[_DAYS]
+        if len(days) == 2:
+            attempt(lambda: self._go(self._choice.with_days(*days)))
+
+    def _take_list(self, name: str, key: str) -> None:
+        changed: Any = {LISTS[name]: tuple(st.session_state[key])}
+        self._go(replace(self._choice, **changed))
+
+    def _take_zone(self) -> None:
+        zone = replace(self._choice, zone=ZoneInfo(st.session_state[_ZONE]))
+        self._go(zone.with_preset(zone.preset, now()) if zone.preset else zone)
+
+    def _take_text(self) -> None:
+        self._go(replace(self._choice, text=st.session_state[_TEXT].strip()))
