@@ -1,99 +1,93 @@
-"""Traces: every turn, newest first, with what it used and cost."""
+"""Traces: every turn, newest first, with what it used and cost, and all that lies behind it."""
 
 import streamlit as st
 
-from core.analytics.traces import TraceRow
-from core.money import usd_from_nanos
+from core.analytics.choice import Choice
+from core.analytics.trace_row import TraceRow
+from core.analytics.traces import Key
+from core.money import show_usd
 from core.wiring import Services
+from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
-from pages.parts.markdown import as_cell
+from pages.parts.trace_list import draw_traces
 
-STATUSES = ("completed", "failed", "stopped", "interrupted", "running")
 PAGE_ROWS = 50
-_PAGES = "traces-pages"
-_TIME = "YYYY-MM-DD HH:mm:ss"
+_BEFORE = "traces-before"
 
 
-def as_row(trace: TraceRow) -> dict[str, object]:
-    return {
-        "Started (UTC)": trace.started_at,
-        "Status": trace.status,
-        "Agent": as_cell(trace.agent_name),
-        "Model": as_cell(trace.model),
-        "Person": as_cell(trace.person),
-        "Cost, USD": "unknown" if trace.total is None and trace.basis else _dollars(trace),
-        "Basis": trace.basis or "not known yet",
-        "Input": trace.usage.input,
-        "Cache write": trace.usage.cache_write,
-        "Cache read": trace.usage.cache_read,
-        "Output": trace.usage.output,
-        "First token, ms": trace.time_to_first_token_ms,
-        "Duration, ms": trace.duration_ms,
-        "Attempts": trace.attempts,
-        "Error": as_cell(trace.error_type or ""),
-        "Trace": trace.id,
-    }
-
-
-def _dollars(trace: TraceRow) -> str:
-    return "" if trace.total is None else f"{usd_from_nanos(trace.total):.9f}"
-
-
-def read(services: Services, status: str | None, pages: int) -> list[TraceRow]:
-    rows: list[TraceRow] = []
-    for _ in range(pages):
-        before = (rows[-1].started_at, rows[-1].id) if rows else None
-        more = services.traces.page(before=before, limit=PAGE_ROWS, status=status)
-        rows.extend(more)
-        if len(more) < PAGE_ROWS:
-            break
-    return rows
-
-
-def draw_export(services: Services, status: str | None) -> None:
+def draw_export(services: Services) -> None:
     st.download_button(
         "Download CSV",
-        lambda: "".join(services.traces.csv(status=status)).encode(),
+        lambda: "".join(services.traces.csv()).encode(),
         file_name="traces.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
-        help="All traces of this status, with exact costs; times in UTC",
+        help="All traces with exact costs; times in UTC",
+    )
+
+
+def draw_list(services: Services, choice: Choice) -> None:
+    """One page of it; the pages before are remembered by the places they ended at."""
+    before = _pages_before(choice)
+    rows = services.traces.page(choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
+    shown = rows[:PAGE_ROWS]
+    if not shown:
+        draw_nothing(choice)
+    else:
+        st.caption(_where(services, choice, len(before) * PAGE_ROWS, len(shown)))
+        draw_traces(shown, choice.zone)
+    draw_pager(before, shown, more=len(rows) > PAGE_ROWS)
+
+
+def _pages_before(choice: Choice) -> list[Key]:
+    """Of this choice: another one begins at its first page."""
+    kept, before = st.session_state.get(_BEFORE, (None, []))
+    if kept != choice.filter:
+        before = []
+        st.session_state[_BEFORE] = (choice.filter, before)
+    return list(before)
+
+
+def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
+    place = f"{skipped + 1:,}–{skipped + shown:,}"
+    if choice.text:
+        return f"{place}, newest first"
+    total = services.costs.total(choice)
+    return f"{place} of {total.traces:,} · {show_usd(total.spend)} in all".replace("$", r"\$")
+
+
+def draw_pager(before: list[Key], shown: list[TraceRow], *, more: bool) -> None:
+    if not before and not more:
+        return
+    with st.container(horizontal=True):
+        last = (shown[-1].started_at, shown[-1].id) if shown else None
+        st.button("Newest", icon=":material/first_page:", disabled=not before, on_click=_go, args=([],))
+        st.button("Newer", icon=":material/chevron_left:", disabled=not before, on_click=_go, args=(before[:-1],))
+        st.button("Older", icon=":material/chevron_right:", disabled=not more, on_click=_go, args=([*before, last],))
+
+
+def _go(before: list[Key]) -> None:
+    kept, _ = st.session_state[_BEFORE]
+    st.session_state[_BEFORE] = (kept, before)
+
+
+def draw_nothing(choice: Choice) -> None:
+    days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
+    st.info(
+        f"No turn that fits began {days}. Choose other days or fewer filters; what is sent on Chat appears here.",
+        icon=":material/receipt_long:",
     )
 
 
 def main() -> None:
     st.set_page_config(layout="wide")
-    with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar; times are UTC.") as services:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            chosen = st.selectbox("Status", ("all", *STATUSES), width=200)
-            status = None if chosen == "all" else chosen
-            draw_export(services, status)
+    with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar.") as services:
+        choice = draw_filters(services, services.costs.names(), "traces", search=True)
+        with st.container(horizontal=True):
+            draw_export(services)
             st.button("Refresh", icon=":material/refresh:")
-        total = services.traces.count(status=status)
-        rows = read(services, status, st.session_state.get(_PAGES, 1))
-        if not rows:
-            st.info(_nothing(status), icon=":material/receipt_long:")
-            return
-        st.caption(f"{len(rows):,} of {total:,}")
-        st.dataframe(
-            [as_row(row) for row in rows],
-            hide_index=True,
-            height="content",
-            column_config={"Started (UTC)": st.column_config.DatetimeColumn(format=_TIME, timezone="UTC")},
-        )
-        if len(rows) < total:
-            st.button("Show more", icon=":material/expand_more:", on_click=_show_more)
-
-
-def _nothing(status: str | None) -> str:
-    if status:
-        return f"No turn is {status}. Choose another status."
-    return "No turns yet. Send a message on Chat and its trace appears here."
-
-
-def _show_more() -> None:
-    st.session_state[_PAGES] = st.session_state.get(_PAGES, 1) + 1
+        draw_list(services, choice)
 
 
 main()

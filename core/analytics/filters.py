@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement
 
 from core.events import CostBasis, TurnStatus
 from core.store.tables import USUAL, TaskTrace
+from core.store.text import storable
 
 STATUSES: tuple[TurnStatus, ...] = get_args(TurnStatus)
 BASES: tuple[CostBasis, ...] = get_args(CostBasis)
@@ -45,7 +46,7 @@ def conditions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
         (_traces.c.owner_id, chosen.people),
     ):
         if values:
-            found.append(column.in_(values))
+            found.append(column.in_([storable(value) for value in values]))
     if chosen.statuses:
         found += _among(_traces.c.status, chosen.statuses)
     if chosen.bases:
@@ -57,4 +58,4 @@ def _among(column: ColumnElement[Any], values: tuple[str, ...]) -> list[ColumnEl
     """For exceptional values also that they are exceptional, which leads the database to their index."""
     usual = USUAL[str(column.key)]
     exceptional = [] if usual in values else [column != usual]
-    return [*exceptional, column.in_(values)]
+    return [*exceptional, column.in_([storable(value) for value in values])]

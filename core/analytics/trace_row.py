@@ -46,7 +46,7 @@ TRACES = (
         _traces.c.started_at,
         _traces.c.status,
         _agents.c.name.label("agent_name"),
-        func.coalesce(_sessions.c.model, "").label("model"),
+        _traces.c.model,
         _users.c.name.label("person"),
         _traces.c.conversation_id,
         _traces.c.source,

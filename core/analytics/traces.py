@@ -1,18 +1,19 @@
 """The list of traces, what lies behind each of them, and the list as a file."""
 
 from collections.abc import Generator
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, select
 
+from core.analytics.filters import EVERYTHING, TraceFilter, conditions
+from core.analytics.search import Key, matching, newest
 from core.analytics.trace_csv import TRACE_COLUMNS, csv_chunks
 from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
 from core.store.database import Store
 from core.store.tables import TaskTrace
 
-__all__ = ["TRACE_COLUMNS", "LedgerRow", "SpanRow", "TraceRow", "Traces"]
+__all__ = ["TRACE_COLUMNS", "Key", "LedgerRow", "SpanRow", "TraceRow", "Traces"]
 
 _ROWS_AT_ONCE = 1_000
 
@@ -26,20 +27,19 @@ class Traces:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def page(
-        self, *, before: tuple[datetime, str] | None = None, limit: int = 50, status: str | None = None
-    ) -> list[TraceRow]:
+    def page(self, chosen: TraceFilter = EVERYTHING, *, before: Key | None = None, limit: int = 50) -> list[TraceRow]:
         """The newest first; ``before`` is ``(started_at, id)`` of the last row one has already."""
-        query = _with_status(_NEWEST_FIRST, status).limit(limit)
-        if before is not None:
-            query = query.where(tuple_(_traces.c.started_at, _traces.c.id) < before)
         with self._store.read() as connection:
-            return [trace_row(row) for row in connection.execute(query)]
+            ids = [trace_id for _, trace_id in newest(connection, chosen, before=before, limit=limit)]
+            rows = connection.execute(TRACES.where(_traces.c.id.in_(ids))) if ids else ()
+            found = {row.id: trace_row(row) for row in rows}
+        return [found[trace_id] for trace_id in ids]
 
-    def count(self, *, status: str | None = None) -> int:
-        query = _with_status(select(func.count()).select_from(_traces), status)
+    def count(self, chosen: TraceFilter = EVERYTHING) -> int:
+        """Reads all of them: not for millions."""
+        limits = [*conditions(chosen), *matching(chosen.text, self._store.dialect)]
         with self._store.read() as connection:
-            return int(connection.execute(query).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(_traces).where(*limits)).scalar_one())
 
     def spans(self, task_trace_id: str) -> list[SpanRow]:
         """A trace's steps in the order they began; none for an unknown trace."""

@@ -195,7 +195,7 @@ class TraceSpan(Tally, table=True):
     attempt: int
     model: str = Field(sa_type=StorableText)
     response_model: str | None = Field(None, sa_type=StorableText)
-    request_id: str | None = Field(None, sa_type=StorableText)
+    request_id: str | None = Field(None, index=True, sa_type=StorableText)
     http_status: int | None = None
     stop_reason: str | None = Field(None, sa_type=StorableText)
     usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))

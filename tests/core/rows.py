@@ -61,7 +61,13 @@ class Rows:
         ids = [tally.pop("id", None) or new_id() for tally in whole]
         pairs = list(zip(ids, whole, strict=True))
         who = {"owner_id": owner, "master_agent_id": agent, "conversation_id": conversation}
-        how = {"instruction": "What was asked", "source": "chat", "instance_id": "test:1:a", "heartbeat_at": AT}
+        how = {
+            "instruction": "What was asked",
+            "model": MODEL,
+            "source": "chat",
+            "instance_id": "test:1:a",
+            "heartbeat_at": AT,
+        }
         ran = {"agent_id": agent, "agent_version": 1, "model": MODEL}
         kind = {"session_type": "simulated" if simulated else "command-center"}
         self._put(TaskTrace, [{"id": trace, **who, **how, **tally} for trace, tally in pairs])

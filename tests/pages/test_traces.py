@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD
 from tests.core.chat.conftest import ended
-from tests.pages.screen import has_button, healthy, labelled, new_agent, open_app, press, services, words
+from tests.pages.screen import button, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50
 
@@ -25,7 +25,7 @@ def column(app: AppTest, name: str) -> list[Any]:
 
 def test_without_turns_the_page_says_where_they_come_from() -> None:
     app = open_app("traces")
-    assert "Send a message on Chat" in app.info[0].value
+    assert "what is sent on Chat appears here" in app.info[0].value
     assert not app.dataframe
 
 
@@ -39,9 +39,9 @@ def test_traces_are_listed_newest_first_with_exact_costs() -> None:
     assert column(app, "Status") == ["failed", "completed", "completed"]
     assert column(app, "Output") == [end.usage.output for end in ends[::-1]]
     assert column(app, "Error") == ["stream_cut", "", ""]
-    started = column(app, "Started (UTC)")
+    started = column(app, "Started")
     assert started == sorted(started, reverse=True)
-    assert "3 of 3" in words(app)
+    assert "1–3 of 3" in words(app)
 
 
 def test_an_unknown_cost_is_never_a_figure() -> None:
@@ -64,29 +64,34 @@ def test_names_are_not_taken_for_formulas(name: str) -> None:
     assert column(open_app("traces"), "Agent") == [f"'{name}"]
 
 
-def test_a_status_is_chosen() -> None:
+def test_the_address_says_which_traces_are_listed() -> None:
     open_app("traces")
-    for text in ("[[say: Yes.]]", "[[fault: permission]]"):
-        turn(text)
-    app = open_app("traces")
-    healthy(labelled(app.selectbox, "Status").select("failed").run())
-    assert column(app, "Status") == ["failed"]
-    assert "1 of 1" in words(app)
-    healthy(labelled(app.selectbox, "Status").select("stopped").run())
-    assert not app.dataframe
-    assert app.info[0].value == "No turn is stopped. Choose another status."
+    failed, _ = turn("[[fault: permission]] Why?"), turn("[[say: Yes.]] Is it an invoice?")
+    app = open_app("traces", status="failed")
+    assert (column(app, "Status"), column(app, "Error")) == (["failed"], ["permission_error"])
+    assert "1–1 of 1" in words(app)
+    assert failed.total == 0
+    app = open_app("traces", q="invo")
+    assert column(app, "Status") == ["completed"]
+    assert "1–1, newest first" in words(app)
+    assert not open_app("traces", q="nothing like that").dataframe
 
 
-def test_more_traces_are_shown_a_page_at_a_time() -> None:
+def test_traces_are_shown_a_page_at_a_time() -> None:
     open_app("traces")
     for _ in range(PAGE_ROWS + 2):
         turn()
+    ids = [row.id for row in services().traces.page(limit=100)]
     app = open_app("traces")
-    assert len(column(app, "Trace")) == PAGE_ROWS
-    assert f"{PAGE_ROWS} of {PAGE_ROWS + 2}" in words(app)
-    press(app, "Show more")
-    assert column(app, "Trace") == [row.id for row in services().traces.page(limit=100)]
-    assert not has_button(app, "Show more")
+    assert column(app, "Trace") == ids[:PAGE_ROWS]
+    assert f"1–{PAGE_ROWS} of {PAGE_ROWS + 2}" in words(app)
+    press(app, "Older")
+    assert column(app, "Trace") == ids[PAGE_ROWS:]
+    assert f"{PAGE_ROWS + 1}–{PAGE_ROWS + 2} of {PAGE_ROWS + 2}" in words(app)
+    assert button(app, "Older").disabled
+    press(app, "Newer")
+    assert column(app, "Trace") == ids[:PAGE_ROWS]
+    assert button(app, "Newer").disabled
 
 
 def test_the_download_is_there_and_is_made_only_when_it_is_asked_for() -> None:

@@ -78,9 +78,15 @@ def filled(store: Store) -> str:
     return store.url
 
 
+def is_described(name: str | None, *_: object) -> bool:
+    """The words to search for are described by their migration alone, because no table of ours can."""
+    return not (name or "").startswith("trace_search")
+
+
 def test_the_migrations_lead_to_the_tables(store: Store) -> None:
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True, "include_name": is_described}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, STATE.metadata) == []
 
 
@@ -91,7 +97,8 @@ def test_a_difference_between_migrations_and_tables_would_be_seen(store: Store) 
 
     store.write(change).result()
     with store.engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), STATE.metadata)
+        context = MigrationContext.configure(connection, opts={"include_name": is_described})
+        found = compare_metadata(context, STATE.metadata)
     assert {difference[0] for difference in found} == {"remove_column", "add_index"}
 
 

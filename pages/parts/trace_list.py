@@ -1,0 +1,90 @@
+"""The traces of a choice as a table: a page at a time, newest first, one row opens its trace."""
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.analytics.trace_row import TraceRow
+from core.money import exact_usd
+from pages.parts.markdown import as_cell
+
+_TABLE, _SHOWN = "traces-table", "traces-shown"
+_TIME = "YYYY-MM-DD HH:mm:ss"
+
+
+def as_row(trace: TraceRow) -> dict[str, object]:
+    return {
+        "Started": trace.started_at,
+        "Status": trace.status,
+        "Agent": as_cell(trace.agent_name),
+        "Model": as_cell(trace.model),
+        "Person": as_cell(trace.person),
+        "Cost, USD": _dollars(trace),
+        "Basis": trace.basis or "not known yet",
+        "Input": trace.usage.input,
+        "Cache write": trace.usage.cache_write,
+        "Cache read": trace.usage.cache_read,
+        "Output": trace.usage.output,
+        "First token, ms": trace.time_to_first_token_ms,
+        "Duration, ms": trace.duration_ms,
+        "Attempts": trace.attempts,
+        "Error": as_cell(trace.error_type or ""),
+        "Trace": trace.id,
+    }
+
+
+def _dollars(trace: TraceRow) -> str:
+    """Exact; an unknown cost is never a figure, nor is one that is still growing."""
+    if trace.total is None:
+        return "unknown" if trace.basis else ""
+    return exact_usd(trace.total)
+
+
+def draw_traces(traces: Sequence[TraceRow], zone: ZoneInfo) -> None:
+    """A click on a row puts its trace into the address."""
+    st.session_state[_SHOWN] = [trace.id for trace in traces]
+    st.dataframe(
+        [as_row(trace) for trace in traces],
+        key=_TABLE,
+        hide_index=True,
+        height="content",
+        column_config=_columns(zone),
+        on_select=_open_selected,
+        selection_mode="single-row",
+    )
+
+
+def _columns(zone: ZoneInfo) -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "Started": column.DatetimeColumn(format=_TIME, timezone=zone.key, help=f"In {zone.key}"),
+        "Cost, USD": column.TextColumn(alignment="right", help="Exact to the nano-dollar"),
+        "Input": column.NumberColumn(
+            format="localized", help="Input tokens neither written to nor read from the cache"
+        ),
+        "Cache write": column.NumberColumn(format="localized"),
+        "Cache read": column.NumberColumn(format="localized"),
+        "Output": column.NumberColumn(format="localized", help="Output tokens, thinking included"),
+        "First token, ms": column.NumberColumn(format="localized"),
+        "Duration, ms": column.NumberColumn(format="localized"),
+        "Attempts": column.NumberColumn(help="Calls to the provider, repeated ones included"),
+    }
+
+
+def _open_selected() -> None:
+    rows = st.session_state[_TABLE].selection.rows
+    if rows:
+        open_trace(st.session_state[_SHOWN][rows[0]])
+
+
+TRACE = "trace"
+
+
+def open_trace(trace_id: str | None) -> None:
+    """Make it the one the page shows; None goes back to the list. The filter stays in the address."""
+    if trace_id is None:
+        st.query_params.pop(TRACE, None)
+    else:
+        st.query_params[TRACE] = trace_id
