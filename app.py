@@ -1,6 +1,7 @@
 """Two doors: the server imports this file for ``app``; each browser session runs it to draw the pages."""
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from core.lifespan import lifespan
 
@@ -16,4 +17,6 @@ if __name__ == "__main__":
         ]
     ).run()
 else:
+    # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
+    PagesManager.uses_pages_directory = False
     app = st.App(__file__, lifespan=lifespan)

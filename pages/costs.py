@@ -19,7 +19,7 @@ def draw(services: Services, choice: Choice, view: CostsView) -> None:
     zone = ZoneInfo(services.settings.time_zone)
     draw_headline(view)
     draw_certainty(choice, view, zone)
-    draw_month(view)
+    draw_month(choice, view)
     draw_steps(choice, view, zone)
     draw_tops(choice, view, zone)
     st.subheader("Hours of the week", anchor=False)

@@ -1,15 +1,16 @@
 """Charts of spend: few points, colours that the colour-blind tell apart, readable in light and dark."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 import altair as alt
-import pandas as pd
 import streamlit as st
 
 from core.analytics import calendar
 from core.analytics.costs import OTHERS, HourOfWeek, Step
 from core.money import Nanos, exact_usd
+from pages.parts.markdown import as_cell
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f7fe8", "#a39b2f")
 REST = "#8b93a3"
@@ -28,25 +29,35 @@ def step_labels(begins: Sequence[datetime], step: calendar.Step) -> list[str]:
     return labels
 
 
+def groups_of(steps: Sequence[Step]) -> list[str]:
+    """The names of those that anything was spent on, most first, and all others last."""
+    spent = Counter[str]()
+    for each in steps:
+        spent[each.name] += each.spend
+    rest = {each.name for each in steps if each.id == OTHERS}
+    return sorted((name for name in spent if spent[name]), key=lambda name: (name in rest, -spent[name]))
+
+
 def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: calendar.Step, zone: str) -> alt.Chart:
-    """Bars stacked by group, in the order the groups come; a click picks the group's id under PICKED."""
-    labels = step_labels(begins, step)
-    names = list(dict.fromkeys(each.name for each in sorted(steps, key=lambda each: each.id == OTHERS)))
+    """Bars stacked by group, the largest at the bottom; a click picks the group's id under PICKED."""
+    labels, names = step_labels(begins, step), groups_of(steps)
     label_of = dict(zip(begins, labels, strict=True))
-    rows = pd.DataFrame(
+    steps = [each for each in steps if each.name in names]
+    rows = [
         {
-            "step": [label_of[each.begins] for each in steps],
-            "group": [each.name for each in steps],
-            "id": [each.id for each in steps],
-            "place": [names.index(each.name) for each in steps],
-            "usd": [_dollars(each.spend) for each in steps],
-            "spend": [f"${exact_usd(each.spend)}" for each in steps],
-            "calls": [each.calls for each in steps],
+            "step": label_of[each.begins],
+            "group": as_cell(each.name),
+            "id": each.id,
+            "place": names.index(each.name),
+            "usd": _dollars(each.spend),
+            "spend": f"${exact_usd(each.spend)}",
+            "calls": each.calls,
         }
-    )
+        for each in steps
+    ]
     picked = alt.selection_point(name=PICKED, fields=["id"], on="click", clear="dblclick")
-    return (
-        alt.Chart(rows)
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
         .mark_bar(cursor="pointer")
         .encode(
             x=alt.X(
@@ -58,8 +69,8 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
             y=alt.Y("usd:Q", axis=alt.Axis(title="US dollars", format="$,.4~r", tickCount=5)),
             color=alt.Color(
                 "group:N",
-                scale=alt.Scale(domain=names, range=_colours(names, steps)),
-                legend=alt.Legend(title=None, orient="bottom", columns=4, labelLimit=180),
+                scale=alt.Scale(domain=[*map(as_cell, names)], range=_colours(names, steps)),
+                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=150),
             ),
             order=alt.Order("place:Q"),
             tooltip=[
@@ -70,26 +81,28 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
             ],
         )
         .add_params(picked)
-        .properties(height=320)
+        .properties(height=360)
     )
+    return chart
 
 
 def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
-    rows = pd.DataFrame(
+    rows = [
         {
-            "day": [WEEKDAYS[cell.weekday] for cell in cells],
-            "hour": [f"{cell.hour:02}" for cell in cells],
-            "usd": [_dollars(cell.spend) for cell in cells],
-            "spend": [f"${exact_usd(cell.spend)}" for cell in cells],
-            "calls": [cell.calls for cell in cells],
+            "day": WEEKDAYS[cell.weekday],
+            "hour": f"{cell.hour:02}",
+            "usd": _dollars(cell.spend),
+            "spend": f"${exact_usd(cell.spend)}",
+            "calls": cell.calls,
         }
-    )
-    return (
-        alt.Chart(rows)
+        for cell in cells
+    ]
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
         .mark_rect(cornerRadius=2)
         .encode(
             x=alt.X("hour:O", axis=alt.Axis(title=f"Hour in {zone}", labelAngle=0, ticks=False)),
-            y=alt.Y("day:O", sort=list(WEEKDAYS), axis=alt.Axis(title=None, ticks=False)),
+            y=alt.Y("day:O", sort=list(WEEKDAYS), axis=alt.Axis(title=None, ticks=False, labelOverlap=False)),
             color=alt.Color(
                 "usd:Q",
                 scale=alt.Scale(range=_COLD_TO_HOT[_theme()]),
@@ -102,8 +115,9 @@ def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
                 alt.Tooltip("calls:Q", title="calls", format=","),
             ],
         )
-        .properties(height=250)
+        .properties(height=340)
     )
+    return chart
 
 
 def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:

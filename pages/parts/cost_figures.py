@@ -59,12 +59,6 @@ _FIGURES = (
         show_usd,
         lambda sums: f"The spend divided by {sums.traces:,} messages that were answered",
     ),
-    _Figure(
-        "Cost of a conversation",
-        lambda sums: each(sums.spend, sums.conversations),
-        show_usd,
-        lambda sums: f"The spend divided by {sums.conversations:,} conversations that began in this time",
-    ),
 )
 
 
@@ -83,12 +77,11 @@ def _draw(figure: _Figure, view: CostsView) -> None:
         "–" if value is None else figure.shown(value).replace("$", r"\$"),
         delta=change(value, before),
         delta_color="off",
-        delta_description="than before" if before else None,
         help=figure.explained(view.total),
         border=True,
         chart_data=course if len(course) > 1 else None,
         chart_type="area",
-        width=190,
+        width=170,
     )
 
 
@@ -130,15 +123,19 @@ def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) ->
     st.page_link("pages/traces.py", label=label, icon=":material/arrow_outward:", query_params=address)
 
 
-def draw_month(view: CostsView) -> None:
-    month = view.month
-    name = f"{month.first:%B %Y}"
-    so_far = f"**{name} so far** {show_usd(month.spend)}"
-    ahead = (
-        "no projection on a month's first day"
-        if month.projected is None
-        else f"**projected for {month.last:%B %-d}** ≈ {show_usd(month.projected)}"
+def draw_month(choice: Choice, view: CostsView) -> None:
+    """Below the figures: against what they are compared, what a conversation cost, and the month so far."""
+    before, talk = choice.range.before(), each(view.total.spend, view.total.conversations)
+    average = f"A conversation cost {show_usd(talk)} on average.".replace("$", r"\$")
+    st.caption(
+        f"Changes are against {before.first} to {before.last}. {average}",
+        help=f"The spend divided by {view.total.conversations:,} conversations that began in this time",
     )
+    month = view.month
+    so_far = f"**{month.first:%B %Y} so far** {show_usd(month.spend)}"
+    ahead = f"**projected** by {month.last:%B %-d} ≈ {show_usd(month.projected)}"
+    if month.projected is None:
+        ahead = "no projection on a month's first day"
     st.caption(
         f":material/calendar_month: {so_far} · {ahead}".replace("$", r"\$"),
         help="The projection: if each day of the rest of the month cost what the days that are over did on average. "

@@ -8,17 +8,18 @@ from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
 from core.money import exact_usd
-from pages.parts.charts import PICKED, spend_over_time, step_labels
+from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
 from pages.parts.filter_bar import choose, toggle
 from pages.parts.markdown import as_cell
 
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
+_ROWS_WITHOUT_SCROLLING = 8
 
 
 def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     """Spend over time, stacked by what the reader picks."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Spend over time", anchor=False, width="content")
         st.session_state[_BY] = choice.by
         st.segmented_control(
@@ -53,7 +54,7 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
     begins = [at for at, _ in view.course]
-    names = list(dict.fromkeys(step.name for step in sorted(view.steps, key=lambda step: step.id == OTHERS)))
+    names = groups_of(view.steps)
     cells: dict[tuple[object, str], Step] = {(step.begins, step.name): step for step in view.steps}
     return [
         {
@@ -86,12 +87,14 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
         [_row(group, whole) for group in groups],
         key=key,
         hide_index=True,
-        height=min(36 * (len(groups) + 1), 320),
+        height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,
         on_select=take,
         selection_mode="single-row",
         column_config={
-            "Share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-            "Calls": st.column_config.NumberColumn(format="localized"),
+            "Name": st.column_config.TextColumn(width=120),
+            "USD": st.column_config.TextColumn(width=105, alignment="right"),
+            "Share": st.column_config.NumberColumn(width=65, format="percent"),
+            "Calls": st.column_config.NumberColumn(width=65, format="localized"),
             "Tokens": st.column_config.NumberColumn(format="compact"),
         },
     )
