@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, Select, func, select, union
 
 from core.analytics.filters import BASES, STATUSES
 from core.analytics.rollups.question import Dimension
-from core.store.rollups import DAYS
-from core.store.tables import Agent, AgentVersion, User
+from core.store.tables import Agent, AgentVersion, TaskTrace, User
 
 _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__table__
-_days_model = DAYS[frozenset({"model"})]
+_asked = TaskTrace.__table__.c.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,20 @@ class Names:
 
 
 def read_names(connection: Connection) -> Names:
-    """Models are those that agents have been given and those that any spend is known of."""
+    """Models are those that agents have been given and those that were ever asked."""
     agents = connection.execute(select(_agents.c.id, _agents.c.name).order_by(_agents.c.name))
     people = connection.execute(select(_people.c.id, _people.c.name).order_by(_people.c.name))
-    models = connection.execute(union(select(_versions.c.model), select(_days_model.c.model)))
+    models = connection.execute(union(select(_versions.c.model), _asked_models()))
     return Names(
         agent={row.id: row.name for row in agents},
         model={model: model for model in sorted(model for (model,) in models)},
         person={row.id: row.name for row in people},
     )
+
+
+def _asked_models() -> Select[tuple[str]]:
+    """From one to the next in the index: DISTINCT would read all of it."""
+    found = select(func.min(_asked).label("model")).cte("found", recursive=True)
+    following = select(func.min(_asked)).where(_asked > found.c.model).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.model.is_not(None)))
+    return select(found.c.model).where(found.c.model.is_not(None))

@@ -25,7 +25,7 @@ def draw_filters(services: Services, names: Names, page: str, *, search: bool = 
     """Returns what the address says; what it says wrong is told. ``search`` adds a field for text."""
     zone = ZoneInfo(services.settings.time_zone)
     _keep_across_pages(page)
-    choice, problems = read_address(_address(), zone, now(), names.options)
+    choice, problems = read_address(address(), zone, now(), names.options)
     for problem in problems:
         st.warning(as_text(problem), icon=":material/filter_alt_off:")
     bar = _Bar(choice, names, zone)
@@ -41,7 +41,7 @@ def draw_filters(services: Services, names: Names, page: str, *, search: bool = 
     return choice
 
 
-def _address() -> dict[str, list[str]]:
+def address() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
@@ -49,7 +49,7 @@ def _keep_across_pages(page: str) -> None:
     """What was chosen on one page holds on the other, unless that was opened by an address of its own."""
     if st.session_state.get(_PAGE) != page and not st.query_params:
         st.query_params.from_dict(st.session_state.get(_KEPT, {}))
-    st.session_state[_PAGE], st.session_state[_KEPT] = page, _address()
+    st.session_state[_PAGE], st.session_state[_KEPT] = page, address()
 
 
 def choose(choice: Choice, default_zone: ZoneInfo) -> None:
@@ -132,23 +132,26 @@ class _Bar:
     def _go(self, choice: Choice) -> None:
         choose(choice, self._default_zone)
 
+    def _current(self) -> Choice:
+        """As the address is by now: of several changes at once each callback adds its own."""
+        return read_address(address(), self._default_zone, now(), self._names.options)[0]
+
     def _take_range(self) -> None:
-        name = st.session_state[_RANGE]
-        choice = self._choice
+        name, choice = st.session_state[_RANGE], self._current()
         self._go(replace(choice, preset="") if name == CUSTOM else choice.with_preset(name, now()))
 
     def _take_days(self) -> None:
         days = st.session_state[_DAYS]
         if len(days) == 2:
-            attempt(lambda: self._go(self._choice.with_days(*days)))
+            attempt(lambda: self._go(self._current().with_days(*days)))
 
     def _take_list(self, name: str, key: str) -> None:
         changed: Any = {LISTS[name]: tuple(st.session_state[key])}
-        self._go(replace(self._choice, **changed))
+        self._go(replace(self._current(), **changed))
 
     def _take_zone(self) -> None:
-        zone = replace(self._choice, zone=ZoneInfo(st.session_state[_ZONE]))
-        self._go(zone.with_preset(zone.preset, now()) if zone.preset else zone)
+        choice = replace(self._current(), zone=ZoneInfo(st.session_state[_ZONE]))
+        self._go(choice.with_preset(choice.preset, now()) if choice.preset else choice)
 
     def _take_text(self) -> None:
-        self._go(replace(self._choice, text=st.session_state[_TEXT].strip()))
+        self._go(replace(self._current(), text=st.session_state[_TEXT].strip()))

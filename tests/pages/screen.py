@@ -17,7 +17,7 @@ W = TypeVar("W")
 _DRAFT = AgentDraft("An agent", "For a test", "claude-haiku-5-5", "", 1_000, False, ())
 
 
-def open_app(page: str = "chat", **query: str) -> AppTest:
+def open_app(page: str = "chat", **query: str | list[str]) -> AppTest:
     app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
     app.query_params.update(query)
     return visit(app.run(), page) if page != "chat" else healthy(app.run())

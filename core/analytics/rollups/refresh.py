@@ -24,7 +24,7 @@ from core.analytics.quarters import (
 )
 from core.analytics.rollups.facts import Fact, read_facts
 from core.analytics.rollups.pieces import Interval, joined
-from core.analytics.rollups.state import tables_zone, take_turns, use_zone
+from core.analytics.rollups.state import begin, tables_zone, take_turns
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, MEASURES, OUTCOME, QUARTERS
 from core.store.tables import DirtyBucket
@@ -61,7 +61,7 @@ def refresh(store: Store, zone: ZoneInfo, now: datetime) -> int:
         hours = _dirty_hours(connection, now)
         work = _work(connection, tables or zone, hours) if hours else None
     if tables is None:
-        store.write(lambda connection: use_zone(connection, zone)).result()
+        store.write(lambda connection: begin(connection, zone)).result()
     if work is not None and tables is not None:
         store.write(lambda connection: _settle(connection, work)).result()
     return len(hours)

@@ -19,9 +19,11 @@ def tables_zone(connection: Connection) -> ZoneInfo | None:
     return None if name is None else ZoneInfo(name)
 
 
-def use_zone(connection: Connection, zone: ZoneInfo) -> None:
-    connection.execute(delete(STATE))
-    connection.execute(insert(STATE), {"zone": zone.key})
+def begin(connection: Connection, zone: ZoneInfo) -> None:
+    """Make the tables that zone's, unless somebody has made them another's meanwhile."""
+    take_turns(connection)
+    if tables_zone(connection) is None:
+        connection.execute(insert(STATE), {"zone": zone.key})
 
 
 def take_turns(connection: Connection) -> None:
@@ -37,7 +39,8 @@ def empty_tables(connection: Connection, zone: ZoneInfo) -> None:
         connection.execute(delete(table))
     if hours := _hours_of_traces(connection):
         connection.execute(insert(DirtyBucket.__table__), [{"hour": hour} for hour in hours])
-    use_zone(connection, zone)
+    connection.execute(delete(STATE))
+    begin(connection, zone)
 
 
 def _hours_of_traces(connection: Connection) -> list[datetime]:

@@ -1,0 +1,150 @@
+"""The costs page: what it says is what the ledger holds, its address is its filter, and a bad one loses nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.analytics.rollups import snapshot
+from core.errors import StoreError
+from core.money import exact_usd
+from tests.core.analytics.rollups.histories import MODELS, History
+from tests.pages.screen import healthy, labelled, open_app, press, services, visit, words
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def history() -> History:
+    """Two people with two agents on two models, over three days; some were stopped, some have no price."""
+    open_app()
+    history = History(services().store)
+    for kind in range(8):
+        history.turn(NOW - timedelta(hours=9 * kind, minutes=1), kind)
+    return history
+
+
+def metric(app: AppTest, label: str) -> str:
+    return str(labelled(app.metric, label).value)
+
+
+def column(app: AppTest, place: int, name: str) -> list[object]:
+    return list(app.dataframe[place].value[name])
+
+
+def address(app: AppTest) -> dict[str, object]:
+    return dict(app.query_params)
+
+
+def test_without_any_spend_the_page_says_so() -> None:
+    app = open_app("costs")
+    assert "Nothing that fits was spent" in words(app)
+    assert not app.metric
+
+
+def test_figures_and_lists_come_to_the_ledgers_sum(history: History) -> None:
+    app = open_app("costs")
+    rows = services().traces.page()
+    spent = sum(row.total or 0 for row in rows)
+    assert metric(app, "Calls") == "8"
+    assert f"{exact_usd(spent)}" in str(labelled(app.metric, "Spend").proto.help)
+    for place in range(1, 4):
+        dollars = [str(value).replace(".", "") for value in column(app, place, "USD")]
+        assert sum(map(int, dollars)) == spent
+        assert sum(map(int, column(app, place, "Calls"))) == 8
+    assert sum(int(str(value).replace(".", "")) for value in column(app, 0, "Total")) == spent
+    assert column(app, 2, "Name") == list(MODELS)
+
+
+def test_unpriced_and_estimated_calls_are_one_click_away(history: History) -> None:
+    app = open_app("costs")
+    links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
+    assert links.pop("4 unpriced, not in the sums") == "basis=unpriced"
+    assert list(links.values()) == ["basis=estimated"]
+    assert next(iter(links)).endswith("estimated")
+
+
+def test_what_is_picked_becomes_the_address_and_filters(history: History) -> None:
+    app = open_app("costs")
+    labelled(app.multiselect, "Model").set_value([MODELS[0]])
+    app = healthy(app.run())
+    assert address(app) == {"model": MODELS[0]}
+    assert metric(app, "Calls") == "4"
+    labelled(app.selectbox, "Range").set_value("7d")
+    labelled(app.multiselect, "Status").set_value(["stopped", "failed"])
+    app = healthy(app.run())
+    assert address(app) == {"model": MODELS[0], "range": "7d", "status": ["stopped", "failed"]}
+    assert metric(app, "Calls") == "1"
+    assert address(press(app, "Reset")) == {}
+    assert metric(app, "Calls") == "8"
+
+
+def test_days_of_ones_own_are_picked_and_an_end_before_the_beginning_is_refused(history: History) -> None:
+    app = open_app("costs", range="2026-01-05..2026-01-09")
+    assert "from 2026-01-05 to 2026-01-09 (UTC)" in words(app)
+    today = NOW.date()
+    labelled(app.date_input, "Days").set_value((today - timedelta(days=10), today))
+    app = healthy(app.run())
+    assert address(app) == {"range": f"{today - timedelta(days=10)}..{today}"}
+    assert metric(app, "Calls") == "8"
+
+
+def test_another_zone_is_named_on_the_page(history: History) -> None:
+    app = open_app("costs")
+    labelled(app.selectbox, "Time zone").set_value("Asia/Kathmandu")
+    app = healthy(app.run())
+    assert address(app) == {"zone": "Asia/Kathmandu"}
+    assert metric(app, "Calls") == "8"
+    assert "as clocks show it in Asia/Kathmandu" in words(app) + "".join(each.value for each in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ({"range": "2026-11-20..2026-11-01"}, "before it begins"),
+        ({"range": "soon"}, "not a range of days"),
+        ({"zone": "Mars/Olympus"}, "not a time zone"),
+        ({"agent": "gone"}, "There is no agent gone"),
+        ({"status": "'; DROP TABLE users; --"}, "There is no status"),
+        ({"basis": "**bold**"}, "There is no basis"),
+    ],
+)
+def test_a_hand_edited_address_is_told_and_the_rest_holds(
+    history: History, query: dict[str, str], problem: str
+) -> None:
+    app = open_app("costs", **query)
+    assert [problem in warning.value.replace("\\", "") for warning in app.warning] == [True]
+    assert metric(app, "Calls") == "8"
+
+
+def test_the_filter_holds_on_traces_and_back(history: History) -> None:
+    app = open_app("costs")
+    labelled(app.multiselect, "Model").set_value([MODELS[1]])
+    app = visit(healthy(app.run()), "traces")
+    assert address(app) == {"model": MODELS[1]}
+    app = visit(app, "costs")
+    assert address(app) == {"model": MODELS[1]}
+    assert metric(app, "Calls") == "4"
+
+
+def test_by_whom_the_chart_is_stacked_is_part_of_the_address(history: History) -> None:
+    app = open_app("costs")
+    assert len(column(app, 0, "Total")) == 30
+    assert set(MODELS[:1]) < set(app.dataframe[0].value)
+    app = open_app("costs", by="person")
+    assert {"Ada", "Bob"} < set(app.dataframe[0].value)
+
+
+def test_a_database_that_cannot_be_used_is_told_in_a_sentence(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise StoreError("The database is away for a test. Try again in a moment.")
+
+    monkeypatch.setattr(snapshot, "sum_up", gone)
+    monkeypatch.setattr(snapshot, "read_facts", gone)
+    app = open_app("costs")
+    assert [error.value for error in app.error] == [
+        "**The database cannot be used.** The database is away for a test\\. Try again in a moment\\."
+    ]
+    assert not app.metric
