@@ -1,6 +1,7 @@
 """The costs page: what it says is what the ledger holds, its address is its filter, and a bad one loses nothing."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,7 +29,7 @@ def metric(app: AppTest, label: str) -> str:
     return str(labelled(app.metric, label).value)
 
 
-def column(app: AppTest, place: int, name: str) -> list[object]:
+def column(app: AppTest, place: int, name: str) -> list[Any]:
     return list(app.dataframe[place].value[name])
 
 
