@@ -18,6 +18,7 @@ from core.store.rollups import MEASURES
 SHOWN_APART = 8
 """How many groups a chart over time tells apart; the rest are one more."""
 OTHERS = ""
+_SHOWN_OF_GROUPS = ("spend_nanos", "calls")
 _THURSDAY = 3
 
 
@@ -51,7 +52,8 @@ class Group:
 
     id: str
     name: str
-    sums: Spend
+    spend: Nanos
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,9 @@ class _View:
         return [(self.choice.range.wall_clock(step.start), Spend(*sums.get((step.slot, ""), ()))) for step in steps]
 
     def _top(self, dimension: Dimension) -> list[Group]:
-        sums = self._ask((self.choice.range.whole,), by=dimension)
-        groups = [Group(id_, self.names.of(dimension, id_), Spend(*values)) for (_, id_), values in sums.items()]
-        return sorted(groups, key=lambda group: (-group.sums.spend, -group.sums.calls, group.name))
+        sums = self._ask((self.choice.range.whole,), _SHOWN_OF_GROUPS, dimension)
+        groups = [Group(id_, self.names.of(dimension, id_), *values) for (_, id_), values in sums.items()]
+        return sorted(groups, key=lambda group: (-group.spend, -group.calls, group.name))
 
     def _steps(
         self, steps: Sequence[Piece], course: Sequence[tuple[datetime, Spend]], apart: Sequence[Group]
@@ -161,7 +163,7 @@ class _View:
         by, rest = self.choice.by, [[sums.spend, sums.calls] for _, sums in course]
         if names:
             only = self.choice.narrowed(by, tuple(names))
-            question = Question(tuple(steps), ("spend_nanos", "calls"), only.filter, by)
+            question = Question(tuple(steps), _SHOWN_OF_GROUPS, only.filter, by)
             for (slot, id_), (spend, calls) in sorted(self.moment.ask(question).items()):
                 rest[slot][0] -= spend
                 rest[slot][1] -= calls
@@ -172,7 +174,7 @@ class _View:
 
     def _week(self) -> Iterator[HourOfWeek]:
         parts = same_clocks(self.choice.range)
-        question = Question(parts, ("spend_nanos", "calls"), self.choice.filter, by_hour_of_week=True)
+        question = Question(parts, _SHOWN_OF_GROUPS, self.choice.filter, by_hour_of_week=True)
         sums = self.moment.ask(question)
         for slot in range(HOURS_A_WEEK):
             spend, calls = sums.get((slot, ""), (0, 0))

@@ -1,5 +1,6 @@
 """Quarters of an hour since 1970 (UTC), numbered: what every zone's hours and days are made of, DST or not."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import count
@@ -47,6 +48,17 @@ def days(start: Quarter, end: Quarter, zone: ZoneInfo) -> list[Quarter]:
             edges.append(edge)
         day += timedelta(days=1)
     return edges
+
+
+def months(edges: Sequence[Quarter], zone: ZoneInfo) -> list[Quarter]:
+    """Those of the days' starts at which a month begins."""
+    return [edge for edge in edges if day_of(edge, zone).day == 1]
+
+
+def month_of(quarter: Quarter, zone: ZoneInfo) -> tuple[Quarter, Quarter]:
+    """The first quarters of the month that it lies in and of the next one."""
+    first = day_of(quarter, zone).replace(day=1)
+    return midnight(first, zone), midnight((first + timedelta(days=32)).replace(day=1), zone)
 
 
 def hour_of(quarter: Quarter, zone: ZoneInfo) -> Quarter:

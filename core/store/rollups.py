@@ -1,7 +1,7 @@
 """Tables of sums, a cache beside the books: each row is the sums of one bucket of time for one group of calls.
 
 ``at`` is the bucket's start in quarters of an hour since 1970 (UTC), the grain that is whole in every zone: quarters
-serve every zone, hours and days are the organisation's. A trace counts when it began, with its status and basis.
+serve every zone, hours, days and months are the organisation's. A trace counts when it began, with its status and basis.
 """
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
@@ -44,6 +44,7 @@ def _key(*dimensions: str) -> frozenset[str]:
     return frozenset(dimensions)
 
 
+# Tables by the dimensions that their rows tell apart.
 QUARTERS = {
     _key(): _rollup("rollup_quarters"),
     _key("agent"): _rollup("rollup_quarters_agent", "agent"),
@@ -60,7 +61,11 @@ DAYS = {
     _key("agent", "person"): _rollup("rollup_days_agent_person", "agent", "person"),
     _key("model", "person"): _rollup("rollup_days_model_person", "model", "person"),
 }
-"""By the dimensions that their rows tell apart."""
-
+MONTHS = {
+    _key(): _rollup("rollup_months"),
+    _key("agent"): _rollup("rollup_months_agent", "agent"),
+    _key("model"): _rollup("rollup_months_model", "model"),
+    _key("person"): _rollup("rollup_months_person", "person"),
+}
 STATE = Table("rollup_state", Row.metadata, Column("zone", Text, primary_key=True))
 """One row: the zone whose hours and days the tables hold."""

@@ -75,7 +75,7 @@ def draw_tops(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
 
 
 def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default_zone: ZoneInfo) -> None:
-    whole = sum(group.sums.spend for group in groups)
+    whole = sum(group.spend for group in groups)
     key = f"costs-top-{dimension}-{hash(choice)}"
 
     def take() -> None:
@@ -95,7 +95,6 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
             "USD": st.column_config.TextColumn(width=105, alignment="right"),
             "Share": st.column_config.NumberColumn(width=65, format="percent"),
             "Calls": st.column_config.NumberColumn(width=65, format="localized"),
-            "Tokens": st.column_config.NumberColumn(format="compact"),
         },
     )
 
@@ -103,8 +102,7 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
 def _row(group: Group, whole: int) -> dict[str, object]:
     return {
         "Name": as_cell(group.name),
-        "USD": exact_usd(group.sums.spend),
-        "Share": group.sums.spend / whole if whole > 0 else 0.0,
-        "Calls": group.sums.calls,
-        "Tokens": group.sums.tokens,
+        "USD": exact_usd(group.spend),
+        "Share": group.spend / whole if whole > 0 else 0.0,
+        "Calls": group.calls,
     }

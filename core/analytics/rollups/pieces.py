@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, days, last_hour, next_hour
+from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, days, last_hour, months, next_hour
 
 Fine: TypeAlias = Literal["quarters", "hours"]
 Interval: TypeAlias = tuple[Quarter, Quarter]
@@ -23,25 +23,38 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
+    months: list[Piece] = field(default_factory=list)
     days: list[Piece] = field(default_factory=list)
     fine: list[Piece] = field(default_factory=list)
     raw: list[Piece] = field(default_factory=list)
 
 
-def cut(buckets: Sequence[Piece], dirty: Sequence[Quarter], zone: ZoneInfo, *, fine: Fine, by_day: bool) -> Pieces:
-    """``dirty`` are the starts of dirty hours (UTC) in order; ``zone`` is the one the tables were made for."""
+@dataclass(frozen=True, slots=True)
+class Grains:
+    """Which tables there are that will do, made for which zone."""
+
+    zone: ZoneInfo
+    fine: Fine
+    days: bool
+    months: bool
+
+
+def cut(buckets: Sequence[Piece], dirty: Sequence[Quarter], grains: Grains) -> Pieces:
+    """``dirty`` are the starts of dirty hours (UTC) in order."""
     pieces = Pieces()
-    edges = days(buckets[0].start, buckets[-1].end, zone) if by_day and buckets else []
+    day_edges = days(buckets[0].start, buckets[-1].end, grains.zone) if grains.days and buckets else []
+    month_edges = months(day_edges, grains.zone) if grains.months else []
     for bucket in buckets:
         for start, end, clean in _parted(bucket.start, bucket.end, dirty):
+            part = Piece(bucket.slot, start, end)
             if not clean:
-                pieces.raw.append(Piece(bucket.slot, start, end))
+                pieces.raw.append(part)
                 continue
-            whole = _whole_days(start, end, edges)
-            if whole[0] < whole[1]:
-                pieces.days.append(Piece(bucket.slot, *whole))
-            for rest in ((start, whole[0]), (whole[1], end)):
-                _cut_fine(Piece(bucket.slot, *rest), zone, fine, pieces)
+            short = [
+                rest for kept in _take(part, month_edges, pieces.months) for rest in _take(kept, day_edges, pieces.days)
+            ]
+            for rest in short:
+                _cut_fine(rest, grains, pieces)
     return pieces
 
 
@@ -58,19 +71,23 @@ def _parted(start: Quarter, end: Quarter, dirty: Sequence[Quarter]) -> Iterator[
         yield at, end, True
 
 
-def _whole_days(start: Quarter, end: Quarter, edges: Sequence[Quarter]) -> Interval:
-    """From the first to the last of the edges within; an empty interval at the start if there are not two."""
-    first, last = bisect_left(edges, start), bisect_right(edges, end) - 1
-    return (edges[first], edges[last]) if first < last else (start, start)
-
-
-def _cut_fine(piece: Piece, zone: ZoneInfo, fine: Fine, pieces: Pieces) -> None:
-    if piece.start >= piece.end:
+def _take(piece: Piece, edges: Sequence[Quarter], taken: list[Piece]) -> Iterator[Piece]:
+    """Take what lies between the first and the last of the edges within; what is left of the piece comes back."""
+    first, last = bisect_left(edges, piece.start), bisect_right(edges, piece.end) - 1
+    if first >= last:
+        yield piece
         return
-    if fine == "quarters":
+    taken.append(Piece(piece.slot, edges[first], edges[last]))
+    for start, end in ((piece.start, edges[first]), (edges[last], piece.end)):
+        if start < end:
+            yield Piece(piece.slot, start, end)
+
+
+def _cut_fine(piece: Piece, grains: Grains, pieces: Pieces) -> None:
+    if grains.fine == "quarters":
         pieces.fine.append(piece)
         return
-    first, last = next_hour(piece.start, zone), last_hour(piece.end, zone)
+    first, last = next_hour(piece.start, grains.zone), last_hour(piece.end, grains.zone)
     if first >= last:
         pieces.raw.append(piece)
         return

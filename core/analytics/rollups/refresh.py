@@ -9,7 +9,7 @@ from operator import add
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, cast, delete, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from core.analytics.quarters import (
@@ -19,6 +19,7 @@ from core.analytics.quarters import (
     hour_of,
     last_hour,
     midnight,
+    month_of,
     next_hour,
     quarter_of,
 )
@@ -26,7 +27,7 @@ from core.analytics.rollups.facts import Fact, read_facts
 from core.analytics.rollups.pieces import Interval, joined
 from core.analytics.rollups.state import begin, tables_zone, take_turns
 from core.store.database import Store
-from core.store.rollups import DAYS, HOURS, MEASURES, OUTCOME, QUARTERS
+from core.store.rollups import DAYS, HOURS, MEASURES, MONTHS, OUTCOME, QUARTERS
 from core.store.tables import DirtyBucket
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -94,8 +95,13 @@ def _settle(connection: Connection, work: _Work) -> None:
             for start, end in work.intervals:
                 connection.execute(delete(table).where(table.c.at >= start, table.c.at < end))
             _insert(connection, table, grouped(work.facts, dimensions, key))
+    (hours,) = HOURS.values()
     for day in _days(work.intervals, work.zone):
-        _sum_day(connection, *day)
+        for dimensions, table in DAYS.items():
+            _sum_rows(connection, hours, table, dimensions, day)
+    for month in {month_of(at, work.zone) for start, end in work.intervals for at in (start, end - 1)}:
+        for dimensions, table in MONTHS.items():
+            _sum_rows(connection, DAYS[dimensions], table, dimensions, month)
 
 
 def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:
@@ -140,12 +146,17 @@ def _days(intervals: Iterable[Interval], zone: ZoneInfo) -> set[Interval]:
     return {(start, end) for start, end in touched if start < end}
 
 
-def _sum_day(connection: Connection, start: Quarter, end: Quarter) -> None:
-    (hours,) = HOURS.values()
-    for dimensions, table in DAYS.items():
-        names = (*sorted(dimensions), *OUTCOME)
-        connection.execute(delete(table).where(table.c.at == start))
-        sums = (cast(func.sum(hours.c[measure]), BigInteger) for measure in MEASURES)
-        groups = [hours.c[name] for name in names]
-        day = select(cast(start, BigInteger), *groups, *sums).where(hours.c.at >= start, hours.c.at < end)
-        connection.execute(insert(table).from_select(["at", *names, *MEASURES], day.group_by(*groups)))
+def _sum_rows(connection: Connection, rows: Table, into: Table, dimensions: frozenset[str], within: Interval) -> None:
+    """Make the rows of one day out of those of its hours, or of one month out of those of its days."""
+    connection.execute(delete(into).where(into.c.at == within[0]))
+    columns = ["at", *sorted(dimensions), *OUTCOME, *MEASURES]
+    connection.execute(insert(into).from_select(columns, summed(rows, dimensions, within)))
+
+
+def summed(rows: Table, dimensions: frozenset[str], within: Interval) -> Select[Any]:
+    """The rows of a day or a month, from finer ones."""
+    start, end = within
+    groups = [rows.c[name] for name in (*sorted(dimensions), *OUTCOME)]
+    sums = (cast(func.sum(rows.c[measure]), BigInteger).label(measure) for measure in MEASURES)
+    found = select(cast(start, BigInteger).label("at"), *groups, *sums)
+    return found.where(rows.c.at >= start, rows.c.at < end).group_by(*groups)

@@ -11,16 +11,17 @@ from sqlalchemy import Connection, select
 
 from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, next_hour, quarter_of
 from core.analytics.rollups.facts import Fact, read_facts
-from core.analytics.rollups.pieces import Fine, Piece, Pieces, cut, joined
+from core.analytics.rollups.pieces import Fine, Grains, Piece, Pieces, cut, joined
 from core.analytics.rollups.question import Question, Sums
 from core.analytics.rollups.state import tables_zone
 from core.analytics.rollups.tables import sum_up
 from core.store.database import Store
-from core.store.rollups import DAYS, HOURS, MEASURES, QUARTERS
+from core.store.rollups import DAYS, HOURS, MEASURES, MONTHS, QUARTERS
 from core.store.tables import DirtyBucket
 
 _marks = DirtyBucket.__table__
 (_hours,) = HOURS.values()
+_FINE = defaultdict(lambda: _hours, QUARTERS)
 
 
 @contextmanager
@@ -49,11 +50,11 @@ class Snapshot:
         return tables_zone(self._connection)
 
     def ask(self, question: Question) -> Sums:
-        pieces, fine = self._pieces(question), QUARTERS.get(question.dimensions, _hours)
+        pieces = self._pieces(question)
         answer = defaultdict[tuple[int, str], tuple[int, ...]](lambda: (0,) * len(question.measures))
-        _add(answer, sum_up(self._connection, fine, pieces.fine, question))
-        if pieces.days:
-            _add(answer, sum_up(self._connection, DAYS[question.dimensions], pieces.days, question))
+        for tables, found in ((MONTHS, pieces.months), (DAYS, pieces.days), (_FINE, pieces.fine)):
+            if found:
+                _add(answer, sum_up(self._connection, tables[question.dimensions], found, question))
         for piece in pieces.raw:
             _add_facts(answer, question, piece, self._facts_within(piece, pieces.raw))
         return dict(answer)
@@ -62,8 +63,8 @@ class Snapshot:
         fine: Fine = "quarters" if question.dimensions in QUARTERS else "hours"
         if self.zone is None or (fine == "hours" and _out_of_step(question, self.zone)):
             return Pieces(raw=list(question.buckets))
-        by_day = question.dimensions in DAYS and not question.by_hour_of_week
-        return cut(question.buckets, self.dirty, self.zone, fine=fine, by_day=by_day)
+        days, months = (question.dimensions in tables and not question.by_hour_of_week for tables in (DAYS, MONTHS))
+        return cut(question.buckets, self.dirty, Grains(self.zone, fine, days=days, months=months))
 
     def _facts_within(self, piece: Piece, all_raw: Sequence[Piece]) -> Iterator[Fact]:
         hours = range(piece.start // QUARTERS_AN_HOUR, -(-piece.end // QUARTERS_AN_HOUR))

@@ -19,6 +19,10 @@ _DIMENSIONS = {
     "rollup_days_agent_model": ("agent", "model"),
     "rollup_days_agent_person": ("agent", "person"),
     "rollup_days_model_person": ("model", "person"),
+    "rollup_months": (),
+    "rollup_months_agent": ("agent",),
+    "rollup_months_model": ("model",),
+    "rollup_months_person": ("person",),
 }
 _MEASURES = ["traces", "conversations", "calls", "unpriced_calls", "spend_nanos", "estimated_nanos", "saved_nanos"]
 _MEASURES += ["input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens"]
