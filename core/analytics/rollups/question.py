@@ -38,6 +38,12 @@ class Question:
         filtered = (name for name, values in self._dimension_values() if values)
         return frozenset([*filtered, self.by] if self.by else filtered)
 
+    @property
+    def narrowest(self) -> str | None:
+        """The filtered dimension of which one value has the fewest rows, as a rule: there are most of it."""
+        filtered = {name for name, values in self._dimension_values() if values}
+        return next((name for name in ("person", "agent", "model") if name in filtered), None)
+
     def conditions(self, table: Table) -> Iterator[ColumnElement[bool]]:
         for name, values in self._values():
             if values:
