@@ -118,3 +118,11 @@ def test_the_backup_command_makes_a_whole_copy(checkout: Path) -> None:
     backup.close()
     store.close()
     assert {"task_trace", "ledger_lines", "messages"} <= tables
+
+
+def test_the_commands_for_the_sums_make_them_and_find_them_right(checkout: Path) -> None:
+    open_store(f"sqlite:///{checkout / 'data' / 'app.db'}").close()
+    commands = [line for line in _commands() if "rollups" in line]
+    assert [command.split()[-1] for command in commands] == ["check", "rebuild"]
+    for command in reversed(commands):
+        subprocess.run(command.split(), cwd=checkout, env=clean_environment(), check=True)
