@@ -1,0 +1,132 @@
+"""Costs and Traces over a year of traces, beside the same questions asked of the rows, on both databases.
+
+BENCH_TRACES says how many (100,000); BENCH_DATABASE names a database that tests.bench.generate has filled already.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from core.analytics.choice import Choice, default_choice
+from core.analytics.costs import Costs
+from core.analytics.filters import TraceFilter, conditions
+from core.analytics.rollups.__main__ import rebuild
+from core.analytics.rollups.question import Dimension
+from core.analytics.traces import Traces
+from core.store.database import Store, open_store
+from core.store.tables import TaskTrace
+from tests.bench.generate import generate
+from tests.bench.report import Figure, percentile, show
+from tests.bench.year import END
+from tests.postgresql import postgresql
+
+TIMES = 5
+_traces = TaskTrace.__table__
+
+
+def main() -> None:
+    if database := os.environ.get("BENCH_DATABASE"):
+        measure(database)
+        return
+    traces = int(os.environ.get("BENCH_TRACES", "100000"))
+    with tempfile.TemporaryDirectory() as folder:
+        fill_and_measure(f"sqlite:///{Path(folder) / 'bench.db'}", traces)
+    with postgresql() as cluster:
+        fill_and_measure(cluster.url, traces)
+
+
+def fill_and_measure(url: str, traces: int) -> None:
+    generate(url, traces)
+    store = open_store(url)
+    rebuild(store, ZoneInfo("UTC"))
+    store.close()
+    measure(url)
+
+
+def measure(url: str) -> None:
+    store = open_store(url)
+    try:
+        number = Costs(store).total(a_year()).traces
+        top = largest(store)
+        show(f"Costs on {store.dialect}, {number:,} traces; the baseline reads rows", costs_figures(store, top))
+        show(f"Traces on {store.dialect}; the baseline is the first page without a filter", traces_figures(store, top))
+    finally:
+        store.close()
+
+
+def a_year() -> Choice:
+    return default_choice(ZoneInfo("UTC"), END).with_preset("12m", END)
+
+
+def largest(store: Store) -> dict[Dimension, str]:
+    """The agent, model and person with the most spend, by which a filter leaves the most."""
+    costs = Costs(store)
+    return {by: groups[0].id for by, groups in costs.view(a_year(), costs.names(), END).tops.items()}
+
+
+def costs_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
+    """The whole page's data, beside what the row scans of its three main questions take."""
+    costs, year = Costs(store), a_year()
+    names, month = costs.names(), year.with_preset("30d", END)
+    choices = {
+        "30 days": month,
+        "12 months": year,
+        "12 months, Kathmandu": replace(year, zone=ZoneInfo("Asia/Kathmandu")),
+        "12 months, the top agent": replace(year, agents=(top["agent"],)),
+        "12 months, the top agent and model": replace(year, agents=(top["agent"],), models=(top["model"],)),
+        "12 months, the top person and model": replace(year, people=(top["person"],), models=(top["model"],)),
+    }
+    return [
+        Figure(f"page of {name}", "ms", timed(partial(costs.view, choice, names, END)), scanned(store, choice))
+        for name, choice in choices.items()
+    ]
+
+
+def scanned(store: Store, choice: Choice) -> float:
+    """Spend a day and model, by agent, and by person, from the rows of traces."""
+    day = func.substr(_traces.c.started_at, 1, 10) if store.dialect == "sqlite" else func.date(_traces.c.started_at)
+    spend, met = func.sum(_traces.c.cost_nanos), conditions(choice.filter)
+    groups = ((day, _traces.c.model), (_traces.c.master_agent_id,), (_traces.c.owner_id,))
+
+    def ask(connection: Connection) -> None:
+        for group in groups:
+            connection.execute(select(*group, spend).where(*met).group_by(*group)).all()
+
+    def scan() -> None:
+        with store.read() as connection:
+            ask(connection)
+
+    return timed(scan, times=1)
+
+
+def traces_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
+    traces, chosen = Traces(store), {by: (id_,) for by, id_ in top.items()}
+    last = traces.page(TraceFilter(end=END.replace(month=2)))[-1]
+    plain = timed(lambda: traces.page(TraceFilter()))
+    pages: dict[str, Callable[[], object]] = {
+        "a page ten months deep": lambda: traces.page(TraceFilter(), before=(last.started_at, last.id)),
+        "of an agent": lambda: traces.page(TraceFilter(agents=chosen["agent"])),
+        "of an agent, a model and a person": lambda: traces.page(
+            TraceFilter(agents=chosen["agent"], models=chosen["model"], people=chosen["person"])
+        ),
+        "failed ones": lambda: traces.page(TraceFilter(statuses=("failed",))),
+        "with a word": lambda: traces.page(TraceFilter(text="report")),
+    }
+    return [Figure(f"first page {name}", "ms", timed(page), plain) for name, page in pages.items()]
+
+
+def timed(question: Callable[[], object], times: int = TIMES) -> float:
+    """The median in milliseconds, the first time left out where there are several."""
+    seconds = []
+    for _ in range(times + (times > 1)):
+        started = time.perf_counter()
+        question()
+        seconds.append(time.perf_counter() - started)
+    return percentile(seconds[times > 1 :], 0.5) * 1_000
