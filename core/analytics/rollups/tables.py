@@ -47,9 +47,12 @@ class _Given:
 
 def _on_sqlite(pieces: Sequence[Piece]) -> _Given:
     given = func.json_each(json.dumps([[piece.slot, piece.start, piece.end] for piece in pieces]))
-    rows = given.table_valued("value", name="piece")
-    slot, start, end = (func.json_extract(rows.c.value, f"$[{place}]", type_=BigInteger) for place in range(3))
-    return _Given(rows, slot, start, end)
+    each = given.table_valued("value")
+    names = enumerate(("slot", "start", "stop"))
+    parts = (func.json_extract(each.c.value, f"$[{place}]", type_=BigInteger).label(name) for place, name in names)
+    # Read once: else JSON would be taken apart for each row that is joined to it.
+    rows = select(*parts).cte("piece").prefix_with("MATERIALIZED")
+    return _Given(rows, rows.c.slot, rows.c.start, rows.c.stop)
 
 
 def _on_postgresql(pieces: Sequence[Piece]) -> _Given:
