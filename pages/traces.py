@@ -1,15 +1,21 @@
 """Traces: every turn, newest first, with what it used and cost, and all that lies behind it."""
 
+from zoneinfo import ZoneInfo
+
 import streamlit as st
 
-from core.analytics.choice import Choice
+from core.analytics.choice import LISTS, Choice, read_address
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
+from core.clock import now
+from core.errors import NotFound
 from core.money import show_usd
 from core.wiring import Services
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
-from pages.parts.trace_list import draw_traces
+from pages.parts.problems import show_problem
+from pages.parts.trace_detail import draw_trace
+from pages.parts.trace_list import TRACE, draw_traces, open_trace
 
 PAGE_ROWS = 50
 _BEFORE = "traces-before"
@@ -35,7 +41,7 @@ def draw_list(services: Services, choice: Choice) -> None:
     if not shown:
         draw_nothing(choice)
     else:
-        st.caption(_where(services, choice, len(before) * PAGE_ROWS, len(shown)))
+        st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
         draw_traces(shown, choice.zone)
     draw_pager(before, shown, more=len(rows) > PAGE_ROWS)
 
@@ -53,8 +59,9 @@ def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
     place = f"{skipped + 1:,}–{skipped + shown:,}"
     if choice.text:
         return f"{place}, newest first"
-    total = services.costs.total(choice)
-    return f"{place} of {total.traces:,} · {show_usd(total.spend)} in all".replace("$", r"\$")
+    ended = services.costs.total(choice)
+    turns = f"{ended.traces:,} ended turn{'' if ended.traces == 1 else 's'}"
+    return f"{place} · {turns}, {show_usd(ended.spend)} in all".replace("$", r"\$")
 
 
 def draw_pager(before: list[Key], shown: list[TraceRow], *, more: bool) -> None:
@@ -80,8 +87,31 @@ def draw_nothing(choice: Choice) -> None:
     )
 
 
+def draw_one(services: Services, trace_id: str) -> None:
+    """The trace that the address names; the way back keeps the filter."""
+    st.button("All traces", icon=":material/arrow_back:", type="tertiary", on_click=open_trace, args=(None,))
+    try:
+        detail = services.traces.detail(trace_id)
+    except NotFound as unknown:
+        show_problem(unknown)
+        return
+    draw_trace(services, detail, reader_zone(services))
+
+
+def reader_zone(services: Services) -> ZoneInfo:
+    """The one in the address, where it is one, else the organisation's."""
+    asked = {"zone": st.query_params.get_all("zone")}
+    choice, _ = read_address(asked, ZoneInfo(services.settings.time_zone), now(), dict.fromkeys(LISTS, ()))
+    return choice.zone
+
+
 def main() -> None:
     st.set_page_config(layout="wide")
+    asked_for = st.query_params.get(TRACE)
+    if asked_for:
+        with page("Trace") as services:
+            draw_one(services, asked_for)
+        return
     with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar.") as services:
         choice = draw_filters(services, services.costs.names(), "traces", search=True)
         with st.container(horizontal=True):

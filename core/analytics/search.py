@@ -5,18 +5,20 @@ trace or a conversation, or the request id of a call, finds its traces too. What
 """
 
 from dataclasses import replace
-from typing import Any, Literal
+from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, false, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select
 
 from core.analytics import search_postgresql, search_sqlite
-from core.analytics.filters import TraceFilter
-from core.analytics.search_request import Key, Sought, Wanted, sought
-from core.store.tables import USUAL, TaskTrace, TraceSpan
+from core.analytics.filters import TraceFilter, conditions
+from core.analytics.search_request import Key, Sought, Wanted, checked, newest_where, sought
+from core.store.tables import TaskTrace, TraceSpan
 
 __all__ = ["Key", "matching", "newest"]
 
 _traces, _spans = TaskTrace.__table__, TraceSpan.__table__
+_RUNNING = TraceFilter(statuses=("running",))
 _PLACE = _traces.c.started_at, _traces.c.id
 
 
@@ -34,15 +36,24 @@ def matching(text: str, dialect: Literal["sqlite", "postgresql"]) -> list[Column
 
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
     """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
-    wanted = Wanted(chosen, before, limit)
+    wanted = Wanted(_since_first_running(connection, chosen), before, limit)
     asked = sought(chosen.text)
     if asked is None:
         found = _of_choice(connection, wanted)
     else:
-        found = [key for has_id in _has_id(asked) for key in _keys(connection, _those(wanted, has_id))]
+        by_id = [newest_where(wanted, has_id, checked(*wanted.conditions())) for has_id in _has_id(asked)]
+        found = [key for query in by_id for key in _keys(connection, query)]
         if asked.words:
             found += _with_words(connection, asked.words, wanted)
     return sorted(set(found), reverse=True)[:limit]
+
+
+def _since_first_running(connection: Connection, chosen: TraceFilter) -> TraceFilter:
+    """Running traces are few and new: of all that have the words, those before the first of them need no look."""
+    if set(chosen.statuses) != {"running"}:
+        return chosen
+    first = connection.execute(select(func.min(_traces.c.started_at)).where(*conditions(_RUNNING))).scalar()
+    return chosen if first is None else replace(chosen, start=max(first, chosen.start or first))
 
 
 def _has_id(asked: Sought) -> list[ColumnElement[bool]]:
@@ -54,43 +65,19 @@ def _has_id(asked: Sought) -> list[ColumnElement[bool]]:
 
 def _with_words(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[Key]:
     if connection.dialect.name == "postgresql":
-        looked_at = _newest(replace(wanted, limit=search_postgresql.LOOKED_AT))
-        return search_postgresql.newest_keys(connection, words, wanted, looked_at)
+        return search_postgresql.newest_with_words(connection, words, wanted)
     ids = search_sqlite.newest_ids(connection, words, wanted)
     return _keys(connection, select(*_PLACE).where(_traces.c.id.in_(ids)))
 
 
 def _of_choice(connection: Connection, wanted: Wanted) -> list[Key]:
-    """On SQLite by the index of words, too, where else all that meets one part of the choice would be read."""
-    if connection.dialect.name == "sqlite" and len(search_sqlite.facets(wanted.chosen)) > 1:
+    """What meets one value can be read in order from an index; of several each database has a way of its own."""
+    if connection.dialect.name == "postgresql":
+        return _keys(connection, search_postgresql.newest(wanted))
+    if sum(map(len, search_sqlite.facets(wanted.chosen))) > 1:
         return _with_words(connection, (), wanted)
-    return _keys(connection, _newest(wanted))
+    return _keys(connection, newest_where(wanted, *wanted.conditions()))
 
 
-def _newest(wanted: Wanted) -> "Select[Key]":
-    """The newest for each value of one part of the choice: only for single ones they can be read in order."""
-    singles = [_those(replace(wanted, chosen=each)) for each in _singly(wanted.chosen)]
-    if len(singles) == 1:
-        return singles[0]
-    together = union_all(*(select(single.subquery()) for single in singles)).subquery()
-    return select(together).order_by(*(column.desc() for column in together.c)).limit(wanted.limit)
-
-
-def _singly(chosen: TraceFilter) -> list[TraceFilter]:
-    """The choice in parts of one value each, of that dimension which as a rule narrows it the most."""
-    exceptional = {"statuses": USUAL["status"] not in chosen.statuses, "bases": USUAL["cost_basis"] not in chosen.bases}
-    for name in ("people", "statuses", "bases", "agents", "models"):
-        values = getattr(chosen, name)
-        if values and exceptional.get(name, True):
-            parts: list[dict[str, Any]] = [{name: (value,)} for value in dict.fromkeys(values)]
-            return [replace(chosen, **part) for part in parts]
-    return [chosen]
-
-
-def _those(wanted: Wanted, *more: ColumnElement[bool]) -> "Select[Key]":
-    in_order = select(*_PLACE).order_by(*(column.desc() for column in _PLACE))
-    return in_order.where(*wanted.conditions(), *more).limit(wanted.limit)
-
-
-def _keys(connection: Connection, query: "Select[Key]") -> list[Key]:
+def _keys(connection: Connection, query: "Select[datetime, str]") -> list[Key]:
     return [(row.started_at, row.id) for row in connection.execute(query)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, select, tuple_
 
 from core.analytics.filters import TraceFilter, conditions
 from core.store.tables import TaskTrace
@@ -36,6 +36,17 @@ class Wanted:
         if self.before is not None:
             limits.append(tuple_(_traces.c.started_at, _traces.c.id) < self.before)
         return limits
+
+
+def checked(*limits: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The conditions for rows found in another way: they lead no database to look for rows by them."""
+    return case((and_(True, *limits), 1)) == 1
+
+
+def newest_where(wanted: Wanted, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
+    """The places of so many as are wanted, newest first."""
+    place = _traces.c.started_at, _traces.c.id
+    return select(*place).where(*limits).order_by(*(column.desc() for column in place)).limit(wanted.limit)
 
 
 @dataclass(frozen=True, slots=True)

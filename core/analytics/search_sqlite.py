@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, String, bindparam, column, exi
 from sqlalchemy import table as named
 
 from core.analytics.filters import TraceFilter
-from core.analytics.search_request import LONGEST_WORD, Wanted
+from core.analytics.search_request import LONGEST_WORD, Wanted, checked
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
 
@@ -37,7 +37,7 @@ def facets(chosen: TraceFilter) -> list[list[str]]:
 
 def newest_ids(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[str]:
     """Those wanted, and all others of the last one's second; unordered."""
-    meets = exists().where(_traces.c.id == _search.c.trace_id, *wanted.conditions())
+    meets = exists().where(_traces.c.id == _search.c.trace_id, checked(*wanted.conditions()))
     query = (
         select(_words.c.rowid, _search.c.trace_id)
         .join(_search, _search.c.key == _words.c.rowid)

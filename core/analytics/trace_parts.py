@@ -18,9 +18,13 @@ _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
-    """One step; ``cost_reason`` says why it cost what it did where that is not plain."""
+    """One step; ``cost_reason`` says why it cost what it did where that is not plain.
+
+    ``usage_json`` is what the provider reported, None if it never did.
+    """
 
     id: str
+    session_id: str
     kind: str
     attempt: int
     status: str
@@ -30,6 +34,7 @@ class SpanRow:
     http_status: int | None
     stop_reason: str | None
     usage: Usage
+    usage_json: dict[str, Any] | None
     total: Nanos | None
     basis: str | None
     cost_reason: str | None
@@ -62,9 +67,7 @@ class LedgerRow:
 
 def read_spans(connection: Connection, task_trace_id: str) -> list[SpanRow]:
     """In the order they began."""
-    its_spans = select(*(column for column in _spans.c if column.name != "usage")).where(
-        _spans.c.task_trace_id == storable(task_trace_id)
-    )
+    its_spans = select(_spans).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
 
 
@@ -78,6 +81,7 @@ def read_ledger(connection: Connection, task_trace_id: str) -> list[LedgerRow]:
 def _span(row: Row[Any]) -> SpanRow:
     return SpanRow(
         id=row.id,
+        session_id=row.trace_session_id,
         kind=row.kind,
         attempt=row.attempt,
         status=row.status,
@@ -87,6 +91,7 @@ def _span(row: Row[Any]) -> SpanRow:
         http_status=row.http_status,
         stop_reason=row.stop_reason,
         usage=usage_of(row),
+        usage_json=row.usage,
         total=row.cost_nanos,
         basis=row.cost_basis,
         cost_reason=row.cost_reason,

@@ -8,14 +8,18 @@ from sqlalchemy import Select, func, select
 from core.analytics.filters import EVERYTHING, TraceFilter, conditions
 from core.analytics.search import Key, matching, newest
 from core.analytics.trace_csv import TRACE_COLUMNS, csv_chunks
+from core.analytics.trace_detail import TraceDetail, read_detail
 from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.errors import NotFound
 from core.store.database import Store
 from core.store.tables import TaskTrace
+from core.store.text import storable
 
-__all__ = ["TRACE_COLUMNS", "Key", "LedgerRow", "SpanRow", "TraceRow", "Traces"]
+__all__ = ["TRACE_COLUMNS", "Key", "LedgerRow", "SpanRow", "TraceDetail", "TraceRow", "Traces"]
 
 _ROWS_AT_ONCE = 1_000
+_LONGEST_LINE = 300
 
 _traces = TaskTrace.__table__
 _NEWEST_FIRST = TRACES.order_by(_traces.c.started_at.desc(), _traces.c.id.desc())
@@ -40,6 +44,23 @@ class Traces:
         limits = [*conditions(chosen), *matching(chosen.text, self._store.dialect)]
         with self._store.read() as connection:
             return int(connection.execute(select(func.count()).select_from(_traces).where(*limits)).scalar_one())
+
+    def detail(self, task_trace_id: str) -> TraceDetail:
+        """All that lies behind a trace, but for words that were said. Raises NotFound."""
+        with self._store.read() as connection:
+            found = read_detail(connection, task_trace_id)
+        if found is None:
+            raise NotFound("There is no such trace. Its address may be incomplete; look for it in the list.")
+        return found
+
+    def asked(self, task_trace_id: str) -> str:
+        """The first line of what the person asked; empty if that was deleted or the trace is unknown."""
+        beginning = select(func.substr(_traces.c.instruction, 1, _LONGEST_LINE)).where(
+            _traces.c.id == storable(task_trace_id)
+        )
+        with self._store.read() as connection:
+            said = str(connection.execute(beginning).scalar() or "")
+        return next(iter(said.strip().splitlines()), "")
 
     def spans(self, task_trace_id: str) -> list[SpanRow]:
         """A trace's steps in the order they began; none for an unknown trace."""

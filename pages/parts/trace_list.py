@@ -1,4 +1,4 @@
-"""The traces of a choice as a table: a page at a time, newest first, one row opens its trace."""
+"""The traces of a choice as a table: a page at a time, newest first; to tick a row opens its trace."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from core.analytics.trace_row import TraceRow
 from core.money import exact_usd
 from pages.parts.markdown import as_cell
 
+TRACE = "trace"
 _TABLE, _SHOWN = "traces-table", "traces-shown"
 _TIME = "YYYY-MM-DD HH:mm:ss"
 
@@ -77,9 +78,6 @@ def _open_selected() -> None:
     rows = st.session_state[_TABLE].selection.rows
     if rows:
         open_trace(st.session_state[_SHOWN][rows[0]])
-
-
-TRACE = "trace"
 
 
 def open_trace(trace_id: str | None) -> None:

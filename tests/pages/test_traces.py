@@ -2,12 +2,13 @@
 
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.events import TurnEnded
-from core.money import NANOS_PER_USD
+from core.money import NANOS_PER_USD, exact_usd, show_usd
 from tests.core.chat.conftest import ended
 from tests.pages.screen import button, new_agent, open_app, press, services, words
 
@@ -41,7 +42,7 @@ def test_traces_are_listed_newest_first_with_exact_costs() -> None:
     assert column(app, "Error") == ["stream_cut", "", ""]
     started = column(app, "Started")
     assert started == sorted(started, reverse=True)
-    assert "1–3 of 3" in words(app)
+    assert "1–3 · 3 ended turns" in words(app)
 
 
 def test_an_unknown_cost_is_never_a_figure() -> None:
@@ -69,7 +70,7 @@ def test_the_address_says_which_traces_are_listed() -> None:
     failed, _ = turn("[[fault: permission]] Why?"), turn("[[say: Yes.]] Is it an invoice?")
     app = open_app("traces", status="failed")
     assert (column(app, "Status"), column(app, "Error")) == (["failed"], ["permission_error"])
-    assert "1–1 of 1" in words(app)
+    assert "1–1 · 1 ended turn," in words(app)
     assert failed.total == 0
     app = open_app("traces", q="invo")
     assert column(app, "Status") == ["completed"]
@@ -84,10 +85,10 @@ def test_traces_are_shown_a_page_at_a_time() -> None:
     ids = [row.id for row in services().traces.page(limit=100)]
     app = open_app("traces")
     assert column(app, "Trace") == ids[:PAGE_ROWS]
-    assert f"1–{PAGE_ROWS} of {PAGE_ROWS + 2}" in words(app)
+    assert f"1–{PAGE_ROWS} · {PAGE_ROWS + 2} ended turns" in words(app)
     press(app, "Older")
     assert column(app, "Trace") == ids[PAGE_ROWS:]
-    assert f"{PAGE_ROWS + 1}–{PAGE_ROWS + 2} of {PAGE_ROWS + 2}" in words(app)
+    assert f"{PAGE_ROWS + 1}–{PAGE_ROWS + 2} · {PAGE_ROWS + 2} ended turns" in words(app)
     assert button(app, "Older").disabled
     press(app, "Newer")
     assert column(app, "Trace") == ids[:PAGE_ROWS]
@@ -101,3 +102,71 @@ def test_the_download_is_there_and_is_made_only_when_it_is_asked_for() -> None:
     [download] = app.download_button
     assert download.label == "Download CSV"
     assert download.proto.deferred_file_id
+
+
+def one(trace_id: str, **query: str) -> AppTest:
+    return open_app("traces", trace=trace_id, **query)
+
+
+def test_a_trace_has_an_address_of_its_own() -> None:
+    open_app("traces")
+    end = turn("A question [[say: A hidden answer.]]\nand a second line")
+    [row] = services().traces.page()
+    app = one(row.id)
+    assert "A question" in words(app)
+    assert "second line" not in words(app)
+    assert words(app).count("hidden answer") == 1
+    assert app.metric[0].value.replace("\\", "") == show_usd(end.total)
+    steps, ledger = (frame.value for frame in app.dataframe)
+    assert list(steps["Cost, USD"]) == [exact_usd(end.total or 0)]
+    amounts = [Decimal(amount) for amount in ledger["Amount, USD"]]
+    assert sum(amounts) * NANOS_PER_USD == end.total
+    assert all(source.startswith("https://") for source in ledger["Price source"])
+    total = exact_usd(end.total or 0)
+    assert f"**Request**: 1 session = \\${total}" in words(app)
+    assert f"**Attempt 1**: {len(amounts)} ledger lines = \\${total}" in words(app)
+
+
+def test_failed_and_unpriced_traces_say_why() -> None:
+    open_app("traces")
+    turn("[[fault: permission]] Why?")
+    turn("[[speed: fast]]")
+    unpriced, failed = services().traces.page()
+    app = one(failed.id)
+    assert "not billed\\: the provider refused the request" in words(app)
+    assert "**Attempt 1**: nothing billed = \\$0.000000000" in words(app)
+    assert "Nothing was billed." in words(app)
+    app = one(unpriced.id)
+    assert app.metric[0].value == "unknown"
+    assert "**Request**: 1 session, not all of known cost" in words(app)
+    assert set(app.dataframe[1].value["Amount, USD"]) == {"unknown"}
+
+
+def test_an_unknown_trace_is_said_to_be_unknown_and_there_is_a_way_back() -> None:
+    open_app("traces")
+    turn()
+    app = one("nothing", status="completed")
+    assert "There is no such trace" in app.error[0].value
+    press(app, "All traces")
+    assert app.query_params == {"status": "completed"}
+    assert column(app, "Status") == ["completed"]
+
+
+def test_times_are_told_in_the_readers_zone() -> None:
+    open_app("traces")
+    turn()
+    [row] = services().traces.page()
+    at = row.started_at.astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f"{at:%Y-%m-%d %H:%M:%S} Asia/Kolkata" in words(one(row.id, zone="Asia/Kolkata"))
+    assert f"{row.started_at:%Y-%m-%d %H:%M:%S} UTC" in words(one(row.id, zone="Nowhere"))
+
+
+def test_a_deleted_conversation_leaves_its_figures() -> None:
+    open_app("traces")
+    turn("[[say: Yes.]] Forget this")
+    [row] = services().traces.page()
+    services().conversations.delete(services().me.id, row.conversation_id)
+    app = one(row.id)
+    assert "The conversation was deleted" in words(app)
+    assert "Forget this" not in words(app)
+    assert "**Request**: 1 session" in words(app)

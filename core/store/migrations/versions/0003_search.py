@@ -107,7 +107,7 @@ _BETWEEN_WORDS = (
 def _index_on_postgresql() -> None:
     op.create_table(
         "trace_search",
-        sa.Column("trace_id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("words", TSVECTOR(), nullable=False),
     )
@@ -132,8 +132,8 @@ def _keep_in_step_on_postgresql() -> None:
             "INSERT ON task_trace FOR EACH ROW",
             "INSERT INTO trace_search VALUES (NEW.id, NEW.started_at, trace_search_words(NEW))",
         ),
-        ("changed", update, "UPDATE trace_search SET words = trace_search_words(NEW) WHERE trace_id = NEW.id"),
-        ("removed", "DELETE ON task_trace FOR EACH ROW", "DELETE FROM trace_search WHERE trace_id = OLD.id"),
+        ("changed", update, "UPDATE trace_search SET words = trace_search_words(NEW) WHERE id = NEW.id"),
+        ("removed", "DELETE ON task_trace FOR EACH ROW", "DELETE FROM trace_search WHERE id = OLD.id"),
     ):
         function = f"trace_search_{name}()"
         op.execute(

@@ -1,0 +1,167 @@
+"""All that lies behind a trace: sessions, steps, ledger lines, when what happened, and that it all adds up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import Connection, Row, select
+
+from core.analytics.figures import usage_of
+from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
+from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.money import Nanos
+from core.store.tables import Agent, Conversation, TaskTrace, TraceSession
+from core.store.text import storable
+from core.usage import Usage
+
+Phase: TypeAlias = Literal["queue", "first token", "streaming"]
+
+_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
+_agents, _conversations = Agent.__table__, Conversation.__table__
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One agent's run on one model; ``agent_name`` is today's."""
+
+    id: str
+    agent_name: str
+    agent_version: int
+    session_type: str
+    model: str
+    status: str
+    usage: Usage
+    total: Nanos | None
+    basis: str | None
+    started_at: datetime
+    duration_ms: int | None
+    spans: tuple[SpanRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One level of the trace: what its parts come to, beside what the books say of it; None is not known."""
+
+    level: Literal["span", "session", "trace"]
+    id: str
+    parts: int
+    come_to: Nanos | None
+    booked: Nanos | None
+
+    @property
+    def adds_up(self) -> bool:
+        return self.come_to == self.booked
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a span was doing from ``start`` to ``end``, in milliseconds since the message was sent."""
+
+    span_id: str
+    phase: Phase
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDetail:
+    """``deleted``: the conversation's words are gone. ``ledger`` is in the order of the spans."""
+
+    trace: TraceRow
+    owner_id: str
+    deleted: bool
+    sessions: tuple[SessionRow, ...]
+    ledger: tuple[LedgerRow, ...]
+
+    @property
+    def spans(self) -> list[SpanRow]:
+        return [span for session in self.sessions for span in session.spans]
+
+    def lines_of(self, span_id: str) -> list[LedgerRow]:
+        return [line for line in self.ledger if line.span_id == span_id]
+
+    def sums(self) -> list[Sum]:
+        """From the ledger lines up, each level against the next; a running trace's costs are not booked yet."""
+        found = [_sum("span", span.id, self.lines_of(span.id), span.total) for span in self.spans]
+        found += [_sum("session", each.id, each.spans, each.total) for each in self.sessions]
+        return [*found, _sum("trace", self.trace.id, self.sessions, self.trace.total)]
+
+    def stretches(self) -> list[Stretch]:
+        """What each span did when; a step that still runs has none after its queue."""
+        return [each for span in self.spans for each in _stretches(span, self.trace.started_at)]
+
+
+def _sum(level: Literal["span", "session", "trace"], id_: str, parts: Sequence[Any], booked: Nanos | None) -> Sum:
+    """Parts have ``total``, but ledger lines ``amount``."""
+    amounts = [part.amount if isinstance(part, LedgerRow) else part.total for part in parts]
+    known = [amount for amount in amounts if amount is not None]
+    unknown = len(known) < len(amounts) or (booked is None and not amounts)
+    return Sum(level, id_, len(parts), None if unknown else sum(known), booked)
+
+
+def _stretches(span: SpanRow, sent_at: datetime) -> list[Stretch]:
+    """A span's row begins when it is its turn; the call, whose duration is known, may have to wait after that.
+
+    The end of an interrupted one is when that was noticed, so it is reckoned from its duration.
+    """
+    begin = max((span.started_at - sent_at) // _MILLISECOND, 0)
+    if span.ended_at is None or span.duration_ms is None:
+        return []
+    end = begin + span.duration_ms
+    if span.status != "interrupted":
+        end = max((span.ended_at - sent_at) // _MILLISECOND, begin)
+    called = min(max(end - span.duration_ms, begin), end)
+    first = end if span.time_to_first_token_ms is None else min(max(span.time_to_first_token_ms, called), end)
+    stretches = (
+        Stretch(span.id, "queue", begin, called),
+        Stretch(span.id, "first token", called, first),
+        Stretch(span.id, "streaming", first, end),
+    )
+    return [stretch for stretch in stretches if stretch.end > stretch.start]
+
+
+def read_detail(connection: Connection, task_trace_id: str) -> TraceDetail | None:
+    wanted = _traces.c.id == storable(task_trace_id)
+    query = TRACES.add_columns(_traces.c.owner_id, _conversations.c.deleted_at).where(wanted)
+    row = connection.execute(query.join(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
+    if row is None:
+        return None
+    spans = read_spans(connection, task_trace_id)
+    places = {span.id: place for place, span in enumerate(spans)}
+    ledger = sorted(read_ledger(connection, task_trace_id), key=lambda line: (places[line.span_id], line.line))
+    return TraceDetail(
+        trace=trace_row(row),
+        owner_id=row.owner_id,
+        deleted=row.deleted_at is not None,
+        sessions=tuple(_read_sessions(connection, task_trace_id, spans)),
+        ledger=tuple(ledger),
+    )
+
+
+def _read_sessions(connection: Connection, task_trace_id: str, spans: list[SpanRow]) -> list[SessionRow]:
+    query = (
+        select(_sessions, _agents.c.name.label("agent_name"))
+        .join(_agents, _agents.c.id == _sessions.c.agent_id)
+        .where(_sessions.c.task_trace_id == storable(task_trace_id))
+        .order_by(_sessions.c.started_at, _sessions.c.id)
+    )
+    return [_session(row, [span for span in spans if span.session_id == row.id]) for row in connection.execute(query)]
+
+
+def _session(row: Row[Any], spans: list[SpanRow]) -> SessionRow:
+    return SessionRow(
+        id=row.id,
+        agent_name=row.agent_name,
+        agent_version=row.agent_version,
+        session_type=row.session_type,
+        model=row.model,
+        status=row.status,
+        usage=usage_of(row),
+        total=row.cost_nanos,
+        basis=row.cost_basis,
+        started_at=row.started_at,
+        duration_ms=row.duration_ms,
+        spans=tuple(spans),
+    )
