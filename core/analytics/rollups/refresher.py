@@ -45,3 +45,5 @@ class Refresher:
             log.debug("rollups_refreshed_elsewhere")
         except StoreError as error:
             log.warning("rollups_put_off", reason=error.for_user)
+        except Exception:  # the next try may succeed, and until then the ledger is read
+            log.exception("rollups_put_off")

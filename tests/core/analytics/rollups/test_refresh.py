@@ -1,6 +1,7 @@
 """The tables follow the ledger, whoever refreshes them and wherever that breaks off."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from core.analytics.quarters import quarter_of
+from core.analytics.rollups import refresher as refresher_module
 from core.analytics.rollups.__main__ import check, rebuild
 from core.analytics.rollups.check import differences
 from core.analytics.rollups.pieces import Piece
@@ -181,3 +183,24 @@ def test_a_refresh_that_breaks_off_changes_nothing(sqlite_store: Store, statemen
     sqlite_store.write = write  # type: ignore[method-assign]
     assert broken == (marks(sqlite_store) == marked)
     assert answer(sqlite_store) == history.sums(whole(sqlite_store))
+
+
+@pytest.mark.parametrize("error", [StoreError("The database is away for a test."), RuntimeError("a defect")])
+def test_a_refresher_tries_again_whatever_went_wrong(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    history = a_history(sqlite_store, 3)
+    refresher = Refresher(sqlite_store, BERLIN, lambda: NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(refresher_module, "refresh", _raising(error))
+        refresher.catch_up()
+    refresher.catch_up()
+    assert marks(sqlite_store) == 1
+    assert answer(sqlite_store) == history.sums(whole(sqlite_store))
+
+
+def _raising(error: Exception) -> Callable[..., int]:
+    def fail(*_: object) -> int:
+        raise error
+
+    return fail
