@@ -8,6 +8,7 @@ AppError
 ├── NotAllowed            403
 ├── ConversationBusy      409  a turn is running in it already
 ├── ShuttingDown          503
+├── TooManyExports        503  others have to be downloaded first
 ├── ProviderError         502  the model's provider failed; ``kind`` is its error type
 │   ├── ProviderBusy      503  429, 529 and the like: a later try may succeed
 │   ├── ProviderRefused   502  a request that no retry mends: key, permission, malformed, too large
@@ -56,6 +57,10 @@ class ConversationBusy(AppError):
 
 class ShuttingDown(AppError):
     status, code = 503, "shutting_down"
+
+
+class TooManyExports(AppError):
+    status, code = 503, "too_many_exports"
 
 
 class ProviderError(AppError):

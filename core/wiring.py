@@ -12,6 +12,8 @@ from core.chat.conversations import Conversations
 from core.chat.engine import Engine
 from core.chat.people import Person, local_person
 from core.chat.turns import Turns
+from core.exports.exports import Exports
+from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
 from core.provider.client import Provider, open_provider
 from core.settings import Settings, settings
@@ -34,12 +36,14 @@ class Services:
     conversations: Conversations
     traces: Traces
     costs: Costs
+    exports: Exports
     refresher: Refresher
     turns: Turns
     me: Person
 
     def close(self) -> None:
         """Book every live turn, then let go of the provider and the database."""
+        self.exports.close()
         self.engine.drain(self.settings.drain_seconds, self.provider.close)
         self.refresher.stop()
         self.store.close()
@@ -47,6 +51,7 @@ class Services:
 
 def open_services(chosen: Settings, provider: Provider | None = None) -> Services:
     """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError."""
+    key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
@@ -69,6 +74,7 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
         conversations=Conversations(store),
         traces=Traces(store),
         costs=Costs(store),
+        exports=Exports(store, key),
         refresher=refresher,
         turns=Turns(store, agents, provider, book, recorder, engine),
         me=me,

@@ -1,0 +1,1 @@
+"""What programs and browsers fetch over HTTP, beside the pages."""

@@ -1,0 +1,167 @@
+"""The columns of each file: their names and meanings, and where in the books they come from.
+
+RFC 4180: comma, double quotes where needed, CRLF, one header row; UTF-8. Times are ISO 8601 in UTC, money is exact
+decimal dollars, an empty cell is an unknown value. Text that a spreadsheet could take for a formula begins with an
+apostrophe; numbers never do. Columns are only ever added, at the end.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import ColumnElement, FromClause, exists, func, select
+
+from core.exports.unindexed import unindexed
+from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan, User
+
+Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
+FileName: TypeAlias = Literal["traces", "ledger"]
+
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
+_agents, _users, _lines = Agent.__table__, User.__table__, LedgerLine.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``value`` is in the database's own form: ``usd`` in nano-dollars; ``usual`` is a word it nearly always holds."""
+
+    name: str
+    meaning: str
+    kind: Kind
+    value: ColumnElement[Any]
+    usual: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """``cost`` are the nano-dollars that the file's rows sum up to; by ``order`` the newest trace's rows come first.
+
+    ``source`` is what is read, to which the names of people and agents are joined.
+    """
+
+    name: FileName
+    row: str
+    columns: tuple[Column, ...]
+    cost: ColumnElement[Any]
+    source: FromClause
+    order: tuple[ColumnElement[Any], ...]
+
+
+def _tokens(name: str, meaning: str) -> Column:
+    return Column(name, meaning, "number", _traces.c[name])
+
+
+_simulated = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.session_type == "simulated")
+_attempts = select(func.count()).where(_spans.c.task_trace_id == _traces.c.id).scalar_subquery()
+_newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
+PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
+AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
+
+TRACES = ExportFile(
+    name="traces",
+    row="trace",
+    columns=(
+        Column("trace_id", "Id of the trace; later traces have greater ids.", "text", _traces.c.id),
+        Column("started_at", "When the message was sent, UTC.", "time", _traces.c.started_at),
+        Column("status", "running, completed, failed, stopped or interrupted.", "text", _traces.c.status, "completed"),
+        PERSON,
+        AGENT,
+        Column("model", "The model that was asked.", "text", _traces.c.model),
+        Column("conversation_id", "Id of the conversation.", "text", _traces.c.conversation_id),
+        Column("source", "Where the message came from, such as chat.", "text", _traces.c.source, "chat"),
+        Column("simulated", "true if the simulated provider answered, else false.", "flag", _simulated),
+        Column("attempts", "Calls to the provider, repeated ones included.", "number", _attempts),
+        _tokens("input_tokens", "Input tokens neither written to nor read from the cache."),
+        _tokens("cache_write_5m_tokens", "Tokens written to the cache for 5 minutes."),
+        _tokens("cache_write_1h_tokens", "Tokens written to the cache for 1 hour."),
+        _tokens("cache_read_tokens", "Tokens read from the cache."),
+        _tokens("output_tokens", "Output tokens, thinking included."),
+        _tokens("thinking_tokens", "The part of the output tokens that was thinking."),
+        _tokens("web_searches", "Web searches billed."),
+        Column("cost_usd", "Cost in US dollars, nine decimals; empty if not known (yet).", "usd", _traces.c.cost_nanos),
+        Column(
+            "cost_basis",
+            "computed, estimated, or unpriced where no price is known; empty while the trace runs.",
+            "text",
+            _traces.c.cost_basis,
+            "computed",
+        ),
+        Column(
+            "duration_ms",
+            "Milliseconds from sending to the end; empty while the trace runs.",
+            "number",
+            _traces.c.duration_ms,
+        ),
+        Column(
+            "time_to_first_token_ms",
+            "Milliseconds until the answer began; empty if it never did.",
+            "number",
+            _traces.c.time_to_first_token_ms,
+        ),
+        Column("error_type", "What kind of error ended it; empty if none did.", "text", _traces.c.error_type),
+    ),
+    cost=_traces.c.cost_nanos,
+    source=_traces,
+    order=_newest_first,
+)
+
+LEDGER = ExportFile(
+    name="ledger",
+    row="ledger line",
+    columns=(
+        Column("trace_id", "Id of the trace that the line belongs to.", "text", _traces.c.id),
+        Column("span_id", "Id of the call to the provider.", "text", _lines.c.span_id),
+        Column("line", "Number of the line within its span.", "number", _lines.c.line),
+        Column(
+            "started_at",
+            "When the trace began, UTC: the time it counts at on every page.",
+            "time",
+            _traces.c.started_at,
+        ),
+        Column("billed_at", "When the call began, UTC.", "time", _lines.c.billed_at),
+        Column("recorded_at", "When the line was written into the books, UTC.", "time", _lines.c.recorded_at),
+        PERSON,
+        AGENT,
+        Column("model", "The model that was billed.", "text", _lines.c.model),
+        Column(
+            "unit",
+            "What was billed: input, cache_write_5m, cache_write_1h, cache_read, output or web_search.",
+            "text",
+            _lines.c.unit,
+        ),
+        Column("quantity", "How many of it; a correction may take some back.", "number", _lines.c.quantity),
+        Column(
+            "unit_price_usd",
+            "Exact price of one in US dollars; empty if none is known.",
+            "text",
+            _lines.c.unit_price_usd,
+        ),
+        Column(
+            "amount_usd",
+            "What the line costs in US dollars, nine decimals; empty if no price is known.",
+            "usd",
+            _lines.c.amount_nanos,
+        ),
+        Column(
+            "uncached_usd",
+            "What tokens of the cache would have cost as plain input; empty for others.",
+            "usd",
+            _lines.c.uncached_nanos,
+        ),
+        Column(
+            "estimated", "true if the provider did not report the quantity, else false.", "flag", _lines.c.estimated
+        ),
+        Column(
+            "correction",
+            "true if the line takes back or adds to earlier ones, else false.",
+            "flag",
+            _lines.c.correction,
+        ),
+        Column("price_source", "Where the price was published; empty if none is known.", "text", _lines.c.price_source),
+        Column("price_from", "Since when that price holds, UTC; empty if none is known.", "time", _lines.c.price_from),
+    ),
+    cost=_lines.c.amount_nanos,
+    source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)),
+    order=(*_newest_first, _lines.c.span_id, _lines.c.line),
+)
+
+FILES: dict[FileName, ExportFile] = {"traces": TRACES, "ledger": LEDGER}

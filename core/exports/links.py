@@ -1,0 +1,102 @@
+"""Addresses that open one file for a while: what they ask for is in them, signed, so that nobody can ask for more."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
+from core.analytics.filters import TraceFilter
+from core.errors import NotAllowed, SetupError
+from core.exports.columns import FILES, FileName
+
+ADDRESS = "/api/exports"
+VALID_SECONDS = 15 * 60
+_KEY_BYTES = 32
+_EXPIRED = "This link has expired. Go back to the page and use the new one there."
+_FORGED = "This link is not a valid one. Go back to the page and use the one there."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One file of one choice; ``zone`` is the reader's, ``rows`` how many there were when the link was made."""
+
+    id: str
+    file: FileName
+    chosen: TraceFilter
+    zone: str
+    rows: int | None = None
+
+
+class Links:
+    def __init__(self, key: bytes) -> None:
+        how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        self._serializer = URLSafeTimedSerializer(key, salt="export 1", signer_kwargs=how)
+
+    def address(self, order: Order, part: str = "") -> str:
+        """Relative to the server; ``part`` is empty for the file itself, or progress or manifest."""
+        path = "/".join(filter(None, (ADDRESS, f"{order.file}.csv", part)))
+        return f"{path}?token={self._serializer.dumps({**asdict(order), 'chosen': filter_parts(order.chosen)})}"
+
+    def read(self, token: str, file: str, *, seconds: int = VALID_SECONDS) -> Order:
+        """Raises NotAllowed for a token that is not ours, is for another file, or is older than so many seconds."""
+        try:
+            found = self._serializer.loads(token, max_age=seconds)
+        except SignatureExpired:
+            raise NotAllowed(_EXPIRED) from None
+        except BadData:
+            raise NotAllowed(_FORGED) from None
+        if found["file"] != file or file not in FILES:
+            raise NotAllowed(_FORGED)
+        return Order(**{**found, "chosen": _filter(found["chosen"])})
+
+
+def filter_parts(chosen: TraceFilter) -> dict[str, Any]:
+    """What the filter says, as JSON; what it lets through is left out."""
+    said = {name: value for name, value in asdict(chosen).items() if value}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
+
+
+def _filter(parts: dict[str, Any]) -> TraceFilter:
+    return TraceFilter(**{name: _VALUES.get(name, tuple)(value) for name, value in parts.items()})
+
+
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "start": datetime.fromisoformat,
+    "end": datetime.fromisoformat,
+    "text": str,
+}
+
+
+def signing_key(path: Path) -> bytes:
+    """The key in the file, made if there is none; only this user may read it. Raises SetupError."""
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise SetupError(
+            f"The key {path} cannot be used ({error.strerror}). Let this user read and write it."
+        ) from None
+    if len(key) < _KEY_BYTES:
+        raise SetupError(f"The key {path} is too short to be one. Delete it: a new one is made at the next start.")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Whole at once, and if several processes do so at once, the first one's."""
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        os.link(unfinished, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(unfinished)

@@ -1,0 +1,90 @@
+"""Traces with ledger lines put straight into the tables, holding whatever a test likes."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, get_args
+
+from sqlalchemy import Connection, insert, select
+
+from core.analytics.filters import TraceFilter
+from core.clock import new_id
+from core.exports.columns import FileName
+from core.exports.exports import Exports
+from core.exports.links import Order
+from core.store.database import Store
+from core.store.tables import LedgerLine, TraceSpan
+from tests.core.rows import AT, MODEL, Rows
+
+KEY = b"k" * 32
+EVERY_FILE: tuple[FileName, ...] = get_args(FileName)
+_spans = TraceSpan.__table__
+
+
+@dataclass
+class Ledgers:
+    """``people``, ``agents`` and ``models`` are those of the traces so far."""
+
+    store: Store
+    people: list[str] = field(default_factory=list)
+    agents: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(self.store)
+
+    def names(self, person: str, agent: str) -> None:
+        """What traces from now on belong to; an agent's name is given an ending that no other has."""
+        self.people.append(self.rows.person(person))
+        self.agents.append(self.rows.agent(self.people[-1], f"{agent}{new_id()}"))
+
+    def trace(self, lines: list[dict[str, Any]], **tally: Any) -> str:
+        """Its cost is the sum of its lines' amounts, None if one of them is."""
+        conversation = self.rows.conversation(self.people[-1], self.agents[-1])
+        self.models.append(tally.get("model", MODEL))
+        amounts = [line.get("amount_nanos") for line in lines]
+        cost = None if None in amounts else sum(amount or 0 for amount in amounts)
+        trace = self.rows.trace(self.people[-1], self.agents[-1], conversation, **{"cost_nanos": cost, **tally})
+        self.lines(trace, lines)
+        return trace
+
+    def lines(self, trace: str, lines: list[dict[str, Any]]) -> None:
+        with self.store.read() as connection:
+            span = connection.execute(select(_spans.c.id).where(_spans.c.task_trace_id == trace)).scalars().first()
+        written = [
+            {**_line(number), "span_id": span, "task_trace_id": trace, **line} for number, line in enumerate(lines)
+        ]
+
+        def job(connection: Connection) -> None:
+            connection.execute(insert(LedgerLine.__table__), written)
+
+        if written:
+            self.store.write(job).result()
+
+
+def _line(number: int) -> dict[str, Any]:
+    price = {"unit_price_usd": "0.000003", "amount_nanos": 30_000, "uncached_nanos": None}
+    source = {"price_source": "https://example.org/prices", "price_from": AT - timedelta(days=300)}
+    times = {"billed_at": AT, "recorded_at": AT + timedelta(seconds=3)}
+    marks = {"estimated": False, "correction": False}
+    return {"line": number + 1, "model": MODEL, "unit": "input", "quantity": 10, **price, **source, **times, **marks}
+
+
+def an_order(file: FileName, chosen: TraceFilter | None = None, zone: str = "UTC", rows: int | None = None) -> Order:
+    return Order(new_id(), file, chosen or TraceFilter(), zone, rows)
+
+
+def exported(store: Store, file: FileName, chosen: TraceFilter | None = None) -> bytes:
+    download = Exports(store, KEY).begin(an_order(file, chosen))
+    try:
+        return b"".join(download.pieces)
+    finally:
+        download.close()
+
+
+def rows_of(file: bytes) -> list[dict[str, str]]:
+    """As a program would read the file."""
+    assert file.endswith(b"\r\n")
+    return list(csv.DictReader(io.StringIO(file.decode(), newline=""), strict=True))

@@ -1,0 +1,173 @@
+"""Whatever the tables hold and whatever is chosen: byte for byte what a slow and plain writer writes, to the nano."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from core.analytics.filters import BASES, EVERYTHING, STATUSES, TraceFilter, conditions
+from core.analytics.search import matching
+from core.exports.cells import safe_text
+from core.store.database import Store
+from core.store.tables import LedgerLine, TaskTrace
+from core.store.text import storable
+from tests.core.exports import reference
+from tests.core.exports.ledgers import EVERY_FILE, Ledgers, exported, rows_of
+from tests.core.rows import AT
+
+_traces, _lines = TaskTrace.__table__, LedgerLine.__table__
+
+# NUL and lone surrogates are what no text column takes: they are replaced before, which test_values.py shows.
+SPECIAL = st.sampled_from(
+    ['"', ",", "\r\n", "\n", "\r", "=1+1", "+", "-", "@x", "\t", "＝1", "＋", "－", "＠", "'", "", "%s", "\\"]
+)
+TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=4) | SPECIAL).map(
+    "".join
+)
+COUNTS = st.integers(0, 2**63 - 1)
+NANOS = st.none() | st.integers(-(10**12), 10**15) | st.sampled_from([-(2**63), 2**63 - 1, -1, 0, -999_999_999])
+TIMES = st.datetimes(datetime(1900, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+TALLIES = st.fixed_dictionaries(
+    {
+        "started_at": TIMES,
+        "status": TEXTS.filter(lambda text: text != "running") | st.sampled_from(STATUSES[1:]),
+        "model": TEXTS,
+        "source": TEXTS,
+        "cost_nanos": NANOS,
+        "cost_basis": optional(TEXTS | st.sampled_from(BASES)),
+        "duration_ms": optional(COUNTS),
+        "time_to_first_token_ms": optional(COUNTS),
+        "error_type": optional(TEXTS),
+        "input_tokens": COUNTS,
+        "web_searches": COUNTS,
+    }
+)
+LINES = st.fixed_dictionaries(
+    {
+        "model": TEXTS,
+        "unit": TEXTS,
+        "quantity": st.integers(-(2**63), 2**63 - 1),
+        "unit_price_usd": optional(TEXTS),
+        "amount_nanos": NANOS,
+        "uncached_nanos": NANOS,
+        "price_source": optional(TEXTS),
+        "price_from": optional(TIMES),
+        "estimated": st.booleans(),
+        "correction": st.booleans(),
+        "billed_at": TIMES,
+        "recorded_at": TIMES,
+    }
+)
+ON_ONE_STORE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(TEXTS, TEXTS, TALLIES, st.lists(LINES, max_size=3), st.integers(1, 3))
+@ON_ONE_STORE
+def test_whatever_the_tables_hold_each_file_is_what_a_plain_writer_writes(
+    store: Store, person: str, agent: str, tally: dict[str, Any], lines: list[dict[str, Any]], attempts: int
+) -> None:
+    books = Ledgers(store)
+    books.names(person, agent)
+    books.trace(lines, **tally, spans=attempts, simulated=bool(attempts % 2))
+    mine = TraceFilter(agents=(books.agents[-1],))
+    for name in EVERY_FILE:
+        file = exported(store, name, mine)
+        assert file == reference.written(store, name, mine)
+        for row in rows_of(file):
+            texts = [cell for cell in row.values() if not re.fullmatch(r"-?[\d.]+", cell)]
+            assert not any(cell.startswith(tuple("=+-@\t\r\n＝＋－＠")) for cell in texts)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=3))
+@ON_ONE_STORE
+def test_a_reader_gets_back_the_names_that_were_given(store: Store, name: str, models: list[str]) -> None:
+    books = Ledgers(store)
+    books.names(name, name)
+    for number, model in enumerate(models):
+        books.trace([], model=model, started_at=AT - timedelta(seconds=number))
+    read = rows_of(exported(store, "traces", TraceFilter(people=(books.people[-1],))))
+    assert [row["model"] for row in read] == [safe_text(storable(model)) for model in models]
+    assert [row["person"] for row in read] == [safe_text(storable(name)) for _ in models]
+
+
+def _filters(books: Ledgers) -> st.SearchStrategy[TraceFilter]:
+    def some(values: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
+        return st.lists(st.sampled_from(sorted(set(values))), unique=True, max_size=3).map(tuple)
+
+    moments = st.none() | st.integers(-5, 5).map(lambda days: AT + timedelta(days=days))
+    return st.builds(
+        TraceFilter,
+        start=moments,
+        end=moments,
+        agents=some(books.agents),
+        models=some(books.models),
+        people=some(books.people),
+        statuses=some(list(STATUSES)),
+        bases=some(list(BASES)),
+    )
+
+
+@pytest.fixture
+def mixed(store: Store) -> Ledgers:
+    """Traces of three people with three agents, of every status and basis, over ten days."""
+    books = Ledgers(store)
+    for number in range(36):
+        if number % 12 == 0:
+            books.names(f"Person {number}", f"Agent {number}")
+        status, basis = STATUSES[number % len(STATUSES)], BASES[number % 4 % len(BASES)]
+        amount = None if basis == "unpriced" else number**7 + 1
+        lines: list[dict[str, Any]] = [{"amount_nanos": each} for each in (amount, number, -number)]
+        tally = {"status": status, "cost_basis": basis, "model": f"model-{number % 4}"}
+        books.trace(lines, **tally, started_at=AT + timedelta(hours=7 * (number - 18)))
+    return books
+
+
+@given(st.data())
+@ON_ONE_STORE
+def test_for_any_filter_the_files_hold_those_traces_and_the_sum_of_their_ledger(
+    mixed: Ledgers, data: st.DataObject
+) -> None:
+    chosen = data.draw(_filters(mixed))
+    traces, ledger = (exported(mixed.store, name, chosen) for name in ("traces", "ledger"))
+    assert traces == reference.written(mixed.store, "traces", chosen)
+    assert ledger == reference.written(mixed.store, "ledger", chosen)
+    assert _sum(rows_of(ledger), "amount_usd") == _booked(mixed.store, chosen)
+    whole = {row["trace_id"]: row["cost_usd"] for row in rows_of(traces) if row["cost_usd"]}
+    lines = [row for row in rows_of(ledger) if row["trace_id"] in whole]
+    assert _sum(rows_of(traces), "cost_usd") == _sum(lines, "amount_usd")
+
+
+def _sum(rows: list[dict[str, str]], column: str) -> Decimal:
+    return sum((Decimal(row[column]) for row in rows if row[column]), Decimal(0)) * 10**9
+
+
+def _booked(store: Store, chosen: TraceFilter) -> int:
+    of_choice = select(func.sum(_lines.c.amount_nanos)).join(_traces, _traces.c.id == _lines.c.task_trace_id)
+    with store.read() as connection:
+        return int(connection.execute(of_choice.where(*conditions(chosen))).scalar() or 0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_text_narrows_both_files(mixed: Ledgers, several: bool) -> None:
+    asked = reference.chosen_traces
+    with mixed.store.read() as connection:
+        wanted = asked(connection, EVERYTHING)[4]
+        assert len(list(connection.execute(select(_traces.c.id).where(*matching(wanted.id, mixed.store.dialect))))) == 1
+    agents = tuple(mixed.agents) if several else ()
+    for name in EVERY_FILE:
+        found = rows_of(exported(mixed.store, name, TraceFilter(text=wanted.id, agents=agents)))
+        assert {row["trace_id"] for row in found} == {wanted.id}
+        assert rows_of(exported(mixed.store, name, TraceFilter(text="nobody said this"))) == []
+        everything = exported(mixed.store, name, TraceFilter(text="what was asked", agents=agents))
+        assert everything == exported(mixed.store, name)
