@@ -5,7 +5,7 @@ providers write is kept whatever it holds (see text.py). Token columns hold disj
 uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Integer, MetaData, Table, text
@@ -229,12 +229,29 @@ class LedgerLine(Row, table=True):
 
 
 class DirtyBucket(Row, table=True):
-    """A mark that an hour's sums changed; marks are only ever added, so that whoever clears one it saw loses none."""
+    """A mark that an hour's sums changed; marks are only ever added, so that whoever clears one it saw loses none.
+
+    Nor is the number of a cleared one given again, as SQLite would by itself.
+    """
 
     __tablename__ = "dirty_buckets"
+    __table_args__ = {"sqlite_autoincrement": True}
     id: int | None = Field(
         None,
         primary_key=True,
         sa_type=BigInteger().with_variant(Integer, "sqlite"),
     )
     hour: datetime = Field(index=True)
+
+
+class DemoState(Row, table=True):
+    """At most one row, number 1, while a demo month is being loaded, shown or removed.
+
+    ``today`` is its last day and nothing in it is later than ``until``; ``state`` is loading, loaded or removing.
+    """
+
+    __tablename__ = "demo_month"
+    id: int = Field(1, primary_key=True)
+    today: date
+    until: datetime
+    state: str

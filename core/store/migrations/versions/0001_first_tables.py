@@ -132,13 +132,16 @@ def _ledger() -> None:
     )
     op.create_index("ix_ledger_lines_billed", "ledger_lines", ["billed_at"])
     op.create_index("ix_ledger_lines_task_trace_id", "ledger_lines", ["task_trace_id"])
-    _table("dirty_buckets", {"id": _BIG.with_variant(_SMALL, "sqlite"), "hour": _TIME})
+    # No number is ever given again: whoever clears a mark it saw must not hit a later one.
+    _table("dirty_buckets", {"id": _BIG.with_variant(_SMALL, "sqlite"), "hour": _TIME}, sqlite_autoincrement=True)
     op.create_index("ix_dirty_buckets_hour", "dirty_buckets", ["hour"])
 
 
-def _table(name: str, columns: Columns, *constraints: Any, key: Any = ("id",), optional: Any = ()) -> None:
+def _table(
+    name: str, columns: Columns, *constraints: Any, key: Any = ("id",), optional: Any = (), **options: Any
+) -> None:
     made = [sa.Column(column, kind, nullable=column in optional) for column, kind in columns.items()]
-    op.create_table(name, *made, sa.PrimaryKeyConstraint(*key, name=f"pk_{name}"), *constraints)
+    op.create_table(name, *made, sa.PrimaryKeyConstraint(*key, name=f"pk_{name}"), *constraints, **options)
 
 
 def _references(table: str, **targets: str) -> list[sa.ForeignKeyConstraint]:

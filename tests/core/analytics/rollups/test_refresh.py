@@ -204,3 +204,17 @@ def _raising(error: Exception) -> Callable[..., int]:
         raise error
 
     return fail
+
+
+def test_the_number_of_a_cleared_mark_is_never_given_again(store: Store) -> None:
+    def ids() -> list[int]:
+        with store.read() as connection:
+            return [mark for (mark,) in connection.execute(select(DirtyBucket.__table__.c.id))]
+
+    history = History(store)
+    history.turn(NOW - timedelta(days=1), 0)
+    before = ids()
+    refresh_all(store)
+    history.turn(NOW - timedelta(days=1), 0)
+    assert before
+    assert min(ids()) > max(before)
