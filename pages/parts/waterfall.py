@@ -49,7 +49,7 @@ def waterfall(detail: TraceDetail) -> alt.LayerChart | alt.FacetChart | None:
     colour = alt.Color(
         "phase:N",
         scale=alt.Scale(domain=list(PHASES), range=list(PHASES.values())),
-        legend=alt.Legend(title=None, orient="none", direction="horizontal", legendX=-_NAME, legendY=-_ROW_HEIGHT),
+        legend=alt.Legend(title=None, orient="top", labelFontSize=11, symbolSize=70, columnPadding=8),
     )
     phases = bars.transform_filter(f"datum.phase != '{_WHOLE}'").mark_bar(height=16, cornerRadius=2, minBandSize=2)
     return alt.layer(whole, phases.encode(color=colour)).properties(height=height_of(len(labels)))
@@ -61,7 +61,13 @@ def height_of(rows: int) -> int:
 
 
 _NAMES = alt.Axis(
-    title=None, labelAlign="left", labelPadding=_NAME, labelLimit=_NAME, labelOverlap=False, ticks=False, domain=False
+    title=None,
+    labelAlign="left",
+    labelPadding=_NAME,
+    labelLimit=_NAME - 8,
+    labelOverlap=False,
+    ticks=False,
+    domain=False,
 )
 
 
