@@ -120,7 +120,7 @@ def _index_on_postgresql() -> None:
         "WHERE found <> '') AS each_word $$"
     )
     op.execute("INSERT INTO trace_search SELECT t.id, t.started_at, trace_search_words(t) FROM task_trace t")
-    op.execute("CREATE INDEX ix_trace_search_words ON trace_search USING gin (words)")
+    op.execute("CREATE INDEX ix_trace_search_words ON trace_search USING gin (words) WITH (fastupdate = off)")
 
 
 def _keep_in_step_on_postgresql() -> None:
