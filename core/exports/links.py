@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
@@ -39,10 +39,9 @@ class Links:
         how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         self._serializer = URLSafeTimedSerializer(key, salt="export 1", signer_kwargs=how)
 
-    def address(self, order: Order, part: str = "") -> str:
-        """Relative to the server; ``part`` is empty for the file itself, or progress or manifest."""
-        path = "/".join(filter(None, (ADDRESS, f"{order.file}.csv", part)))
-        return f"{path}?token={self._serializer.dumps({**asdict(order), 'chosen': filter_parts(order.chosen)})}"
+    def token(self, order: Order) -> str:
+        """Valid from now on."""
+        return str(self._serializer.dumps({**asdict(order), "chosen": filter_parts(order.chosen)}))
 
     def read(self, token: str, file: str, *, seconds: int = VALID_SECONDS) -> Order:
         """Raises NotAllowed for a token that is not ours, is for another file, or is older than so many seconds."""
@@ -55,6 +54,11 @@ class Links:
         if found["file"] != file or file not in FILES:
             raise NotAllowed(_FORGED)
         return Order(**{**found, "chosen": _filter(found["chosen"])})
+
+
+def address(file: FileName, token: str, part: Literal["", "/progress", "/manifest"] = "") -> str:
+    """Of the file itself or of what is known of it, relative to the server."""
+    return f"{ADDRESS}/{file}.csv{part}?token={token}"
 
 
 def filter_parts(chosen: TraceFilter) -> dict[str, Any]:
