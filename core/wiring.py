@@ -12,6 +12,7 @@ from core.chat.conversations import Conversations
 from core.chat.engine import Engine
 from core.chat.people import Person, local_person
 from core.chat.turns import Turns
+from core.demo.month import DemoMonth
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -37,6 +38,7 @@ class Services:
     traces: Traces
     costs: Costs
     exports: Exports
+    demo: DemoMonth
     refresher: Refresher
     turns: Turns
     me: Person
@@ -62,7 +64,8 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
     agents.seed(me.id)
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
-    refresher = Refresher(store, ZoneInfo(chosen.time_zone))
+    zone = ZoneInfo(chosen.time_zone)
+    refresher = Refresher(store, zone)
     refresher.start()
     return Services(
         settings=chosen,
@@ -75,6 +78,7 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
         traces=Traces(store),
         costs=Costs(store),
         exports=Exports(store, key),
+        demo=DemoMonth(store, book, zone),
         refresher=refresher,
         turns=Turns(store, agents, provider, book, recorder, engine),
         me=me,

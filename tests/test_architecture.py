@@ -31,13 +31,14 @@ LAYERS = [
     "core.api",
     "core.wiring",
     "core.chat core.exports",
+    "core.demo",
     "core.agent core.tracing core.analytics",
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events",
     "core.usage core.money core.clock core.errors core.logs",
 ]
-_SQL = "core.store core.chat core.tracing core.analytics core.exports"
+_SQL = "core.store core.chat core.tracing core.analytics core.demo core.exports"
 ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
