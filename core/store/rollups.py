@@ -1,7 +1,7 @@
 """Tables of sums, a cache beside the books: each row is the sums of one bucket of time for one group of calls.
 
-``at`` is the bucket's start in quarters of an hour since 1970 (UTC), the grain that is whole in every zone: quarters
-serve every zone, hours, days and months are the organisation's. A trace counts when it began, with its status and basis.
+``at`` is the bucket's start in quarters of an hour since 1970 (UTC). Quarters are whole in every zone and serve them
+all; hours, days and months are the organisation's. A trace counts when it began, with its status and basis.
 """
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
