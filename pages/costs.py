@@ -11,6 +11,7 @@ from core.wiring import Services
 from pages.parts.charts import hours_of_week
 from pages.parts.cost_figures import draw_certainty, draw_headline, draw_month
 from pages.parts.cost_groups import draw_steps, draw_tops
+from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 
@@ -29,11 +30,13 @@ def draw(services: Services, choice: Choice, view: CostsView) -> None:
 def main() -> None:
     st.set_page_config(layout="wide")
     with page("Costs", "What was spent, exact to the nano-dollar.") as services:
+        draw_label(services)
         names = services.costs.names()
         choice = draw_filters(services, names, "costs")
         view = services.costs.view(choice, names, now())
         if view.total.calls == 0:
             draw_nothing(choice)
+            draw_offer(services)
         else:
             draw(services, choice, view)
 

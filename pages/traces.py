@@ -11,6 +11,7 @@ from core.clock import now
 from core.errors import NotFound
 from core.money import show_usd
 from core.wiring import Services
+from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 from pages.parts.problems import show_problem
@@ -40,6 +41,7 @@ def draw_list(services: Services, choice: Choice) -> None:
     shown = rows[:PAGE_ROWS]
     if not shown:
         draw_nothing(choice)
+        draw_offer(services)
     else:
         st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
         draw_traces(shown, choice.zone)
@@ -113,6 +115,7 @@ def main() -> None:
             draw_one(services, asked_for)
         return
     with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar.") as services:
+        draw_label(services)
         choice = draw_filters(services, services.costs.names(), "traces", search=True)
         with st.container(horizontal=True):
             draw_export(services)

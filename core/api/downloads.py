@@ -18,9 +18,9 @@ _log = structlog.get_logger(__name__)
 
 
 class DownloadResponse(StreamingResponse):
-    """``patience`` is how many seconds a piece may wait to be taken."""
+    """A piece may wait for ``PATIENCE_SECONDS`` to be taken."""
 
-    def __init__(self, download: Download, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, download: Download) -> None:
         headers = {
             **SAFE,
             "Content-Disposition": f'attachment; filename="{download.progress.file_name}"',
@@ -28,7 +28,7 @@ class DownloadResponse(StreamingResponse):
             "Content-Encoding": "identity",
         }
         super().__init__(download.pieces, headers=headers, media_type="text/csv; charset=utf-8")
-        self._download, self._patience = download, patience
+        self._download = download
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -41,7 +41,7 @@ class DownloadResponse(StreamingResponse):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             while piece := await to_thread.run_sync(next, self._download.pieces, b""):
-                with fail_after(self._patience):
+                with fail_after(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
             _log.warning("download_not_taken", file=self._download.progress.file_name)
