@@ -12,6 +12,7 @@ from pages.parts.charts import hours_of_week
 from pages.parts.cost_figures import draw_certainty, draw_headline, draw_month
 from pages.parts.cost_groups import draw_steps, draw_tops
 from pages.parts.demo_month import draw_label, draw_offer
+from pages.parts.export_buttons import draw_exports
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 
@@ -38,6 +39,7 @@ def main() -> None:
             draw_nothing(choice)
             draw_offer(services)
         else:
+            draw_exports(services, choice)
             draw(services, choice, view)
 
 

@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.money import show_usd
 from core.wiring import Services
 from pages.parts.demo_month import draw_label, draw_offer
+from pages.parts.export_buttons import draw_exports
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 from pages.parts.problems import show_problem
@@ -20,18 +21,6 @@ from pages.parts.trace_list import TRACE, draw_traces, open_trace
 
 PAGE_ROWS = 50
 _BEFORE = "traces-before"
-
-
-def draw_export(services: Services) -> None:
-    st.download_button(
-        "Download CSV",
-        lambda: "".join(services.traces.csv()).encode(),
-        file_name="traces.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        help="All traces with exact costs; times in UTC",
-    )
 
 
 def draw_list(services: Services, choice: Choice) -> None:
@@ -118,7 +107,7 @@ def main() -> None:
         draw_label(services)
         choice = draw_filters(services, services.costs.names(), "traces", search=True)
         with st.container(horizontal=True):
-            draw_export(services)
+            draw_exports(services, choice)
             st.button("Refresh", icon=":material/refresh:")
         draw_list(services, choice)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.analytics.traces import TRACE_COLUMNS
+from core.exports.columns import FILES, FileName
 from core.provider.simulator.directives import Orders, read_orders
 from core.settings import PROJECT, Settings
 from core.store.database import open_store
@@ -60,8 +60,10 @@ def _shown(default: object) -> str:
     return f"`{default.relative_to(PROJECT) if isinstance(default, Path) else default}`"
 
 
-def test_every_export_column_stands_in_the_table_in_its_order() -> None:
-    assert _table("Export columns") == [[f"`{name}`", description] for name, description in TRACE_COLUMNS]
+@pytest.mark.parametrize(("heading", "file"), [("traces", "traces"), ("ledger lines", "ledger")])
+def test_every_export_column_stands_in_the_table_in_its_order(heading: str, file: FileName) -> None:
+    columns = [[f"`{column.name}`", column.meaning] for column in FILES[file].columns]
+    assert _table(f"Export columns: {heading}") == columns
 
 
 def test_every_page_stands_in_the_table_with_its_address() -> None:

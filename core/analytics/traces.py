@@ -1,13 +1,9 @@
-"""The list of traces, what lies behind each of them, and the list as a file."""
+"""The list of traces, and what lies behind each of them."""
 
-from collections.abc import Generator
-from typing import Any
-
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from core.analytics.filters import EVERYTHING, TraceFilter, conditions
 from core.analytics.search import Key, matching, newest
-from core.analytics.trace_csv import TRACE_COLUMNS, csv_chunks
 from core.analytics.trace_detail import TraceDetail, read_detail
 from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
@@ -16,13 +12,11 @@ from core.store.database import Store
 from core.store.tables import TaskTrace
 from core.store.text import storable
 
-__all__ = ["TRACE_COLUMNS", "Key", "LedgerRow", "SpanRow", "TraceDetail", "TraceRow", "Traces"]
+__all__ = ["Key", "LedgerRow", "SpanRow", "TraceDetail", "TraceRow", "Traces"]
 
-_ROWS_AT_ONCE = 1_000
 _LONGEST_LINE = 300
 
 _traces = TaskTrace.__table__
-_NEWEST_FIRST = TRACES.order_by(_traces.c.started_at.desc(), _traces.c.id.desc())
 
 
 class Traces:
@@ -71,16 +65,3 @@ class Traces:
         """A trace's ledger lines; their amounts sum to its total. None for an unknown trace."""
         with self._store.read() as connection:
             return read_ledger(connection, task_trace_id)
-
-    def csv(self, *, status: str | None = None) -> Generator[str, None, None]:
-        """All traces of one moment as a CSV file, newest first, in chunks of text; memory stays constant.
-
-        The database is read while the chunks are taken, until the last one or until the generator is closed.
-        """
-        query = _with_status(_NEWEST_FIRST, status).execution_options(yield_per=_ROWS_AT_ONCE)
-        with self._store.read() as connection, connection.execute(query) as result:
-            yield from csv_chunks(map(trace_row, rows) for rows in result.partitions())
-
-
-def _with_status(query: Select[Any], status: str | None) -> Select[Any]:
-    return query if status is None else query.where(_traces.c.status == status)

@@ -16,7 +16,7 @@ from core.demo.usage import Context
 from core.pricing import PriceBook
 from core.tracing.entries import Opening
 
-DAYS_BEFORE = 30
+DAYS_BEFORE = 29
 
 _FATES: tuple[tuple[Fate, float], ...] = (
     ("failed", 0.013),

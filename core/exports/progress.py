@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -59,20 +59,23 @@ class Progress:
 
     @property
     def file_name(self) -> str:
-        """Names the days in the reader's zone, or the moments where it is not whole days; safe on every system."""
+        """Names the first and last day in the reader's zone, or moments where days are not whole; safe everywhere."""
         order = self.order
         return "_".join([order.file, *_range(order, self.began_at), order.zone.replace("/", "-")]) + ".csv"
 
 
 def _range(order: Order, began_at: datetime) -> list[str]:
     zone = ZoneInfo(order.zone)
-    start, end = order.chosen.start, order.chosen.end
-    from_start = [_moment(start, zone)] if start else ["until"]
-    return [*from_start, *(["to"] if start else []), _moment(end or began_at, zone)]
+    start, end = order.chosen.start, order.chosen.end or began_at
+    last = end.astimezone(zone)
+    if last.time() == time():
+        last -= timedelta(days=1)
+    first = [_moment(start.astimezone(zone)), "to"] if start else ["until"]
+    return [*first, _moment(last)]
 
 
-def _moment(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%dT%H-%M").removesuffix("T00-00")
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H-%M").removesuffix("T00-00")
 
 
 def as_json(progress: Progress) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from core.analytics.choice import Choice
 from core.analytics.filters import TraceFilter
 from core.clock import new_id, now
 from core.errors import NotFound
@@ -16,7 +17,7 @@ from pages.parts.figures import exact
 from pages.parts.markdown import as_text
 
 _OFFER, _POPOVER = "exports-offer", "exports-popover"
-_SIGNED_FOR = timedelta(minutes=5)
+SIGNED_FOR = timedelta(minutes=5)
 _LABELS: dict[FileName, str] = {"traces": "Traces", "ledger": "Ledger lines"}
 _HELP: dict[FileName, str] = {
     "traces": "One row a trace: who, what, tokens, exact cost.",
@@ -25,7 +26,7 @@ _HELP: dict[FileName, str] = {
 
 
 @dataclass(slots=True)
-class _Offer:
+class Offer:
     """The links drawn for one choice; ``rows`` is how many traces it had, ``tokens`` open the files."""
 
     chosen: TraceFilter
@@ -36,17 +37,17 @@ class _Offer:
     signed_at: datetime
 
 
-def draw_exports(services: Services, chosen: TraceFilter, zone: str = "") -> None:
-    """A button that opens both files; ``zone`` is the reader's and names the days in their file names."""
+def draw_exports(services: Services, choice: Choice) -> None:
+    """A button that opens both files of what is chosen."""
     popover = st.popover("Export", icon=":material/download:", key=_POPOVER, on_change="rerun")
     if popover.open:
         with popover:
-            _draw_files(services, chosen, zone or services.settings.time_zone)
+            draw_files(services, choice.filter, choice.zone.key)
 
 
 # A download is begun by a link, which no page is told of: what became of it has to be looked up.
 @st.fragment(run_every=1.0)
-def _draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
+def draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
     offer = _offer(services, chosen, zone)
     traces = f"{offer.rows:,} trace{'' if offer.rows == 1 else 's'}"
     st.caption(f"CSV of the {traces} chosen, with exact dollars; times are UTC.")
@@ -56,15 +57,15 @@ def _draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
         _draw_progress(services, order, address(file, token, "/manifest"))
 
 
-def _offer(services: Services, chosen: TraceFilter, zone: str) -> _Offer:
+def _offer(services: Services, chosen: TraceFilter, zone: str) -> Offer:
     """The one drawn before while the choice is the same, so that what runs stays in sight; its links never expire."""
-    offer: _Offer | None = st.session_state.get(_OFFER)
+    offer: Offer | None = st.session_state.get(_OFFER)
     if offer is None or (offer.chosen, offer.zone) != (chosen, zone):
         rows = services.traces.count(chosen)
         expected: dict[FileName, int | None] = {"traces": rows, "ledger": None}
         orders = {file: Order(new_id(), file, chosen, zone, expected[file]) for file in FILES}
-        offer = _Offer(chosen, zone, rows, orders, _tokens(services, orders), now())
-    if offer.signed_at < now() - _SIGNED_FOR:
+        offer = Offer(chosen, zone, rows, orders, _tokens(services, orders), now())
+    if offer.signed_at < now() - SIGNED_FOR:
         offer.tokens, offer.signed_at = _tokens(services, offer.orders), now()
     st.session_state[_OFFER] = offer
     return offer

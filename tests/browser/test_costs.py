@@ -1,27 +1,35 @@
 """Costs in a browser: a click filters, an address can be shared, and whoever opens it first finds the way about."""
 
+import csv
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from core.analytics.filters import TraceFilter
+from core.analytics.traces import Traces
+from core.money import exact_usd
 from core.store.database import Store, open_store
+from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
 from tests.served import Served
 
 
 @pytest.fixture(scope="module")
-def history(server: Served) -> History:
+def history(server: Served) -> Iterator[History]:
     """Turns of three days, written beside the running server."""
     store: Store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
     history = History(store)
     for kind in range(8):
         history.turn(datetime.now(UTC) - timedelta(hours=9 * kind, minutes=1), kind)
+    yield history
     store.close()
-    return history
 
 
 def calls(page: Page) -> Locator:
@@ -47,6 +55,33 @@ def test_whoever_opens_costs_first_filters_by_a_click_and_shares_it(new_page: Ca
     expect(calls(page)).to_have_text("4")
     page.get_by_role("button", name="Reset").click()
     expect(calls(page)).to_have_text("8")
+
+
+def test_from_a_bar_to_the_ledger_lines_of_a_call_and_to_a_file_of_all(
+    new_page: Callable[..., Page], history: History, tmp_path: Path
+) -> None:
+    page = new_page("costs", viewport={"width": 1440, "height": 1600})
+    page.locator("path[aria-roledescription='bar']").first.click(force=True)
+    page.wait_for_url(re.compile(r"\?model="))
+    page.get_by_role("link", name="Traces").click()
+    expect(page.get_by_text("1–4 · 4 ended turns")).to_be_visible()
+    traces = Traces(history.store).page(TraceFilter(models=(MODELS[0],)))
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Ledger lines").click()
+    whole = exact_usd(sum(row.total or 0 for row in traces))
+    expect(page.get_by_text(f"Sum: ${whole}")).to_be_visible()
+    download.value.save_as(tmp_path / "ledger.csv")
+    with (tmp_path / "ledger.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, strict=True))
+    assert sum(Decimal(line["amount_usd"]) for line in lines) == Decimal(whole)
+    expect(page.get_by_text(hashlib.sha256((tmp_path / "ledger.csv").read_bytes()).hexdigest())).to_be_visible()
+    page.keyboard.press("Escape")
+    tick_first_row(page)
+    page.wait_for_url(re.compile(f"trace={traces[0].id}"))
+    of_first = [line for line in lines if line["trace_id"] == traces[0].id]
+    assert sum(Decimal(line["amount_usd"]) for line in of_first) * 10**9 == traces[0].total
+    expect(page.get_by_text(f"Request: 1 session = ${exact_usd(traces[0].total or 0)}")).to_be_visible()
 
 
 @pytest.mark.usefixtures("history")

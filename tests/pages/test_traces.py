@@ -95,15 +95,6 @@ def test_traces_are_shown_a_page_at_a_time() -> None:
     assert button(app, "Newer").disabled
 
 
-def test_the_download_is_there_and_is_made_only_when_it_is_asked_for() -> None:
-    open_app("traces")
-    turn()
-    app = open_app("traces")
-    [download] = app.download_button
-    assert download.label == "Download CSV"
-    assert download.proto.deferred_file_id
-
-
 def one(trace_id: str, **query: str) -> AppTest:
     return open_app("traces", trace=trace_id, **query)
 

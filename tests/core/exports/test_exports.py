@@ -25,6 +25,7 @@ from tests.core.exports.ledgers import KEY, an_order, exported
 from tests.core.rows import AT
 
 PIECES = 9
+OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 _SOUND_BYTES = 32_768
 
 
@@ -80,8 +81,13 @@ def test_a_finished_download_can_be_checked_by_its_manifest(books: Books, export
     ("start", "end", "name"),
     [
         (None, None, "traces_until_2026-12-24T18-00_UTC.csv"),
-        (datetime(2026, 11, 1, tzinfo=UTC), None, "traces_2026-11-01_to_2026-12-24T18-00_UTC.csv"),
+        (NOVEMBER, None, "traces_2026-11-01_to_2026-12-24T18-00_UTC.csv"),
         (None, datetime(2026, 11, 1, 0, 15, tzinfo=UTC), "traces_until_2026-11-01T00-15_UTC.csv"),
+        (
+            datetime(2026, 10, 1, tzinfo=UTC),
+            datetime(2026, 11, 1, tzinfo=UTC),
+            "traces_2026-10-01_to_2026-10-31_UTC.csv",
+        ),
     ],
 )
 def test_a_file_is_named_by_its_range(

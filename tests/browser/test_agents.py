@@ -1,11 +1,8 @@
-"""Agents and traces in a browser: the dialogs, and the file."""
-
-from pathlib import Path
+"""Agents in a browser: their dialogs."""
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.chatting import await_end, button, say
-from tests.browser.conftest import Books
 
 
 def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
@@ -27,15 +24,3 @@ def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
     say(page, "[[say: Filed.]]")
     expect((await_end(page)).get_by_text("Filed.", exact=True)).to_be_visible()
     expect(page.get_by_role("combobox", name="Agent")).to_have_value("Clerk · claude-sonnet-5-5")
-
-
-def test_the_file_is_what_core_writes(page: Page, books: Books, tmp_path: Path) -> None:
-    say(page, "[[say: One line of the file.]]")
-    await_end(page)
-    page.get_by_role("link", name="Traces").click()
-    with page.expect_download() as download:
-        button(page, "Download CSV").click()
-    download.value.save_as(tmp_path / "traces.csv")
-    assert download.value.suggested_filename == "traces.csv"
-    assert (tmp_path / "traces.csv").read_bytes() == "".join(books.traces.csv()).encode()
-    assert books.traces.page()[0].id in (tmp_path / "traces.csv").read_text("utf-8")
