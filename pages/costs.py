@@ -33,13 +33,12 @@ def main() -> None:
     with page("Costs", "What was spent, exact to the nano-dollar.") as services:
         draw_label(services)
         names = services.costs.names()
-        choice = draw_filters(services, names, "costs")
+        choice = draw_filters(services, names, "costs", lambda choice: draw_exports(services, choice))
         view = services.costs.view(choice, names, now())
         if view.total.calls == 0:
             draw_nothing(choice)
             draw_offer(services)
         else:
-            draw_exports(services, choice)
             draw(services, choice, view)
 
 

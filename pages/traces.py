@@ -32,7 +32,9 @@ def draw_list(services: Services, choice: Choice) -> None:
         draw_nothing(choice)
         draw_offer(services)
     else:
-        st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
+            st.button("Refresh", icon=":material/refresh:", type="tertiary")
         draw_traces(shown, choice.zone)
     draw_pager(before, shown, more=len(rows) > PAGE_ROWS)
 
@@ -105,10 +107,8 @@ def main() -> None:
         return
     with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar.") as services:
         draw_label(services)
-        choice = draw_filters(services, services.costs.names(), "traces", search=True)
-        with st.container(horizontal=True):
-            draw_exports(services, choice)
-            st.button("Refresh", icon=":material/refresh:")
+        names = services.costs.names()
+        choice = draw_filters(services, names, "traces", lambda choice: draw_exports(services, choice), search=True)
         draw_list(services, choice)
 
 

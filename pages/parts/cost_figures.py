@@ -22,6 +22,19 @@ class _Figure:
     of: Callable[[Spend], int | None]
     shown: Callable[[int], str]
     explained: Callable[[Spend], str]
+    changed: Callable[[int | None, int | None], str | None]
+
+
+def change(value: int | None, before: int | None) -> str | None:
+    """In per cent of what was before; None if there was nothing."""
+    if not before or value is None or before < 0:
+        return None
+    return f"{round_half_even((value - before) * 1_000, before) / 10:+,.1f} %"
+
+
+def moved(share: int | None, before: int | None) -> str | None:
+    """By how many per cent of the whole a share moved."""
+    return None if share is None or before is None else f"{(share - before) / 100:+.2f} points"
 
 
 def each(amount: Nanos, number: int) -> Nanos | None:
@@ -36,6 +49,15 @@ def short(number: int) -> str:
     return f"{number:,}"
 
 
+def exact_share(sums: Spend) -> int | None:
+    """In hundredths of a per cent, rounded down: all is exact only if nothing is estimated."""
+    return (sums.spend - sums.estimated) * _SHARES // sums.spend if sums.spend else None
+
+
+def share(hundredths: int) -> str:
+    return f"{hundredths / 100:.2f} %"
+
+
 def _tokens(sums: Spend) -> str:
     return (
         f"{sums.input_tokens:,} input, {sums.cache_write_tokens:,} written to and {sums.cache_read_tokens:,} read from "
@@ -44,20 +66,35 @@ def _tokens(sums: Spend) -> str:
 
 
 _FIGURES = (
-    _Figure("Spend", lambda sums: sums.spend, show_usd, lambda sums: f"Exactly {exact(sums.spend)}"),
-    _Figure("Calls", lambda sums: sums.calls, short, lambda sums: f"{sums.calls:,} calls to a model, each attempt one"),
-    _Figure("Tokens", lambda sums: sums.tokens, short, _tokens),
+    _Figure("Spend", lambda sums: sums.spend, show_usd, lambda sums: f"Exactly {exact(sums.spend)}", change),
     _Figure(
-        "Saved by caching",
+        "Calls",
+        lambda sums: sums.calls,
+        short,
+        lambda sums: f"{sums.calls:,} calls to a model, each attempt one",
+        change,
+    ),
+    _Figure("Tokens", lambda sums: sums.tokens, short, _tokens, change),
+    _Figure(
+        "Cache savings",
         lambda sums: sums.saved,
         show_usd,
         lambda _: "What cached tokens would have cost as plain input, less what writing and reading them cost",
+        change,
     ),
     _Figure(
-        "Cost of an answer",
+        "Per answer",
         lambda sums: each(sums.spend, sums.traces),
         show_usd,
         lambda sums: f"The spend divided by {sums.traces:,} messages that were answered",
+        change,
+    ),
+    _Figure(
+        "Known exactly",
+        exact_share,
+        share,
+        lambda sums: f"Of the spend; {exact(sums.estimated)} are estimated, what has no price is in neither",
+        moved,
     ),
 )
 
@@ -75,43 +112,22 @@ def _draw(figure: _Figure, view: CostsView) -> None:
     st.metric(
         figure.label,
         "–" if value is None else figure.shown(value).replace("$", r"\$"),
-        delta=change(value, before),
+        delta=figure.changed(value, before),
         delta_color="off",
         help=figure.explained(view.total),
         border=True,
         chart_data=course if len(course) > 1 else None,
         chart_type="area",
-        width=170,
+        width=155,
     )
-
-
-def change(value: int | None, before: int | None) -> str | None:
-    """In per cent of what was before; None if there was nothing."""
-    if not before or value is None or before < 0:
-        return None
-    return f"{round_half_even((value - before) * 1_000, before) / 10:+,.1f} %"
-
-
-def share(part: int, whole: int) -> str:
-    """In per cent, never rounded to all or nothing while it is neither."""
-    if not whole:
-        return "–"
-    hundredths = part * _SHARES // whole
-    if part and not hundredths:
-        return "< 0.01 %"
-    return f"{hundredths / 100:.2f} %"
 
 
 def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     """How much of the spend is known exactly, with the ways to what is not."""
     total = view.total
-    priced = share(total.calls - total.unpriced_calls, total.calls)
-    exactly = share(total.spend - total.estimated, total.spend)
+    priced = share((total.calls - total.unpriced_calls) * _SHARES // total.calls)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"{priced} of the calls have a known price · {exactly} of the spend is exact, the rest estimated",
-            width="content",
-        )
+        st.caption(f"{priced} of the calls have a known price", width="content")
         if total.unpriced_calls:
             _draw_way(choice, default_zone, "unpriced", f"{total.unpriced_calls:,} unpriced, not in the sums")
         if total.estimated:
@@ -126,9 +142,11 @@ def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) ->
 def draw_month(choice: Choice, view: CostsView) -> None:
     """Below the figures: against what they are compared, what a conversation cost, and the month so far."""
     before, talk = choice.range.before(), each(view.total.spend, view.total.conversations)
+    days = f"{before.first} to {before.last}"
+    compared = f"Changes are against {days}." if view.before.calls else f"Nothing was spent before, {days}."
     average = f"A conversation cost {show_usd(talk)} on average.".replace("$", r"\$")
     st.caption(
-        f"Changes are against {before.first} to {before.last}. {average}",
+        f"{compared} {average}",
         help=f"The spend divided by {view.total.conversations:,} conversations that began in this time",
     )
     month = view.month

@@ -91,9 +91,9 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
         on_select=take,
         selection_mode="single-row",
         column_config={
-            "Name": st.column_config.TextColumn(width=140),
-            "USD": st.column_config.TextColumn(width=100, alignment="right"),
-            "Share": st.column_config.NumberColumn(width=60, format="percent"),
+            "Name": st.column_config.TextColumn(width=128),
+            "USD": st.column_config.TextColumn(width=112, alignment="right"),
+            "Share": st.column_config.NumberColumn(width=58, format="percent"),
             "Calls": st.column_config.NumberColumn(width=65, format="localized"),
         },
     )

@@ -1,6 +1,6 @@
 """The filter above Costs and Traces. The address is the truth: widgets show it and write it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,8 +21,13 @@ _KEPT, _PAGE = "filter-address", "filter-page"
 _RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"
 
 
-def draw_filters(services: Services, names: Names, page: str, *, search: bool = False) -> Choice:
-    """Returns what the address says; what it says wrong is told. ``search`` adds a field for text."""
+def draw_filters(
+    services: Services, names: Names, page: str, more: Callable[[Choice], None], *, search: bool = False
+) -> Choice:
+    """Returns what the address says; what it says wrong is told.
+
+    ``search`` adds a field for text; ``more`` draws what else belongs into the bar.
+    """
     zone = ZoneInfo(services.settings.time_zone)
     _keep_across_pages(page)
     choice, problems = read_address(address(), zone, now(), names.options)
@@ -38,6 +43,7 @@ def draw_filters(services: Services, names: Names, page: str, *, search: bool = 
             bar.draw_search()
         bar.draw_more()
         bar.draw_reset()
+        more(choice)
     return choice
 
 
@@ -94,7 +100,7 @@ class _Bar:
             placeholder=placeholder,
             on_change=self._take_list,
             args=(name, key),
-            width=210,
+            width=180,
         )
 
     def draw_search(self) -> None:
@@ -105,7 +111,7 @@ class _Bar:
             placeholder="Words or an id",
             on_change=self._take_text,
             icon=":material/search:",
-            width=210,
+            width=180,
         )
 
     def draw_more(self) -> None:

@@ -1,5 +1,6 @@
 """One trace: what happened when, what each step cost and why, and that it all adds up."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -168,7 +169,7 @@ def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[st
         "Mark": ", ".join(marks),
         "Price of": as_cell(line.model),
         "Price from": line.price_from.strftime("%Y-%m-%d") if line.price_from else "",
-        "Price source": as_cell(line.price_source or ""),
+        "Price source": _address_in(line.price_source or ""),
         "Recorded": line.recorded_at.astimezone(zone).strftime(_TIME),
     }
 
@@ -192,6 +193,11 @@ def _check(labels: Mapping[str, str], sums: Sum) -> str:
     if sums.booked is None:
         return f":gray[:material/help:] {name}: {parts}, not all of known cost"
     return f":green[:material/check_circle:] {name}: {parts} = {exact(sums.booked)}"
+
+
+def _address_in(source: str) -> str | None:
+    found = re.search(r"https://\S+", source)
+    return found.group() if found else None
 
 
 def _draw_usage(detail: TraceDetail) -> None:

@@ -40,7 +40,7 @@ def waterfall(detail: TraceDetail) -> alt.LayerChart | alt.FacetChart | None:
         return None
     labels = list(_as_tree(detail).values())
     bars = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("start:Q", axis=alt.Axis(title="Seconds since it was sent", format="~g", tickCount=6)),
+        x=alt.X("start:Q", axis=alt.Axis(title="Seconds since it was sent", format="~r", tickCount=6)),
         x2="end:Q",
         y=alt.Y("step:O", sort=labels, scale=alt.Scale(domain=labels), axis=_NAMES),
         tooltip=[alt.Tooltip("step:N"), alt.Tooltip("phase:N"), alt.Tooltip("from:N"), alt.Tooltip("took:N")],
