@@ -161,3 +161,16 @@ def test_a_deleted_conversation_leaves_its_figures() -> None:
     assert "The conversation was deleted" in words(app)
     assert "Forget this" not in words(app)
     assert "**Request**: 1 session" in words(app)
+
+
+def test_a_database_that_cannot_be_used_is_told_in_a_sentence() -> None:
+    open_app("traces")
+    turn()
+    services().store.engine.dispose()
+    database = services().settings.data_dir / "app.db"
+    for part in (database, database.with_name("app.db-wal"), database.with_name("app.db-shm")):
+        part.unlink(missing_ok=True)
+    database.mkdir()
+    app = open_app("traces")
+    assert [error.value.split("**")[1] for error in app.error] == ["The database cannot be used."]
+    assert not app.dataframe
