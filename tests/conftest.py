@@ -16,8 +16,8 @@ from core.store.database import Store, open_store
 from tests.postgresql import Cluster, postgresql
 
 # The same examples in every run, so that a red test is the change's doing; `make explore` looks for new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore", max_examples=2_000)
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=2_000, deadline=None)
 settings.load_profile("same")
 
 Administration: TypeAlias = "psycopg.Connection[tuple[object, ...]]"

@@ -16,6 +16,7 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     retry_if_result,
+    stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
 )
@@ -167,7 +168,8 @@ class PoolWriter:
         self._again = Retrying(
             retry=retry_if_exception(passes),
             wait=wait_random_exponential(0.02, max=0.5),
-            stop=stop_after_delay(_RETRY_SECONDS),
+            # However long the first try took: a connection that it lost may be back.
+            stop=stop_after_delay(_RETRY_SECONDS) & stop_after_attempt(2),
             reraise=True,
         )
         self._until_settled = self._again.copy(

@@ -46,7 +46,7 @@ def test_pages_fit_their_window(new_page: Callable[..., Page], scheme: Literal["
     page = new_page(viewport=SIZES[size], color_scheme=scheme)
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible()
     assert_fits(page)
-    say(page, f"[[rate: 500]] [[first: 0]] [[say: {WIDE}]]")
+    say(page, f"[[rate: 200]] [[first: 0]] [[say: {WIDE}]]")
     await_answer(page)
     await_growth(page, times=2)
     assert_fits(page)

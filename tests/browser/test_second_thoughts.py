@@ -36,7 +36,7 @@ def test_a_changed_message_takes_the_place_of_what_followed(page: Page, books: B
     expect(button(page, "Retry")).to_be_hidden()
     answer = await_end(page)
     assert plain(books.answer(conversation_of(page)).text) in plain(answer.inner_text())
-    assert messages(page).count() == 2
+    expect(messages(page)).to_have_count(2)
     assert books.traces.count() == before + 3
 
 
@@ -80,5 +80,5 @@ def test_a_provider_that_fails_is_told_and_retry_recovers(page: Page, books: Boo
     button(page, "Retry").click()
     expect(messages(page).last.get_by_text("Back again.", exact=True)).to_be_visible()
     expect(page.get_by_text("The provider is overloaded at the moment")).to_be_hidden()
-    assert messages(page).count() == 2
+    expect(messages(page)).to_have_count(2)
     assert [row.status for row in books.traces.page(limit=2)] == ["completed", "failed"]

@@ -19,7 +19,7 @@ from tests.browser.chatting import (
 from tests.browser.conftest import Books
 
 STOPPED = re.compile("Stopped")
-SLOW = "[[plain]] [[tokens: 200]] [[rate: 60]] [[first: 0.2]]"
+SLOW = "[[plain]] [[tokens: 400]] [[rate: 60]] [[first: 0.2]]"
 
 
 def test_tokens_arrive_one_after_the_other(page: Page, books: Books) -> None:
@@ -50,7 +50,7 @@ def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> N
     [row] = [row for row in books.traces.page() if row.conversation_id == conversation_of(page)]
     assert (row.status, row.basis) == ("stopped", "estimated")
     assert row.total is not None
-    assert 0 < row.usage.output < 200
+    assert 0 < row.usage.output < 400
     page.get_by_role("link", name="Traces").click()
     cells = page.get_by_test_id("stDataFrame").locator("canvas td")
     expect(cells.filter(has_text=exact_usd(row.total))).to_be_attached()
@@ -69,13 +69,13 @@ def test_a_reload_finds_the_answer_again(page: Page, books: Books) -> None:
     truth = books.answer(conversation_of(page))
     assert truth.status == "complete"
     assert plain(truth.text) in plain(answer.inner_text())
-    assert messages(page).count() == 2
+    expect(messages(page)).to_have_count(2)
     assert books.traces.count() == before + 1
 
 
 def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None:
     before = books.traces.count()
-    say(page, SLOW.replace("200", "400"))
+    say(page, SLOW.replace("400", "900"))
     await_answer(page)
     await_growth(page)
     page.get_by_role("link", name="Agents").click()
@@ -91,7 +91,7 @@ def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None
 
 def test_a_second_tab_follows_the_same_answer(page: Page, books: Books) -> None:
     before = books.traces.count()
-    say(page, SLOW.replace("200", "400"))
+    say(page, SLOW.replace("400", "900"))
     await_answer(page)
     await_growth(page)
     tab = page.context.new_page()
@@ -106,7 +106,7 @@ def test_a_second_tab_follows_the_same_answer(page: Page, books: Books) -> None:
 
 
 def test_a_second_tab_stops_the_answer_for_both(page: Page, books: Books) -> None:
-    say(page, SLOW.replace("200", "2000"))
+    say(page, SLOW.replace("400", "2000"))
     await_answer(page)
     tab = page.context.new_page()
     tab.goto(f"/?conversation={conversation_of(page)}")
@@ -119,7 +119,7 @@ def test_a_second_tab_stops_the_answer_for_both(page: Page, books: Books) -> Non
 
 
 def test_a_message_to_a_busy_conversation_is_kept_and_not_sent(page: Page, books: Books) -> None:
-    say(page, SLOW.replace("200", "2000"))
+    say(page, SLOW.replace("400", "2000"))
     await_answer(page)
     await_growth(page)
     before = books.traces.count()
