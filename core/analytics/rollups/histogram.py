@@ -27,7 +27,8 @@ def _bins() -> Iterator[tuple[int, int]]:
         first = middle * 1_000 // (1_000 - ERROR_PER_MILLE) + 1
 
 
-_FIRSTS, _MIDDLES = (list(column) for column in zip(*_bins(), strict=True))
+_BINS = tuple(_bins())
+_FIRSTS = [first for first, _ in _BINS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Histogram:
             return None
         up_to = np.cumsum(pairs["count"], dtype=np.int64)
         rank = max(1, -(-int(up_to[-1]) * percent // 100))
-        return _MIDDLES[int(pairs["bin"][np.searchsorted(up_to, rank)])]
+        return _BINS[int(pairs["bin"][np.searchsorted(up_to, rank)])][1]
 
     def __sub__(self, part: "Histogram") -> "Histogram":
         """What is left without a part of it."""

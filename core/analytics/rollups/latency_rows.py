@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Delete, Table, delete
+from sqlalchemy import ColumnElement, Connection, Delete, Table, delete
 
 from core.analytics.quarters import hour_of
 from core.analytics.rollups.facts import quarter
@@ -19,7 +20,7 @@ _HOURS_KEY = ("at", *GROUP)
 
 def hour_rows(connection: Connection, intervals: Iterable[Interval], zone: ZoneInfo) -> Rows:
     """Of the hours on the zone's clocks, out of the traces."""
-    columns = [quarter(connection.dialect.name), *GROUP.values()]
+    columns: list[ColumnElement[Any]] = [quarter(connection.dialect.name), *GROUP.values()]
     found = Gathered()
     for interval in intervals:
         for (at, *group), latency in grouped(timings(connection, interval, columns)).items():
@@ -46,17 +47,15 @@ def _rows(found: Gathered, names: Sequence[str]) -> Rows:
     ]
 
 
-def settle(
-    connection: Connection,
-    hours: Rows,
-    within: Iterable[Interval],
-    days: Iterable[Interval],
-    months: Iterable[Interval],
-) -> None:
-    """Put the hours in place of what the table has within these times, and make the days and months anew."""
+def settle_hours(connection: Connection, within: Iterable[Interval], rows: Rows) -> None:
+    """Put the rows in place of what the table has within these times."""
     for interval in within:
         connection.execute(_delete(_hours, interval))
-    insert_rows(connection, _hours, hours)
+    insert_rows(connection, _hours, rows)
+
+
+def settle_days(connection: Connection, days: Iterable[Interval], months: Iterable[Interval]) -> None:
+    """Make their rows anew, out of the hours."""
     for day in days:
         rows = kept_rows(connection, _hours, day)
         for dimensions, table in LATENCY_DAYS.items():

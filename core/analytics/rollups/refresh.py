@@ -24,7 +24,7 @@ from core.analytics.quarters import (
     quarter_of,
 )
 from core.analytics.rollups.facts import Fact, read_facts
-from core.analytics.rollups.latency_rows import hour_rows, settle
+from core.analytics.rollups.latency_rows import hour_rows, settle_days, settle_hours
 from core.analytics.rollups.pieces import Interval, joined
 from core.analytics.rollups.state import begin, tables_zone, take_turns
 from core.analytics.rollups.tables import Rows, insert_rows
@@ -105,7 +105,8 @@ def _settle(connection: Connection, work: _Work) -> None:
     for month in months:
         for dimensions, table in MONTHS.items():
             _sum_rows(connection, DAYS[dimensions], table, dimensions, month)
-    settle(connection, work.latencies, work.intervals, days, months)
+    settle_hours(connection, work.intervals, work.latencies)
+    settle_days(connection, days, months)
 
 
 def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Row,
     Select,
     Table,
     cast,
@@ -48,7 +47,7 @@ def sum_up(connection: Connection, table: Table, pieces: Sequence[Piece], questi
     return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(query)}
 
 
-def read_rows(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Iterable[Row[Any]]:
+def read_rows(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Iterable[Any]:
     """The group and the measures of each row within the pieces, not summed up."""
     if not pieces:
         return ()

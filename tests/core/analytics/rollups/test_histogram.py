@@ -14,11 +14,8 @@ percents = st.integers(0, 100)
 
 def nearest_rank(values: list[int], percent: int) -> int:
     """The least value that at least so many per cent do not exceed."""
-    return next(
-        each
-        for each in sorted(values)
-        if Fraction(sum(value <= each for value in values), len(values)) * 100 >= percent
-    )
+    shares = ((each, Fraction(sum(value <= each for value in values), len(values))) for each in sorted(values))
+    return next(each for each, share in shares if share * 100 >= percent)
 
 
 @given(times.filter(bool), percents)
