@@ -40,6 +40,9 @@ class Latency:
         return Latency(self.durations - part.durations, self.first_tokens - part.first_tokens)
 
 
+NO_TIME = Latency()
+
+
 class Gathered(defaultdict[Any, tuple[list[bytes], list[bytes]]]):
     """Packed histograms by what they are of, to be united at the end."""
 
