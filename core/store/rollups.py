@@ -41,9 +41,9 @@ def _rollup(name: str, *dimensions: str) -> Table:
 
 
 def _latency(name: str, *dimensions: str) -> Table:
-    """Hours have no index but their key: no question reads more than some of them."""
-    histograms = (Column(name, LargeBinary, nullable=False) for name in LATENCIES)
-    return _table(name, dimensions, histograms, () if name.endswith("_hours") else dimensions)
+    """Hours are indexed by person alone: longer times are read from them only where a person is looked for too."""
+    histograms = (Column(latency, LargeBinary, nullable=False) for latency in LATENCIES)
+    return _table(name, dimensions, histograms, ("person",) if name.endswith("_hours") else dimensions)
 
 
 def _table(name: str, dimensions: tuple[str, ...], measures: Iterable[Column[Any]], indexed: tuple[str, ...]) -> Table:

@@ -4,23 +4,28 @@ import streamlit as st
 
 from core.analytics.choice import Choice
 from core.analytics.costs import CostsView, Took
-from core.analytics.rollups.histogram import ERROR_PER_MILLE, Histogram
+from core.analytics.rollups.histogram import ERROR_PER_MILLE
 from pages.parts.markdown import as_cell
 
 _PERCENTS = (50, 95)
+_TIMES = ("Duration", "First token")
+_COUNTS = ("Messages", "With a first token")
 
 
 def draw_latencies(choice: Choice, view: CostsView) -> None:
     """In total, and for each group that the chart over time tells apart."""
     st.subheader("How long answers took", anchor=False)
-    seconds = st.column_config.NumberColumn(format="%.2f s")
-    counts = st.column_config.NumberColumn(format="localized")
-    rows = [_row(took, choice.by.capitalize()) for took in view.latencies]
+    group = choice.by.capitalize()
+    counts, seconds = (st.column_config.NumberColumn(format=format_) for format_ in ("localized", "%.2f s"))
     st.dataframe(
-        rows,
+        [_row(took, group) for took in view.latencies],
         hide_index=True,
         height="content",
-        column_config={name: seconds if "p" in name.split()[-1] else counts for name in list(rows[0])[1:]},
+        column_config={
+            group: st.column_config.TextColumn(pinned=True),
+            **dict.fromkeys(_COUNTS, counts),
+            **dict.fromkeys((f"{name} p{percent}" for name in _TIMES for percent in _PERCENTS), seconds),
+        },
     )
     st.caption(
         f"Counts are exact, percentiles within {ERROR_PER_MILLE / 10} %.",
@@ -30,15 +35,14 @@ def draw_latencies(choice: Choice, view: CostsView) -> None:
 
 
 def _row(took: Took, group: str) -> dict[str, object]:
-    return {
-        group: as_cell(took.name),
-        "Messages": took.latency.durations.count,
-        **_percentiles("Duration", took.latency.durations),
-        "With a first token": took.latency.first_tokens.count,
-        **_percentiles("First token", took.latency.first_tokens),
-    }
+    row: dict[str, object] = {group: as_cell(took.name)}
+    for time, count, histogram in zip(
+        _TIMES, _COUNTS, (took.latency.durations, took.latency.first_tokens), strict=True
+    ):
+        row[count] = histogram.count
+        row |= {f"{time} p{percent}": _seconds(histogram.percentile(percent)) for percent in _PERCENTS}
+    return row
 
 
-def _percentiles(name: str, histogram: Histogram) -> dict[str, float | None]:
-    found = {f"{name} p{percent}": histogram.percentile(percent) for percent in _PERCENTS}
-    return {label: None if value is None else value / 1_000 for label, value in found.items()}
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1_000

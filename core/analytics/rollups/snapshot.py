@@ -17,7 +17,7 @@ from core.analytics.rollups.question import Question, Sums
 from core.analytics.rollups.state import tables_zone
 from core.analytics.rollups.tables import sum_up
 from core.store.database import Store
-from core.store.rollups import DAYS, HOURS, LATENCY_HOURS, LATENCY_MONTHS, MEASURES, MONTHS, QUARTERS
+from core.store.rollups import DAYS, HOURS, LATENCY_DAYS, LATENCY_MONTHS, MEASURES, MONTHS, QUARTERS
 from core.store.tables import DirtyBucket
 
 _marks = DirtyBucket.__table__
@@ -65,10 +65,10 @@ class Snapshot:
         return latencies(self._connection, self._latency_pieces(question), question)
 
     def _latency_pieces(self, question: Question) -> Pieces:
-        if self.zone is None or question.dimensions in LATENCY_HOURS:
+        if self.zone is None:
             return Pieces(raw=list(question.buckets))
-        months = question.dimensions in LATENCY_MONTHS
-        return cut(question.buckets, self.dirty, Grains(self.zone, "hours", days=True, months=months))
+        days, months = (question.dimensions in tables for tables in (LATENCY_DAYS, LATENCY_MONTHS))
+        return cut(question.buckets, self.dirty, Grains(self.zone, "hours", days=days, months=months))
 
     def _pieces(self, question: Question) -> Pieces:
         fine: Fine = "quarters" if question.dimensions in QUARTERS else "hours"

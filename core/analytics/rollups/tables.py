@@ -30,7 +30,8 @@ Rows: TypeAlias = list[dict[str, Any]]
 def kept_rows(connection: Connection, table: Table, within: Interval) -> Rows:
     """All columns of what a table has from the start to before the end."""
     rows = connection.execute(select(table).where(table.c.at >= within[0], table.c.at < within[1]))
-    return [dict(row) for row in rows.mappings()]
+    names = [column.name for column in table.c]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:

@@ -43,5 +43,5 @@ def _latency(name: str, dimensions: tuple[str, ...]) -> None:
         sa.PrimaryKeyConstraint("at", *dimensions, "status", "basis", name=f"pk_{name}"),
         sqlite_with_rowid=False,
     )
-    for dimension in () if name == "rollup_latency_hours" else dimensions:
+    for dimension in ("person",) if name == "rollup_latency_hours" else dimensions:
         op.create_index(f"ix_{name}_{dimension}", name, [dimension, "at"])
