@@ -15,6 +15,7 @@ from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.export_buttons import draw_exports
 from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
+from pages.parts.latency_table import draw_latencies
 
 
 def draw(services: Services, choice: Choice, view: CostsView) -> None:
@@ -24,6 +25,7 @@ def draw(services: Services, choice: Choice, view: CostsView) -> None:
     draw_month(choice, view)
     draw_steps(choice, view, zone)
     draw_tops(choice, view, zone)
+    draw_latencies(choice, view)
     st.subheader("Hours of the week", anchor=False)
     st.altair_chart(hours_of_week(view.week, choice.zone.key), alt="Spend by weekday and hour")
 

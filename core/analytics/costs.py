@@ -8,12 +8,13 @@ from core.analytics.calendar import Range, first_of_month, last_of_month, same_c
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.names import Names, read_names
 from core.analytics.quarters import quarter_of
+from core.analytics.rollups.latency import NO_TIME, Latency
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import HOURS_A_WEEK, Dimension, Question, Sums
 from core.analytics.rollups.snapshot import Snapshot, snapshot
 from core.money import Nanos
 from core.store.database import Store
-from core.store.rollups import MEASURES
+from core.store.rollups import LATENCIES, MEASURES
 
 SHOWN_APART = 8
 """How many groups a chart over time tells apart; the rest are one more."""
@@ -88,8 +89,19 @@ class MonthSoFar:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """How long the answers to all, to a group, or to all others took."""
+
+    name: str
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
 class CostsView:
-    """``before`` is the period of as many days just before; ``course`` the total in each step of the range."""
+    """``before`` is the period of as many days just before; ``course`` the total in each step of the range.
+
+    ``latencies`` are those of the whole range, of the groups of ``steps``, and of the rest.
+    """
 
     total: Spend
     before: Spend
@@ -98,6 +110,7 @@ class CostsView:
     tops: dict[Dimension, list[Group]]
     week: list[HourOfWeek]
     month: MonthSoFar
+    latencies: list[Took]
 
 
 class Costs:
@@ -133,14 +146,16 @@ class _View:
         steps = self.choice.range.steps()
         course = self._course(steps)
         tops = {dimension: self._top(dimension) for dimension in DIMENSIONS}
+        apart = tops[self.choice.by][:SHOWN_APART]
         return CostsView(
             total=sum((sums for _, sums in course), Spend()),
             before=_total(self._ask((self.choice.range.before().whole,))),
             course=course,
-            steps=list(self._steps(steps, course, tops[self.choice.by][:SHOWN_APART])),
+            steps=list(self._steps(steps, course, apart)),
             tops=tops,
             week=list(self._week()),
             month=self._month(),
+            latencies=list(self._latencies(apart)),
         )
 
     def _ask(self, buckets: Sequence[Piece], measures: tuple[str, ...] = MEASURES, by: Dimension | None = None) -> Sums:
@@ -179,6 +194,19 @@ class _View:
         for slot in range(HOURS_A_WEEK):
             spend, calls = sums.get((slot, ""), (0, 0))
             yield HourOfWeek((slot // 24 + _THURSDAY) % 7, slot % 24, spend, calls)
+
+    def _latencies(self, apart: Sequence[Group]) -> Iterator[Took]:
+        whole, by = (self.choice.range.whole,), self.choice.by
+        rest = self.moment.latencies(Question(whole, LATENCIES, self.choice.filter)).get("", NO_TIME)
+        yield Took("All", rest)
+        only = self.choice.narrowed(by, tuple(group.id for group in apart))
+        parts = self.moment.latencies(Question(whole, LATENCIES, only.filter, by)) if apart else {}
+        for group in apart:
+            if group.id in parts:
+                rest -= parts[group.id]
+                yield Took(group.name, parts[group.id])
+        if rest != NO_TIME:
+            yield Took("all others", rest)
 
     def _month(self) -> MonthSoFar:
         zone = self.choice.zone

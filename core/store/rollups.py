@@ -2,9 +2,14 @@
 
 ``at`` is the bucket's start in quarters of an hour since 1970 (UTC). Quarters are whole in every zone and serve them
 all; hours, days and months are the organisation's. A trace counts when it began, with its status and basis.
+
+Tables of latencies hold packed histograms, as core/analytics/rollups/histogram.py has them, in place of sums.
 """
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text
 
 from core.store.tables import Row
 
@@ -23,19 +28,33 @@ MEASURES = (
 )
 """``conversations`` are those that began with one of the traces; money and tokens are sums of ledger lines."""
 
+LATENCIES = ("durations", "first_tokens")
+"""Of whole traces, in milliseconds; those that are not known, and those of traces that run, are left out."""
+
 OUTCOME = ("status", "basis")
 """Of the trace; ``basis`` is empty while it is not known."""
 
 
 def _rollup(name: str, *dimensions: str) -> Table:
+    measures = (Column(measure, BigInteger, nullable=False) for measure in MEASURES)
+    return _table(name, dimensions, measures, dimensions)
+
+
+def _latency(name: str, *dimensions: str) -> Table:
+    """Hours are indexed by person alone: longer times are read from them only where a person is looked for too."""
+    histograms = (Column(latency, LargeBinary, nullable=False) for latency in LATENCIES)
+    return _table(name, dimensions, histograms, ("person",) if name.endswith("_hours") else dimensions)
+
+
+def _table(name: str, dimensions: tuple[str, ...], measures: Iterable[Column[Any]], indexed: tuple[str, ...]) -> Table:
     return Table(
         name,
         Row.metadata,
         Column("at", BigInteger, primary_key=True, autoincrement=False),
         *(Column(dimension, Text, primary_key=True) for dimension in dimensions),
         *(Column(part, String, primary_key=True) for part in OUTCOME),
-        *(Column(measure, BigInteger, nullable=False) for measure in MEASURES),
-        *(Index(f"ix_{name}_{dimension}", dimension, "at") for dimension in dimensions),
+        *measures,
+        *(Index(f"ix_{name}_{dimension}", dimension, "at") for dimension in indexed),
         sqlite_with_rowid=False,
     )
 
@@ -67,5 +86,27 @@ MONTHS = {
     _key("model"): _rollup("rollup_months_model", "model"),
     _key("person"): _rollup("rollup_months_person", "person"),
 }
+LATENCY_HOURS = {_key("agent", "model", "person"): _latency("rollup_latency_hours", "agent", "model", "person")}
+LATENCY_DAYS = {
+    _key(): _latency("rollup_latency_days"),
+    _key("agent"): _latency("rollup_latency_days_agent", "agent"),
+    _key("model"): _latency("rollup_latency_days_model", "model"),
+    _key("person"): _latency("rollup_latency_days_person", "person"),
+    _key("agent", "model"): _latency("rollup_latency_days_agent_model", "agent", "model"),
+    _key("agent", "person"): _latency("rollup_latency_days_agent_person", "agent", "person"),
+    _key("model", "person"): _latency("rollup_latency_days_model_person", "model", "person"),
+}
+LATENCY_MONTHS = {
+    _key(): _latency("rollup_latency_months"),
+    _key("agent"): _latency("rollup_latency_months_agent", "agent"),
+    _key("model"): _latency("rollup_latency_months_model", "model"),
+    _key("person"): _latency("rollup_latency_months_person", "person"),
+}
+ROLLUPS = tuple(
+    table
+    for tables in (QUARTERS, HOURS, DAYS, MONTHS, LATENCY_HOURS, LATENCY_DAYS, LATENCY_MONTHS)
+    for table in tables.values()
+)
+"""All of them."""
 STATE = Table("rollup_state", Row.metadata, Column("zone", Text, primary_key=True))
 """One row: the zone whose hours and days the tables hold."""

@@ -65,6 +65,17 @@ def test_unpriced_and_estimated_calls_are_one_click_away(history: History) -> No
     assert next(iter(links)).endswith("estimated")
 
 
+def test_how_long_answers_took_is_told_for_all_and_for_each(history: History) -> None:
+    app = open_app("costs", by="person")
+    place = next(place for place, table in enumerate(app.dataframe) if "Duration p95" in table.value)
+    assert column(app, place, "Person") == ["All", "Bob", "Ada"]
+    assert column(app, place, "Messages") == [8, 4, 4]
+    assert column(app, place, "With a first token") == [5, 3, 2]
+    assert column(app, place, "Duration p50") == pytest.approx([0.037, 0.037, 0], rel=0.022)
+    assert column(app, place, "First token p95") == pytest.approx([0.077, 0.077, 0.066], rel=0.022)
+    assert any("percentiles within 2.2 %" in caption.value for caption in app.caption)
+
+
 def test_what_is_picked_becomes_the_address_and_filters(history: History) -> None:
     app = open_app("costs")
     labelled(app.multiselect, "Model").set_value([MODELS[0]])

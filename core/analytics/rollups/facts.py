@@ -57,7 +57,7 @@ def _fact(row: Row[Any]) -> Fact:
 
 def _facts(dialect: str) -> Select[Any]:
     group = {
-        "at": _quarter(dialect),
+        "at": quarter(dialect),
         "agent": _sessions.c.agent_id,
         "model": _sessions.c.model,
         "person": _traces.c.owner_id,
@@ -112,7 +112,8 @@ def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(number, BigInteger)
 
 
-def _quarter(dialect: str) -> ColumnElement[int]:
+def quarter(dialect: str) -> ColumnElement[int]:
+    """The one a trace began in."""
     started = _traces.c.started_at
     if dialect == "sqlite":
         return cast(func.strftime("%s", started), BigInteger) // 900

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import add
-from typing import Any, TypeAlias
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, delete, func, insert, select
@@ -24,13 +24,13 @@ from core.analytics.quarters import (
     quarter_of,
 )
 from core.analytics.rollups.facts import Fact, read_facts
+from core.analytics.rollups.latency_rows import hour_rows, settle_days, settle_hours
 from core.analytics.rollups.pieces import Interval, joined
 from core.analytics.rollups.state import begin, tables_zone, take_turns
+from core.analytics.rollups.tables import Rows, insert_rows
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, MEASURES, MONTHS, OUTCOME, QUARTERS
 from core.store.tables import DirtyBucket
-
-Rows: TypeAlias = list[dict[str, Any]]
 
 HOURS_AT_ONCE = 24
 
@@ -49,6 +49,7 @@ class _Work:
     marks: list[int]
     intervals: list[Interval]
     facts: list[Fact]
+    latencies: Rows
 
 
 def refresh(store: Store, zone: ZoneInfo, now: datetime) -> int:
@@ -78,7 +79,7 @@ def _work(connection: Connection, zone: ZoneInfo, hours: Sequence[datetime]) -> 
     marks = connection.execute(select(_marks.c.id).where(_marks.c.hour.in_(hours)))
     intervals = joined(_whole_hours(quarter_of(hour), zone) for hour in hours)
     facts = [fact for interval in intervals for fact in read_facts(connection, *interval)]
-    return _Work(zone, [mark for (mark,) in marks], intervals, facts)
+    return _Work(zone, [mark for (mark,) in marks], intervals, facts, hour_rows(connection, intervals, zone))
 
 
 def _whole_hours(hour: Quarter, zone: ZoneInfo) -> Interval:
@@ -94,14 +95,18 @@ def _settle(connection: Connection, work: _Work) -> None:
         for dimensions, table in tables.items():
             for start, end in work.intervals:
                 connection.execute(delete(table).where(table.c.at >= start, table.c.at < end))
-            _insert(connection, table, grouped(work.facts, dimensions, key))
+            insert_rows(connection, table, grouped(work.facts, dimensions, key))
     (hours,) = HOURS.values()
-    for day in _days(work.intervals, work.zone):
+    days = _days(work.intervals, work.zone)
+    for day in days:
         for dimensions, table in DAYS.items():
             _sum_rows(connection, hours, table, dimensions, day)
-    for month in {month_of(at, work.zone) for start, end in work.intervals for at in (start, end - 1)}:
+    months = {month_of(at, work.zone) for start, end in work.intervals for at in (start, end - 1)}
+    for month in months:
         for dimensions, table in MONTHS.items():
             _sum_rows(connection, DAYS[dimensions], table, dimensions, month)
+    settle_hours(connection, work.intervals, work.latencies)
+    settle_days(connection, days, months)
 
 
 def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:
@@ -128,11 +133,6 @@ def grouped(facts: Iterable[Fact], dimensions: frozenset[str], key: Callable[[Fa
         sums[group] = tuple(map(add, sums[group], fact.sums))
     columns = ("at", *names, *MEASURES)
     return [dict(zip(columns, (*group, *values), strict=True)) for group, values in sums.items()]
-
-
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
 
 
 def _days(intervals: Iterable[Interval], zone: ZoneInfo) -> set[Interval]:

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, select
 
 from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, next_hour, quarter_of
 from core.analytics.rollups.facts import Fact, read_facts
+from core.analytics.rollups.latency import Latency, latencies
 from core.analytics.rollups.pieces import Fine, Grains, Piece, Pieces, cut, joined
 from core.analytics.rollups.question import Question, Sums
 from core.analytics.rollups.state import tables_zone
 from core.analytics.rollups.tables import sum_up
 from core.store.database import Store
-from core.store.rollups import DAYS, HOURS, MEASURES, MONTHS, QUARTERS
+from core.store.rollups import DAYS, HOURS, LATENCY_DAYS, LATENCY_MONTHS, MEASURES, MONTHS, QUARTERS
 from core.store.tables import DirtyBucket
 
 _marks = DirtyBucket.__table__
@@ -58,6 +59,16 @@ class Snapshot:
         for piece in pieces.raw:
             _add_facts(answer, question, piece, self._facts_within(piece, pieces.raw))
         return dict(answer)
+
+    def latencies(self, question: Question) -> dict[str, Latency]:
+        """By group; the slots of the buckets make no difference. ``measures`` are LATENCIES."""
+        return latencies(self._connection, self._latency_pieces(question), question)
+
+    def _latency_pieces(self, question: Question) -> Pieces:
+        if self.zone is None:
+            return Pieces(raw=list(question.buckets))
+        days, months = (question.dimensions in tables for tables in (LATENCY_DAYS, LATENCY_MONTHS))
+        return cut(question.buckets, self.dirty, Grains(self.zone, "hours", days=days, months=months))
 
     def _pieces(self, question: Question) -> Pieces:
         fine: Fine = "quarters" if question.dimensions in QUARTERS else "hours"

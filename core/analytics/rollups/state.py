@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from core.store.rollups import DAYS, HOURS, MONTHS, QUARTERS, STATE
+from core.store.rollups import ROLLUPS, STATE
 from core.store.tables import DirtyBucket, TaskTrace
 
 _ADVISORY_LOCK = 0x726F6C6C7570
@@ -35,7 +35,7 @@ def take_turns(connection: Connection) -> None:
 def empty_tables(connection: Connection, zone: ZoneInfo) -> None:
     """Begin anew for that zone: every hour there are traces of is dirty and is read from the ledger until refreshed."""
     take_turns(connection)
-    for table in (*QUARTERS.values(), *HOURS.values(), *DAYS.values(), *MONTHS.values()):
+    for table in ROLLUPS:
         connection.execute(delete(table))
     if hours := _hours_of_traces(connection):
         connection.execute(insert(DirtyBucket.__table__), [{"hour": hour} for hour in hours])

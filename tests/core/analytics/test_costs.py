@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, Spend, round_half_even
 from core.analytics.filters import conditions
+from core.analytics.rollups.histogram import Histogram
+from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.refresh import refresh
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace
@@ -39,6 +41,14 @@ def in_ledger(store: Store, chosen: Choice) -> int:
     query = select(amount).join(_traces, _traces.c.id == _lines.c.task_trace_id).where(*conditions(chosen.filter))
     with store.read() as connection:
         return int(connection.execute(query).scalar_one())
+
+
+def latency_in_books(store: Store, chosen: Choice) -> Latency:
+    """Of the filtered traces, which all have ended."""
+    query = select(_traces.c.duration_ms, _traces.c.time_to_first_token_ms).where(*conditions(chosen.filter))
+    with store.read() as connection:
+        rows = connection.execute(query).all()
+    return Latency(*(Histogram.of(row[of] for row in rows if row[of] is not None) for of in (0, 1)))
 
 
 def some_turns(store: Store, number: int = 40) -> History:
@@ -80,6 +90,9 @@ def test_every_part_of_the_page_comes_to_the_same_whole(
         assert sum(group.spend for group in groups) == view.total.spend
         assert sum(group.calls for group in groups) == view.total.calls
     assert sum(step.spend for step in view.steps) == sum(cell.spend for cell in view.week) == view.total.spend
+    traces = latency_in_books(store, chosen)
+    assert [took.latency for took in view.latencies[:1]] == [traces]
+    assert sum(took.latency.durations.count for took in view.latencies[1:]) == traces.durations.count
     assert sum(step.calls for step in view.steps) == sum(cell.calls for cell in view.week) == view.total.calls
     assert view.before.spend == in_ledger(store, _before(chosen))
     assert Costs(store).total(chosen) == view.total
@@ -123,6 +136,17 @@ def test_groups_beyond_the_first_are_one(store: Store) -> None:
     assert len(view.tops["person"]) == 12
     assert len({step.id for step in view.steps} - {OTHERS}) == SHOWN_APART
     assert sum(step.calls for step in view.steps if step.id == OTHERS) == 12 - SHOWN_APART
+
+
+def test_of_groups_beyond_the_first_it_is_told_together_how_long_they_took(store: Store) -> None:
+    for number, history in enumerate([History(store) for _ in range(6)]):
+        for kind in (0, 1):
+            history.turn(NOW - timedelta(minutes=number), kind)
+    whole, *parts, others = view_of(store, choice(date(2026, 11, 12), date(2026, 11, 12), by="person")).latencies
+    assert [whole.name, others.name, len(parts)] == ["All", "all others", SHOWN_APART]
+    assert [took.latency.durations.count for took in (whole, *parts, others)] == [12, *[1] * SHOWN_APART, 4]
+    assert whole.latency.durations == Histogram.united([took.latency.durations.packed for took in (*parts, others)])
+    assert whole.latency.durations == Histogram.of([0] * 6 + [37] * 6)
 
 
 def test_the_month_is_projected_from_its_days_that_are_over(store: Store) -> None:

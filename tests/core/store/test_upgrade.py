@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, make_url, text, update
 
 from core.errors import MigrationFailed, SchemaTooNew
 from core.store.database import Store, open_store
 from core.store.rollups import STATE
+from core.store.tables import TaskTrace
 from core.store.upgrade import MIGRATIONS, VERSIONS, known_versions
-from tests.core.store.samples import add_books, mark, marks
+from tests.core.store.samples import AT, add_books, mark, marks, numbers
 from tests.house_rules import PROJECT
 
 STEPS = [
@@ -63,6 +65,11 @@ def scalar(store: Store, statement: str) -> Any:
 
 def version(store: Store) -> str:
     return str(scalar(store, "SELECT version_num FROM alembic_version"))
+
+
+def begin_late(connection: Connection) -> None:
+    """Let the trace have begun in the middle of a later hour."""
+    connection.execute(update(TaskTrace.__table__).values(started_at=AT + timedelta(hours=2, minutes=35, seconds=7)))
 
 
 def opened(url: str, versions: Path = VERSIONS) -> Iterator[Store]:
@@ -116,6 +123,20 @@ def test_a_new_version_is_reached_with_all_rows(filled: str, versions: Path) -> 
         assert version(store) == NEXT
         assert scalar(store, "SELECT note FROM agents") == "upgraded"
         assert scalar(store, "SELECT count(*) FROM ledger_lines") == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_hours_of_traces_are_marked_when_tables_of_latencies_come(
+    kind: str, tmp_path: Path, new_database: Callable[[str], str], versions: Path
+) -> None:
+    for later in [file for file in versions.glob("[0-9]*.py") if file.name >= "0005"]:
+        later.unlink()
+    url = new_url(kind, tmp_path, new_database)
+    for store in opened(url, versions):
+        store.write(add_books).result()
+        store.write(begin_late).result()
+    for store in opened(url):
+        assert numbers(store) == [2]
 
 
 def test_a_table_that_others_point_at_can_be_rebuilt(filled: str, versions: Path) -> None:

@@ -1,7 +1,7 @@
 """Turns of two people with two agents on two models at chosen times, some of them corrected later; and their sums."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from core.analytics.filters import TraceFilter
 from core.analytics.quarters import quarter_of
+from core.analytics.rollups.histogram import Histogram
+from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.question import Question
 from core.events import TurnStatus
 from core.store.database import Store
@@ -23,6 +25,8 @@ from tests.core.tracing.histories import BOOK, a_finish, a_reply, an_attempt, an
 MODELS = ("claude-opus-5-5", "nobody-knows-1")
 USAGE = {"input_tokens": 1_000, "cache_creation_input_tokens": 90, "cache_read_input_tokens": 70, "output_tokens": 33}
 
+_ASKED = {"agent": "master_agent_id", "model": "model", "person": "owner_id"}
+_TIMES = ("duration_ms", "time_to_first_token_ms")
 _ENDINGS: tuple[TurnStatus, ...] = ("completed", "stopped", "completed")
 
 
@@ -47,7 +51,9 @@ class History:
         self.store.write(lambda connection: open_turn(connection, opening)).result()
         lost, status = kind % 3 == 2, _ENDINGS[kind % 3]
         reply = a_reply("An answer.", USAGE, model=model, stop_reason="end_turn" if status == "completed" else None)
-        end = a_finish(opening, an_end(an_attempt(opening, reply=reply), status), status, reply)
+        first_token = None if kind % 5 == 4 else 11 * kind
+        attempt = replace(an_attempt(opening, reply=reply), time_to_first_token_ms=first_token)
+        end = replace(a_finish(opening, an_end(attempt, status), status, reply), duration_ms=37 * kind**2)
         if lost:
             recover(self.store, BOOK, lambda _: True)
             self.late.append(end)
@@ -85,6 +91,19 @@ class History:
             for line in lines[span["id"]]:
                 total.update(_of_line(line))
         return {key: tuple(total[measure] for measure in question.measures) for key, total in totals.items()}
+
+    def latencies(self, question: Question) -> dict[str, Latency]:
+        """What the question's answer must be, of the rows of traces themselves."""
+        found: dict[str, list[Any]] = {}
+        for trace in self._rows(TaskTrace):
+            at, asked = quarter_of(trace["started_at"]), {**trace, "agent_id": trace["master_agent_id"]}
+            within = any(each.start <= at < each.end for each in question.buckets)
+            if within and trace["status"] != "running" and _chosen(question.chosen, trace, asked):
+                found.setdefault(trace[_ASKED[question.by]] if question.by else "", []).append(trace)
+        return {
+            group: Latency(*(Histogram.of(row[of] for row in rows if row[of] is not None) for of in _TIMES))
+            for group, rows in found.items()
+        }
 
     def _rows(self, table: type[Row]) -> list[Any]:
         with self.store.read() as connection:

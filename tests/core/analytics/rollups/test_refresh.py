@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, event, func, select, update
+from sqlalchemy import Connection, Table, event, func, select, update
 
 from core.analytics.quarters import quarter_of
 from core.analytics.rollups import refresher as refresher_module
 from core.analytics.rollups.__main__ import check, rebuild
 from core.analytics.rollups.check import differences
+from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Question
 from core.analytics.rollups.refresh import Overtaken, refresh
@@ -20,13 +21,13 @@ from core.analytics.rollups.snapshot import snapshot
 from core.analytics.rollups.state import empty_tables, tables_zone
 from core.errors import StoreError
 from core.store.database import Store
-from core.store.rollups import DAYS
+from core.store.rollups import DAYS, LATENCIES, LATENCY_DAYS, LATENCY_MONTHS
 from core.store.tables import DirtyBucket
 from tests.core.analytics.rollups.histories import History
 
 NOW = datetime(2026, 11, 12, 15, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
-DAY = DAYS[frozenset()]
+DAY, LATENCY_DAY, LATENCY_MONTH = (tables[frozenset()] for tables in (DAYS, LATENCY_DAYS, LATENCY_MONTHS))
 
 
 def a_history(store: Store, turns: int = 30) -> History:
@@ -41,13 +42,18 @@ def marks(store: Store) -> int:
         return int(connection.execute(select(func.count()).select_from(DirtyBucket.__table__)).scalar_one())
 
 
-def refresh_all(store: Store, zone: ZoneInfo = BERLIN) -> None:
-    while refresh(store, zone, NOW):
+def refresh_all(store: Store, zone: ZoneInfo = BERLIN, now: datetime = NOW) -> None:
+    while refresh(store, zone, now):
         pass
 
 
 def whole(store: Store) -> Question:
     return Question((Piece(0, quarter_of(NOW) - 96 * 40, quarter_of(NOW) + 96),), ("spend_nanos", "calls", "traces"))
+
+
+def latencies(store: Store, question: Question) -> object:
+    with snapshot(store) as moment:
+        return moment.latencies(question)
 
 
 def answer(store: Store) -> object:
@@ -87,6 +93,26 @@ def test_a_check_finds_what_differs_and_a_rebuild_mends_it(store: Store, capsys:
     with store.read() as connection:
         assert tables_zone(connection) == ZoneInfo("Asia/Kolkata")
     assert answer(store) == history.sums(whole(store))
+
+
+@pytest.mark.parametrize(
+    ("table", "days_ahead", "found"),
+    [(LATENCY_DAY, 1, "from the ledger on 2026-11-1"), (LATENCY_MONTH, 30, "from its days in the month")],
+)
+def test_latencies_of_clean_days_and_months_are_read_checked_and_mended(
+    store: Store, capsys: pytest.CaptureFixture[str], table: Table, days_ahead: int, found: str
+) -> None:
+    history, now = a_history(store), quarter_of(NOW)
+    refresh_all(store, now=NOW + timedelta(hours=1))
+    question = Question((Piece(0, now - 96 * 40, now + 96 * days_ahead),), LATENCIES)
+    forged = update(table).values(durations=Histogram.of([1]).packed)
+    store.write(lambda connection: connection.execute(forged).rowcount).result()
+    assert latencies(store, question) != history.latencies(question)
+    assert check(store) == 1
+    assert f"{table.name} differs {found}" in capsys.readouterr().out
+    rebuild(store, BERLIN)
+    assert latencies(store, question) == history.latencies(question)
+    assert check(store) == 0
 
 
 def test_rows_for_traces_that_are_not_there_are_found(store: Store) -> None:

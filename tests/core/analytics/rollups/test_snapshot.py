@@ -1,6 +1,7 @@
 """At every moment of a random history the answers are what the ledger says, from whatever tables they come."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,7 +18,7 @@ from core.analytics.rollups.refresh import refresh
 from core.analytics.rollups.snapshot import snapshot
 from core.analytics.rollups.state import empty_tables
 from core.store.database import Store
-from core.store.rollups import MEASURES
+from core.store.rollups import LATENCIES, MEASURES
 from tests.core.analytics.rollups.histories import MODELS, History
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"]
@@ -93,9 +94,12 @@ def test_every_answer_is_what_the_ledger_says(
     """The database grows from example to example; the tables are begun anew in another zone."""
     history, zone = History(store), ZoneInfo(zone_name)
     asked = [question_of(one, history) for one in drawn]
+    timed = [replace(question, measures=LATENCIES) for question in asked]
     store.write(lambda connection: empty_tables(connection, zone)).result()
     for step in steps:
         play(history, zone, step)
         with snapshot(store) as moment:
             answers = [moment.ask(question) for question in asked]
+            latencies = [moment.latencies(question) for question in timed]
         assert answers == [history.sums(question) for question in asked]
+        assert latencies == [history.latencies(question) for question in timed]
