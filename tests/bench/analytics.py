@@ -1,15 +1,9 @@
-"""Costs and Traces over a year of traces, beside the same questions asked of the rows, on both databases.
+"""Costs and Traces over a year of traces, beside the same questions asked of the rows."""
 
-BENCH_TRACES says how many (100,000); BENCH_DATABASE names a database that tests.bench.generate has filled already.
-"""
-
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
@@ -17,37 +11,15 @@ from sqlalchemy import Connection, func, select
 from core.analytics.choice import Choice, default_choice
 from core.analytics.costs import Costs
 from core.analytics.filters import TraceFilter, conditions
-from core.analytics.rollups.__main__ import rebuild
 from core.analytics.rollups.question import Dimension
 from core.analytics.traces import Traces
 from core.store.database import Store, open_store
 from core.store.tables import TaskTrace
-from tests.bench.generate import generate
 from tests.bench.report import Figure, percentile, show
 from tests.bench.year import END
-from tests.postgresql import postgresql
 
 TIMES = 5
 _traces = TaskTrace.__table__
-
-
-def main() -> None:
-    if database := os.environ.get("BENCH_DATABASE"):
-        measure(database)
-        return
-    traces = int(os.environ.get("BENCH_TRACES", "100000"))
-    with tempfile.TemporaryDirectory() as folder:
-        fill_and_measure(f"sqlite:///{Path(folder) / 'bench.db'}", traces)
-    with postgresql() as cluster:
-        fill_and_measure(cluster.url, traces)
-
-
-def fill_and_measure(url: str, traces: int) -> None:
-    generate(url, traces)
-    store = open_store(url)
-    rebuild(store, ZoneInfo("UTC"))
-    store.close()
-    measure(url)
 
 
 def measure(url: str) -> None:
