@@ -1,16 +1,32 @@
-"""``python -m tests.bench [analytics] [books] [engine] [page]``: the named ones, or all."""
+"""``python -m tests.bench [analytics] [exports] [pages] [books] [engine] [page]``: the named ones, or all."""
 
 import sys
 from collections.abc import Callable
 
-from tests.bench import analytics, books, engine, page
+from tests.bench import analytics, books, engine, exports, page, pages
+from tests.bench.filled import filled_databases
 
-BENCHMARKS: dict[str, Callable[[], None]] = {
-    "analytics": analytics.main,
-    "books": books.main,
-    "engine": engine.main,
-    "page": page.main,
+OF_A_YEAR: dict[str, Callable[[str], None]] = {
+    "analytics": analytics.measure,
+    "exports": exports.measure,
+    "pages": pages.measure,
 }
+"""They read a filled database, one after the other the same one."""
+OTHERS: dict[str, Callable[[], None]] = {"books": books.main, "engine": engine.main, "page": page.main}
 
-for name in sys.argv[1:] or BENCHMARKS:
-    BENCHMARKS[name]()
+
+def main() -> None:
+    wanted = sys.argv[1:] or [*OF_A_YEAR, *OTHERS]
+    unknown = set(wanted) - {*OF_A_YEAR, *OTHERS}
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are {', '.join([*OF_A_YEAR, *OTHERS])}.")
+    of_a_year = [OF_A_YEAR[name] for name in wanted if name in OF_A_YEAR]
+    for url in filled_databases() if of_a_year else ():
+        for measure in of_a_year:
+            measure(url)
+    for name in wanted:
+        if name in OTHERS:
+            OTHERS[name]()
+
+
+main()

@@ -1,15 +1,10 @@
-"""Costs and Traces over a year of traces, beside the same questions asked of the rows, on both databases.
+"""Costs and Traces over a year of traces, beside the same questions asked of the rows."""
 
-BENCH_TRACES says how many (100,000); BENCH_DATABASE names a database that tests.bench.generate has filled already.
-"""
-
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
@@ -17,37 +12,15 @@ from sqlalchemy import Connection, func, select
 from core.analytics.choice import Choice, default_choice
 from core.analytics.costs import Costs
 from core.analytics.filters import TraceFilter, conditions
-from core.analytics.rollups.__main__ import rebuild
 from core.analytics.rollups.question import Dimension
 from core.analytics.traces import Traces
 from core.store.database import Store, open_store
 from core.store.tables import TaskTrace
-from tests.bench.generate import generate
 from tests.bench.report import Figure, percentile, show
-from tests.bench.year import END
-from tests.postgresql import postgresql
+from tests.bench.year import END, UNKNOWN_MODEL
 
-TIMES = 5
+TIMES = 9
 _traces = TaskTrace.__table__
-
-
-def main() -> None:
-    if database := os.environ.get("BENCH_DATABASE"):
-        measure(database)
-        return
-    traces = int(os.environ.get("BENCH_TRACES", "100000"))
-    with tempfile.TemporaryDirectory() as folder:
-        fill_and_measure(f"sqlite:///{Path(folder) / 'bench.db'}", traces)
-    with postgresql() as cluster:
-        fill_and_measure(cluster.url, traces)
-
-
-def fill_and_measure(url: str, traces: int) -> None:
-    generate(url, traces)
-    store = open_store(url)
-    rebuild(store, ZoneInfo("UTC"))
-    store.close()
-    measure(url)
 
 
 def measure(url: str) -> None:
@@ -75,13 +48,17 @@ def costs_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
     """The whole page's data, beside what the row scans of its three main questions take."""
     costs, year = Costs(store), a_year()
     names, month = costs.names(), year.with_preset("30d", END)
+    agent, model, person = ((top[by],) for by in ("agent", "model", "person"))
     choices = {
         "30 days": month,
         "12 months": year,
         "12 months, Kathmandu": replace(year, zone=ZoneInfo("Asia/Kathmandu")),
-        "12 months, the top agent": replace(year, agents=(top["agent"],)),
-        "12 months, the top agent and model": replace(year, agents=(top["agent"],), models=(top["model"],)),
-        "12 months, the top person and model": replace(year, people=(top["person"],), models=(top["model"],)),
+        "12 months, failed ones": replace(year, statuses=("failed",)),
+        "12 months, the top agent": replace(year, agents=agent),
+        "12 months, the top agent and model": replace(year, agents=agent, models=model),
+        "12 months, the top agent and person": replace(year, agents=agent, people=person),
+        "12 months, the top person and model": replace(year, people=person, models=model),
+        "12 months, the top of all three": replace(year, agents=agent, models=model, people=person),
     }
     return [
         Figure(f"page of {name}", "ms", timed(partial(costs.view, choice, names, END)), scanned(store, choice))
@@ -107,19 +84,34 @@ def scanned(store: Store, choice: Choice) -> float:
 
 
 def traces_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
-    traces, chosen = Traces(store), {by: (id_,) for by, id_ in top.items()}
-    last = traces.page(TraceFilter(end=END.replace(month=2)))[-1]
-    plain = timed(lambda: traces.page(TraceFilter()))
-    pages: dict[str, Callable[[], object]] = {
-        "a page ten months deep": lambda: traces.page(TraceFilter(), before=(last.started_at, last.id)),
-        "of an agent": lambda: traces.page(TraceFilter(agents=chosen["agent"])),
-        "of an agent, a model and a person": lambda: traces.page(
-            TraceFilter(agents=chosen["agent"], models=chosen["model"], people=chosen["person"])
-        ),
-        "failed ones": lambda: traces.page(TraceFilter(statuses=("failed",))),
-        "with a word": lambda: traces.page(TraceFilter(text="report")),
+    traces, year = Traces(store), a_year().filter
+    deep = traces.page(replace(year, end=END - timedelta(days=300)))[-1]
+    agent, model, person = ((top[by],) for by in ("agent", "model", "person"))
+    span = traces.spans(deep.id)[0]
+    choices = {
+        "of an agent": TraceFilter(agents=agent),
+        "of an agent, a model and a person": TraceFilter(agents=agent, models=model, people=person),
+        "of two models": TraceFilter(models=(*model, UNKNOWN_MODEL)),
+        "of failed ones": TraceFilter(statuses=("failed",)),
+        "with a common word": TraceFilter(text="report"),
+        "with three words": TraceFilter(text="report budget forec"),
+        "with a rare word": TraceFilter(text="12345"),
+        "with a word, of a person": TraceFilter(text="report", people=person),
+        "with a word that nobody said": TraceFilter(text="unsaid"),
+        "with a request id": TraceFilter(text=span.request_id or ""),
     }
-    return [Figure(f"first page {name}", "ms", timed(page), plain) for name, page in pages.items()]
+    plain = timed(lambda: traces.page(year))
+    others: dict[str, Callable[[], object]] = {
+        "page ten months deep": lambda: traces.page(year, before=(deep.started_at, deep.id)),
+        "a trace's detail": lambda: traces.detail(deep.id),
+        "sums of the year, above the list": lambda: Costs(store).total(a_year()),
+        "what can be chosen": Costs(store).names,
+    }
+    pages = {
+        f"first page {name}": partial(traces.page, replace(chosen, start=year.start, end=year.end))
+        for name, chosen in choices.items()
+    }
+    return [Figure(name, "ms", timed(question), plain) for name, question in (pages | others).items()]
 
 
 def timed(question: Callable[[], object], times: int = TIMES) -> float:

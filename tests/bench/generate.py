@@ -85,10 +85,14 @@ _LINE = {
 }
 _SECONDS = "SELECT CAST(strftime('%s', substr(started_at, 1, 19)) AS INTEGER) AS second, id FROM task_trace"
 _NUMBER = "s.second * 1048576 + row_number() OVER (PARTITION BY s.second) - 1"
+_HELD_IN_MEMORY, _USUALLY_HELD = 2**28, 2**20
 _INDEX_WORDS = {
     "sqlite": (
         f"INSERT INTO trace_search SELECT {_NUMBER}, s.id FROM ({_SECONDS}) s",
-        "INSERT INTO trace_search_words (trace_search_words) VALUES ('rebuild')",
+        *(
+            f"INSERT INTO trace_search_words (trace_search_words, rank) VALUES {command}"
+            for command in (f"('hashsize', {_HELD_IN_MEMORY})", "('rebuild', NULL)", f"('hashsize', {_USUALLY_HELD})")
+        ),
     ),
     "postgresql": ("INSERT INTO trace_search SELECT t.id, t.started_at, trace_search_words(t) FROM task_trace t",),
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, FromClause
 
 from core.analytics.filters import EVERYTHING, TraceFilter
 from core.analytics.rollups.facts import Fact
@@ -44,7 +44,7 @@ class Question:
         filtered = {name for name, values in self._dimension_values() if values}
         return next((name for name in ("person", "agent", "model") if name in filtered), None)
 
-    def conditions(self, table: Table) -> Iterator[ColumnElement[bool]]:
+    def conditions(self, table: FromClause) -> Iterator[ColumnElement[bool]]:
         for name, values in self._values():
             if values:
                 yield table.c[name].in_(values)
