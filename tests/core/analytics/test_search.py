@@ -28,7 +28,7 @@ from tests.core.rows import AT
 from tests.core.store.samples import add_books
 
 _traces = TaskTrace.__table__
-PER_STORE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PER_STORE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def found(books: Books, said: str, **chosen: object) -> list[str]:

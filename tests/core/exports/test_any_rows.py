@@ -69,7 +69,7 @@ LINES = st.fixed_dictionaries(
         "recorded_at": TIMES,
     }
 )
-ON_ONE_STORE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ON_ONE_STORE = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(TEXTS, TEXTS, TALLIES, st.lists(LINES, max_size=3), st.integers(1, 3))

@@ -82,7 +82,7 @@ def play(history: History, zone: ZoneInfo, step: tuple[str, int, int]) -> None:
 
 
 @settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
