@@ -32,7 +32,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What the model is told; ``size`` is the result's in bytes before it was cut to fit, ``failure`` None if it worked."""
+    """What the model is told; ``size`` is the result's in bytes before it was cut, ``failure`` None if it worked."""
 
     text: str
     size: int
