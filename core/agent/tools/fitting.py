@@ -23,5 +23,7 @@ def misfits(schema: dict[str, Any], given: Any) -> list[str]:
 
 
 def _told(error: ValidationError) -> str:
-    message = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}…"
+    message = error.message
+    if len(message) > _LONGEST:  # most begin with the value and end with what is wrong
+        message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
     return f"{error.json_path}: {message}" if error.absolute_path else message

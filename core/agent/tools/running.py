@@ -12,7 +12,7 @@ import structlog
 from core.agent.tools.fitting import misfits
 from core.agent.tools.result_text import bounded, is_binary, size_of
 from core.agent.tools.tool import Asking, Tool, ToolFailure, ToolOutcome
-from core.errors import ToolError, ToolInputInvalid, ToolUnavailable
+from core.errors import AppError, ToolInputInvalid, ToolUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ def _failed(tool: Tool, error: BaseException) -> _Failed:
             return _Failed("invalid_input", f"The input does not fit {tool.name}, which did nothing:\n{problems}")
         case ToolUnavailable():
             return _Failed("unavailable", error.for_user)
-        case ToolError():
+        case AppError():
             return _Failed("failed", error.for_user)
     _log.error("a tool failed", tool=tool.name, exc_info=error)
     return _Failed("failed", f"The tool {tool.name} failed with an error of its own ({type(error).__name__}).")

@@ -20,7 +20,8 @@ class Asking:
 class Tool:
     """``input_schema`` is JSON Schema of an object; ``run`` gives the text for the model.
 
-    ``run`` may raise ToolError, whose text is meant for the model; whatever else it raises is a defect of the tool.
+    ``run`` may raise ToolError, whose text is meant for the model, or another AppError, whose text is fit for it;
+    whatever else it raises is a defect of the tool.
     """
 
     name: str

@@ -56,7 +56,7 @@ def test_all_that_does_not_fit_is_told_but_not_without_end() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "array", "items": {"type": "integer"}}}}
     outcome = run(tool(lambda _: asyncio.sleep(0), schema), {"n": ["x" * 10_000] * 10_000})
     assert outcome.failure == "invalid_input"
-    assert outcome.text.count("is not of type 'integer'") == 0
+    assert outcome.text.count("is not of type 'integer'") == 8
     assert outcome.text.count("$.n[") == 8
     assert len(outcome.text) < 4_000
 
