@@ -1,6 +1,7 @@
 """What time it is, where the person who asks lives or elsewhere."""
 
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -22,8 +23,11 @@ def current_time(
     return f"{at:%A}, {at.isoformat(timespec='seconds')} ({at.tzinfo})"
 
 
+_known_zones = cache(available_timezones)
+
+
 def _zone(name: str) -> ZoneInfo:
-    known = available_timezones()
+    known = _known_zones()
     if name in known:
         return ZoneInfo(name)
     near = get_close_matches(name[:50], known, n=3, cutoff=0.5)

@@ -17,7 +17,7 @@ _BINARY_SHARE = 0.1
 
 def size_of(text: str) -> int:
     """In bytes of UTF-8, half a surrogate pair counting as three."""
-    return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def bounded(text: str, size: int) -> str:

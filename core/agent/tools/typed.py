@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -60,8 +60,13 @@ def _arguments(name: str, parameters: Any, hints: Mapping[str, Any]) -> type[Bas
     for each in parameters:
         if each.kind not in _KINDS or each.name not in hints:
             raise TypeError(f"The tool {name} cannot take {each}: a parameter needs a name and a type.")
-        if hints[each.name] is not Asking:
-            fields[each.name] = (hints[each.name], ... if each.default is each.empty else each.default)
+        hint = hints[each.name]
+        if Asking in get_args(hint):
+            raise TypeError(
+                f"The tool {name} needs {each.name} to be Asking and nothing else, or the model fills it in."
+            )
+        if hint is not Asking:
+            fields[each.name] = (hint, ... if each.default is each.empty else each.default)
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 

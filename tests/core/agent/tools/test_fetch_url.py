@@ -228,10 +228,13 @@ def test_the_certificate_must_be_the_names(site: Site) -> None:
     names = Names({"site.test": [[HERE]], "other.test": [[HERE]]})
     with open_site(tls=tls) as secure:
         secure.page("/", b"Secret.")
+        secure.redirect("/go", secure.at("other.test").replace("http:", "https:"))
         urls = [secure.at(host).replace("http:", "https:") for host in ("site.test", "other.test")]
-        own, other = (fetch(url, reach(names, trust=lambda: trust)) for url in urls)
+        urls.append(f"{urls[0]}go")
+        own, other, moved = (fetch(url, reach(names, trust=lambda: trust)) for url in urls)
     assert own.text.endswith("Secret.")
-    assert (other.failure, len(secure.seen)) == ("failed", 1)
+    assert (other.failure, moved.failure) == ("failed", "failed")
+    assert [path for path, _ in secure.seen] == ["/", "/go"]
 
 
 def test_the_public_internet_is_what_may_be_reached_unless_said_otherwise() -> None:

@@ -185,6 +185,18 @@ def test_a_cancelled_turn_cancels_its_tools() -> None:
         asyncio.run(turn())
 
 
+def test_cancelled_calls_end_at_once() -> None:
+    async def turn() -> bool:
+        calls = [ToolCall(str(n), "it", {}) for n in range(20)]
+        with anyio.move_on_after(0.02) as limit:
+            await run_all({"it": tool(lambda _: anyio.sleep_forever())}, calls, ADA, lambda _: None)
+        return limit.cancelled_caught
+
+    began = time.monotonic()
+    assert anyio.run(turn)
+    assert time.monotonic() - began < 2
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

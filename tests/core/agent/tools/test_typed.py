@@ -107,7 +107,20 @@ def with_any_number(*a: int) -> str:
     return str(a)
 
 
-@pytest.mark.parametrize("function", [without_docstring, without_a_type, with_any_number])
+def with_asking_perhaps(asking: Asking | None = None) -> str:
+    """A tool."""
+    return str(asking)
+
+
+def with_asking_explained(asking: Annotated[Asking, Field(description="Who asks.")]) -> str:
+    """A tool."""
+    return str(asking)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [without_docstring, without_a_type, with_any_number, with_asking_perhaps, with_asking_explained],
+)
 def test_a_function_that_says_too_little_is_no_tool(function: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="needs"):
         typed_tool(function)
