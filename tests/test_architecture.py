@@ -43,16 +43,20 @@ ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
     "anthropic": "core.provider",
-    "httpx2": "core.provider",
+    "httpx2": "core.provider core.agent.tools",
     "sqlalchemy": _SQL,
     "sqlmodel": _SQL,
     "alembic": "core.store",
     "psycopg": "core.store",
+    "jsonschema": "core.agent.tools",
+    "lxml": "core.agent.tools",
+    "referencing": "core.agent.tools",
     "starlette": "app core.api",
     "itsdangerous": "core.exports",
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
+    "core.agent.tools.running._limited_run": "whatever a tool does, the model is told and the turn goes on",
     "core.analytics.rollups.refresher.catch_up": "without fresh sums pages are slower, not wrong: try again",
     "core.chat.engine._quietly": "a chore that fails once must be tried again",
     "core.chat.turn._answer": "a defect of ours must not leave a turn open in the books",

@@ -1,0 +1,41 @@
+"""A tool as the model is told of it, and the call that runs it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+ToolFailure: TypeAlias = Literal["unknown", "invalid_input", "failed", "timeout", "denied", "unavailable", "not_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """For whom a tool runs: it may do and see what they may."""
+
+    person_id: str
+    role: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``input_schema`` is JSON Schema of an object; ``run`` gives the text for the model.
+
+    ``run`` may raise ToolError, whose text is meant for the model, or another AppError, whose text is fit for it;
+    whatever else it raises is a defect of the tool.
+    """
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    run: Callable[[Mapping[str, Any], Asking], Awaitable[str]]
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What the model is told; ``size`` is the result's in bytes before it was cut, ``failure`` None if it worked."""
+
+    text: str
+    size: int
+    duration_ms: int
+    failure: ToolFailure | None = None

@@ -1,0 +1,17 @@
+"""The tools that run in this process, by name."""
+
+from collections.abc import Mapping
+
+from core.agent.tools.calculator import calculator
+from core.agent.tools.current_time import current_time
+from core.agent.tools.fetch_url import fetch_url
+from core.agent.tools.tool import Tool
+from core.agent.tools.typed import typed_tool
+from core.chat.query_costs import query_costs
+from core.store.database import Store
+
+
+def own_tools(store: Store) -> Mapping[str, Tool]:
+    """One for each entry of the catalogue that is not the provider's."""
+    tools = (typed_tool(calculator), typed_tool(current_time), fetch_url(), query_costs(store))
+    return {tool.name: tool for tool in tools}

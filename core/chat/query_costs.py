@@ -1,0 +1,137 @@
+"""A tool that looks up what this installation spends, no further than the person who asks may see.
+
+It lives here because it joins tools and analytics, which do not know each other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Annotated, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.typed import typed_tool
+from core.analytics.calendar import Range, last_of_month
+from core.analytics.choice import Choice, default_choice
+from core.analytics.costs import Costs, Spend
+from core.analytics.names import Names
+from core.analytics.rollups.pieces import Piece
+from core.analytics.rollups.question import Dimension, Question
+from core.analytics.rollups.snapshot import snapshot
+from core.chat.spend_table import spend_table
+from core.clock import now
+from core.errors import ToolError
+from core.store.database import Store
+from core.store.rollups import MEASURES
+
+Period: TypeAlias = Literal["today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12m"]
+Step: TypeAlias = Literal["day", "week", "month"]
+Rows: TypeAlias = list[tuple[str, Spend]]
+Chosen: TypeAlias = Annotated[tuple[str, ...], Field(max_length=50)]
+
+_SEES_ALL = frozenset({"finance", "admin"})
+_MOST_STEPS = 100
+
+
+def query_costs(store: Store) -> Tool:
+    """The tool, on these books."""
+
+    def query_costs(
+        asking: Asking,
+        group_by: Annotated[Dimension | Step | None, Field(description="What each row of the answer is for.")] = None,
+        period: Annotated[Period, Field(description="Ignored if first_day is given.")] = "30d",
+        first_day: Annotated[date | None, Field(description="The first day of any other period.")] = None,
+        last_day: Annotated[date | None, Field(description="Its last day; today if left out.")] = None,
+        agents: Annotated[Chosen, Field(description="Names of agents; all if left out.")] = (),
+        models: Annotated[Chosen, Field(description="Ids of models; all if left out.")] = (),
+        people: Annotated[Chosen, Field(description="Names of people; all who may be seen if left out.")] = (),
+    ) -> str:
+        """Look up in the books what this installation spends on models: exact dollars, calls and tokens.
+
+        It shows what the person who asks may see: their own spend, or everybody's for finance and admins. Turns that
+        are still running are not in it.
+        """
+        names = Costs(store).names()
+        choice = _within(default_choice(ZoneInfo(asking.zone), now()), period, first_day, last_day)
+        choice = replace(
+            choice,
+            agents=_ids(agents, names.agent, "agent"),
+            models=_ids(models, names.model, "model"),
+            people=_visible_people(people, names, asking),
+        )
+        whose = "everybody" if asking.role in _SEES_ALL else "the person who asks"
+        days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
+        return f"Spend of {whose} {days}\n{spend_table(_rows(store, choice, names, group_by))}"
+
+    return typed_tool(query_costs)
+
+
+def _within(choice: Choice, period: Period, first: date | None, last: date | None) -> Choice:
+    today = choice.last
+    if first is None and last is not None:
+        raise ToolError("Say with first_day where the period begins.")
+    return choice.with_preset(period, now()) if first is None else choice.with_days(first, last or max(first, today))
+
+
+def _visible_people(people: Sequence[str], names: Names, asking: Asking) -> tuple[str, ...]:
+    if asking.role in _SEES_ALL:
+        return _ids(people, names.person, "person")
+    if people:
+        raise ToolError("The person who asks may see their own spend only. Leave people out to show it.")
+    return (asking.person_id,)
+
+
+def _ids(wanted: Sequence[str], names: Mapping[str, str], kind: str) -> tuple[str, ...]:
+    """Of those who go by a wanted name, in whatever case."""
+    known = {name.casefold() for name in names.values()}
+    unknown = [name for name in wanted if name.casefold() not in known]
+    if unknown:
+        raise ToolError(f"There is no {kind} {', '.join(unknown)}. There are: {', '.join(list(names.values())[:50])}.")
+    asked = {name.casefold() for name in wanted}
+    return tuple(id_ for id_, name in names.items() if name.casefold() in asked)
+
+
+def _rows(store: Store, choice: Choice, names: Names, group_by: Dimension | Step | None) -> Rows:
+    match group_by:
+        case "day" | "week" | "month":
+            steps = list(_steps(choice.range, group_by))
+            sums = _sums(store, choice, steps)
+            return [(f"{step.first}", sums.get((slot, ""), Spend())) for slot, step in enumerate(steps)]
+        case None:
+            return [("all", spend) for spend in _sums(store, choice, [choice.range]).values()]
+    sums = _sums(store, choice, [choice.range], group_by)
+    rows = [(names.of(group_by, id_), spend) for (_, id_), spend in sums.items()]
+    return sorted(rows, key=lambda row: (-row[1].spend, -row[1].calls, row[0]))
+
+
+def _sums(
+    store: Store, choice: Choice, ranges: Sequence[Range], by: Dimension | None = None
+) -> dict[tuple[int, str], Spend]:
+    """By the place of the range and the group's id."""
+    pieces = tuple(Piece(slot, each.start, each.end) for slot, each in enumerate(ranges))
+    with snapshot(store) as moment:
+        sums = moment.ask(Question(pieces, MEASURES, choice.filter, by))
+    return {key: Spend(*values) for key, values in sums.items()}
+
+
+def _steps(of: Range, step: Step) -> Iterator[Range]:
+    """Days, calendar weeks or months; the first and last may be cut off by the range's ends."""
+    if of.days > _MOST_STEPS * {"day": 1, "week": 7, "month": 28}[step]:
+        raise ToolError(f"More than {_MOST_STEPS} rows of one {step} each are too many. Group by something longer.")
+    first = of.first
+    while first <= of.last:
+        last = min(of.last, _last_of(step, first))
+        yield Range(first, last, of.zone)
+        first = last + timedelta(days=1)
+
+
+def _last_of(step: Step, day: date) -> date:
+    match step:
+        case "day":
+            return day
+        case "week":
+            return day + timedelta(days=6 - day.weekday())
+        case "month":
+            return last_of_month(day)

@@ -1,0 +1,48 @@
+"""Sums of spend as a table of text that a model can read and quote exactly."""
+
+from collections.abc import Sequence
+
+from core.analytics.costs import Spend
+from core.money import exact_usd
+
+_MOST_ROWS = 100
+_COLUMNS = (
+    "of",
+    "US dollars",
+    "of them estimated",
+    "model calls",
+    "of them without a known price",
+    "uncached input tokens",
+    "cache write tokens",
+    "cache read tokens",
+    "output tokens",
+)
+
+
+def spend_table(rows: Sequence[tuple[str, Spend]]) -> str:
+    """A line each, those beyond the first hundred as one, and a line for the total."""
+    total = _added_up(rows)
+    rest = rows[_MOST_ROWS:]
+    shown = [*rows[:_MOST_ROWS], *([(f"{len(rest)} others", _added_up(rest))] if rest else [])]
+    lines = [_COLUMNS, *(_cells(*row) for row in [*shown, ("total", total)])]
+    table = "\n".join(" | ".join(cells) for cells in lines)
+    if not total.unpriced_calls:
+        return table
+    return f"{table}\nCalls without a known price cost something too; the dollars leave them out."
+
+
+def _added_up(rows: Sequence[tuple[str, Spend]]) -> Spend:
+    return sum((spend for _, spend in rows), Spend())
+
+
+def _cells(name: str, spend: Spend) -> tuple[str, ...]:
+    counts = (
+        spend.calls,
+        spend.unpriced_calls,
+        spend.input_tokens,
+        spend.cache_write_tokens,
+        spend.cache_read_tokens,
+        spend.output_tokens,
+    )
+    one_line = " ".join(name.replace("|", "/").split())
+    return (one_line, exact_usd(spend.spend), exact_usd(spend.estimated), *map(str, counts))
