@@ -16,6 +16,9 @@ AppError
 ├── StoreError            503  the database cannot be used now
 │   ├── SchemaTooNew      503
 │   └── MigrationFailed   503
+├── ToolError             502  a tool could not do what the model asked of it
+│   ├── ToolInputInvalid  400
+│   └── ToolUnavailable   503  what the tool needs does not answer now
 └── SetupError            500  a setting or the machine is not fit to start
 """
 
@@ -113,6 +116,20 @@ class SchemaTooNew(StoreError):
 
 class MigrationFailed(StoreError):
     code = "migration_failed"
+
+
+class ToolError(AppError):
+    """``for_user`` is written for the model: what is wrong and what to try instead, nothing secret."""
+
+    status, code = 502, "tool_failed"
+
+
+class ToolInputInvalid(ToolError):
+    status, code = 400, "tool_input_invalid"
+
+
+class ToolUnavailable(ToolError):
+    status, code = 503, "tool_unavailable"
 
 
 class SetupError(AppError):
