@@ -43,7 +43,8 @@ ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
     "anthropic": "core.provider",
-    "httpx2": "core.provider",
+    "httpx2": "core.provider core.agent.mcp",
+    "mcp": "core.agent.mcp core.demo.people_server",
     "sqlalchemy": _SQL,
     "sqlmodel": _SQL,
     "alembic": "core.store",
@@ -53,6 +54,7 @@ ONLY_IN = {
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
+    "core.agent.mcp.connection._live": "whatever a server does wrong ends its own connection and nothing else",
     "core.analytics.rollups.refresher.catch_up": "without fresh sums pages are slower, not wrong: try again",
     "core.chat.engine._quietly": "a chore that fails once must be tried again",
     "core.chat.turn._answer": "a defect of ours must not leave a turn open in the books",
