@@ -106,16 +106,22 @@ def _register(connection: Connection, draft: McpServerDraft, by: str) -> str:
 def _change(connection: Connection, server_id: str, draft: McpServerDraft) -> None:
     _one_at_a_time(connection)
     mine = _servers.c.id == storable(server_id)
-    stored = connection.execute(select(_servers.c.secrets).where(mine)).scalar()
+    stored = connection.execute(select(_servers).where(mine)).mappings().first()
     if stored is None:
         raise _unknown()
     _refuse_taken_name(connection, draft.name, own_id=server_id)
-    connection.execute(update(_servers).where(mine).values(_columns(draft, stored)))
+    connection.execute(update(_servers).where(mine).values(_columns(draft, _kept_secrets(stored, draft))))
+
+
+def _kept_secrets(stored: RowMapping, draft: McpServerDraft) -> Mapping[str, str]:
+    """None that were meant for another program or address: whoever changes that need not know them."""
+    where = ("transport", "command", "url")
+    return stored["secrets"] if all(stored[part] == getattr(draft, part) for part in where) else {}
 
 
 def _columns(draft: McpServerDraft, stored: Mapping[str, str]) -> dict[str, Any]:
     if unknown := [name for name, value in draft.secrets.items() if value is None and name not in stored]:
-        raise InputError(f"{unknown[0]} has no value. Enter one, or remove it.")
+        raise InputError(f"Enter the value of {unknown[0]}, also when the command or URL was changed, or remove it.")
     return {
         "name": draft.name,
         "transport": draft.transport,

@@ -95,6 +95,8 @@ class Connection:
         """The process is gone when this returns."""
         self._scope.cancel()
         await asyncio.wait([self._task])
+        self._reason = "It was switched off."
+        self._settled.set()
 
     def _unavailable(self) -> ToolUnavailable:
         why = f" ({self._reason})" if self._reason else ""
@@ -155,8 +157,7 @@ class Connection:
                         await self._list(client)
                 tasks.cancel_scope.cancel()
         finally:
-            self._client = None
-            self._settled.clear()
+            self._lose()
 
     async def _list(self, client: Client) -> None:
         tools: list[ServerTool] = []
@@ -188,6 +189,13 @@ class Connection:
         if isinstance(message, ToolListChangedNotification):
             self._news.set()
 
-    def _on_end(self) -> None:
-        self._ended = True
+    def _on_end(self, why: str) -> None:
+        self._ended, self._reason = True, why
+        self._lose()
         self._news.set()
+
+    def _lose(self) -> None:
+        """Calls from now on wait for the next connection."""
+        if self._client is not None:
+            self._client = None
+            self._settled.clear()

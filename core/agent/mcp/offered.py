@@ -16,7 +16,9 @@ _REFUSED_AT_THE_TOP = ("oneOf", "anyOf", "allOf")
 
 def viewed(tools: Iterable[Tool]) -> tuple[McpToolView, ...]:
     """Of tools with the same name only the first."""
-    first = {tool.name: tool for tool in reversed(list(tools))}
+    first: dict[str, Tool] = {}
+    for tool in tools:
+        first.setdefault(tool.name, tool)
     return tuple(
         McpToolView(tool.name, _description(tool), tool.input_schema, _problem(tool)) for tool in first.values()
     )
@@ -29,8 +31,6 @@ def _description(tool: Tool) -> str:
 def _problem(tool: Tool) -> str | None:
     """One such tool would make the provider refuse the whole request."""
     schema: dict[str, Any] = tool.input_schema
-    if schema.get("type") != "object":
-        return "Its input is not an object."
     if wrong := [word for word in _REFUSED_AT_THE_TOP if word in schema]:
         return f"Its input is described with {wrong[0]}, which models do not take."
     try:

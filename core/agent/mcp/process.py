@@ -23,24 +23,25 @@ _log = structlog.get_logger(__name__)
 Incoming: TypeAlias = MemoryObjectReceiveStream[SessionMessage | Exception]
 Outgoing: TypeAlias = MemoryObjectSendStream[SessionMessage]
 
+_ENDED = "It ended."
 _GRACE_SECONDS = 1.0
 _MOST_LOGGED = 2_000
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
 
 class ServerProcess:
-    """``on_end`` is called when the server can be talked to no more; ``problem`` then says why.
+    """``on_end`` is told why the server can be talked to no more; ``problem`` may say it better in the end.
 
     The SDK's own client for stdio takes a minute for one message of 50 MB and keeps everything else waiting meanwhile;
     this one gives the server up as soon as a message is larger than allowed.
     """
 
-    def __init__(self, server: McpServer, on_end: Callable[[], None]) -> None:
+    def __init__(self, server: McpServer, on_end: Callable[[str], None]) -> None:
         self._server, self._on_end = server, on_end
         self._redact = redaction(server.env.values())
         self._last_words = ""
         self._end: str | None = None
-        self._wrote_garbage = False
+        self._wrote_garbage = self._stopping = False
 
     @property
     def problem(self) -> str | None:
@@ -78,7 +79,7 @@ class ServerProcess:
                     return
                 if message := self._message(line):
                     await heard.send(message)
-        self._ended("It ended.")
+        self._ended(_ENDED)
 
     def _message(self, line: bytes) -> SessionMessage | None:
         """None for what is no message: servers that print now and then are common."""
@@ -107,18 +108,18 @@ class ServerProcess:
                     self._last_words = text.splitlines()[-1][:300]
 
     def _ended(self, why: str) -> None:
-        if self._end is None:
+        if self._end is None and not self._stopping:
             self._end = why
-            self._on_end()
+            self._on_end(why)
 
     async def _stop(self, process: Process) -> None:
         """Ask it to go by closing its input; then whatever it started goes with it."""
-        ended_by_itself = self._end is not None
+        self._stopping = True
         assert process.stdin
         with suppress(*_GONE):
             await process.stdin.aclose()
         await _exited(process)
-        if ended_by_itself and process.returncode:
+        if self._end == _ENDED and process.returncode:
             self._end = f"It ended with code {process.returncode}."
         if os.name == "posix":
             await terminate_posix_process_tree(process, _GRACE_SECONDS)

@@ -37,5 +37,6 @@ def _said(error: Exception | None, server: McpServer) -> str:
         case MCPError():
             return f"It refused: {error.message}"
         case ValidationError():
-            return "It answered with what the protocol does not allow."
+            first = error.errors()[0]
+            return f"It breaks the protocol: {'.'.join(map(str, first['loc']))}: {first['msg']}"
     return f"{type(error).__name__}: {error}"
