@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import math
 from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -95,6 +96,7 @@ class Connection:
         """The process is gone when this returns."""
         self._scope.cancel()
         await asyncio.wait([self._task])
+        self._lose()
         self._reason = "It was switched off."
         self._settled.set()
 
@@ -140,6 +142,7 @@ class Connection:
                 error = TimeoutError()
         except Exception as caught:  # noqa: BLE001 whatever a server does wrong ends its own connection and nothing else
             error = caught
+        self._lose()
         self._reason = (process and process.problem) or reason_of(error, self.server)
         return was_connected
 
@@ -147,17 +150,17 @@ class Connection:
         """Until the server ends or falls silent: keep the list of tools as it is there."""
         self._client = client
         self._settled.set()
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._follow_changes, client)
-                while not self._ended:
-                    await self._news.wait()
-                    self._news.clear()
-                    if not self._ended:
-                        await self._list(client)
-                tasks.cancel_scope.cancel()
-        finally:
-            self._lose()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._follow_changes, client)
+            await self._keep_list(client)
+            tasks.cancel_scope.cancel()
+
+    async def _keep_list(self, client: Client) -> None:
+        while not self._ended:
+            await self._news.wait()
+            self._news.clear()
+            if not self._ended:
+                await self._list(client)
 
     async def _list(self, client: Client) -> None:
         tools: list[ServerTool] = []
@@ -174,16 +177,17 @@ class Connection:
     async def _follow_changes(self, client: Client) -> None:
         """Servers of the newest protocol tell of changes only those who listen."""
         capability = client.server_capabilities.tools
-        while capability and capability.list_changed:
-            try:
-                async with client.listen(tools_list_changed=True) as changes:
-                    self._news.set()
-                    async for _ in changes:
-                        self._news.set()
-            except ListenNotSupportedError:
-                return
-            except (SubscriptionLost, MCPError):
+        with suppress(ListenNotSupportedError):
+            while capability and capability.list_changed:
+                with suppress(SubscriptionLost, MCPError):
+                    await self._hear_changes(client)
                 await anyio.sleep(_AGAIN_SECONDS)
+
+    async def _hear_changes(self, client: Client) -> None:
+        async with client.listen(tools_list_changed=True) as changes:
+            self._news.set()
+            async for _ in changes:
+                self._news.set()
 
     async def _on_message(self, message: IncomingMessage) -> None:
         if isinstance(message, ToolListChangedNotification):

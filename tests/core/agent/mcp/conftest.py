@@ -33,7 +33,7 @@ async def call(tools: Sequence[Tool], name: str, **arguments: object) -> str:
 
 async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]]) -> None:
     with anyio.fail_after(60):
-        while not (done if isinstance(done := holds(), bool) else await done):
+        while not (done if isinstance(done := holds(), bool) else await done):  # noqa: ASYNC110
             await anyio.sleep(0.01)
 
 

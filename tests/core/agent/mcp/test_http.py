@@ -3,7 +3,8 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import anyio
 import pytest
@@ -16,6 +17,7 @@ from core.errors import ToolError, ToolUnavailable
 from tests.core.agent.mcp.conftest import Opened, call, state, until
 
 pytestmark = pytest.mark.anyio
+Age: TypeAlias = Callable[[ASGIApp], ASGIApp]
 SECRET = {"Authorization": "Bearer hunter2"}
 
 
@@ -38,6 +40,7 @@ def toolbox() -> MCPServer:
     async def learn(context: Context) -> str:
         server.add_tool(add, name="sum")
         await context.notify_tools_changed()
+        await context.session.send_tool_list_changed()
         return "learnt"
 
     @server.tool()
@@ -61,6 +64,24 @@ class Guarded:
             await self.app(scope, receive, send)
 
 
+class Elderly:
+    """Knows nothing of the newest protocol."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (b"mcp-protocol-version", b"2026-07-28") in scope["headers"]:
+            await send({"type": "http.response.start", "status": 400, "headers": []})
+            await send({"type": "http.response.body", "body": b"Unsupported protocol version"})
+        else:
+            await self.app(scope, receive, send)
+
+
+def as_it_is(app: ASGIApp) -> ASGIApp:
+    return app
+
+
 @contextlib.contextmanager
 def serving(app: ASGIApp, port: int = 0) -> Iterator[int]:
     """The port it is served on."""
@@ -81,9 +102,15 @@ def at(port: int, headers: dict[str, str] | None = None) -> McpServer:
     return McpServer("h", "tool box", "http", url=f"http://127.0.0.1:{port}/mcp", headers=headers or SECRET)
 
 
+@pytest.fixture(params=[as_it_is, Elderly])
+def age(request: pytest.FixtureRequest) -> Age:
+    age: Age = request.param
+    return age
+
+
 @pytest.fixture
-def port() -> Iterator[int]:
-    with serving(Guarded(toolbox().streamable_http_app())) as port:
+def port(age: Age) -> Iterator[int]:
+    with serving(Guarded(age(toolbox().streamable_http_app()))) as port:
         yield port
 
 
@@ -151,8 +178,8 @@ async def test_what_is_no_such_server_is_said(opened: Opened) -> None:
         assert state(servers).reason == "It refused: Unexpected content type: text/html"
 
 
-async def test_a_server_that_was_away_is_found_again(opened: Opened) -> None:
-    with serving(toolbox().streamable_http_app()) as port:
+async def test_a_server_that_was_away_is_found_again(opened: Opened, age: Age) -> None:
+    with serving(age(toolbox().streamable_http_app())) as port:
         tools = await opened(at(port)).tools(["h"])
         assert await call(tools, "add", a=1, b=1) == "2"
     with pytest.raises((ToolUnavailable, ToolError)):
@@ -164,7 +191,7 @@ async def test_a_server_that_was_away_is_found_again(opened: Opened) -> None:
         except (ToolUnavailable, ToolError):
             return False
 
-    with serving(toolbox().streamable_http_app(), port):
+    with serving(age(toolbox().streamable_http_app()), port):
         await until(adds)
 
 

@@ -132,7 +132,7 @@ async def test_what_a_server_prints_between_messages_is_passed_over(opened: Open
     assert await call(tools, "echo", text="clear") == "clear"
 
 
-async def test_a_flood_is_cut_off_while_the_loop_goes_on(opened: Opened) -> None:
+async def test_a_flood_is_cut_off_and_the_server_started_again(opened: Opened) -> None:
     servers = opened(wicked())
     tools = await servers.tools(["w"])
     assert len(await call(tools, "big", size=4_000_000)) == 4_000_000

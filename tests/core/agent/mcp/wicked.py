@@ -45,15 +45,6 @@ def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
             return texts(str(os.getpid()))
         case "environment":
             return texts(json.dumps(dict(os.environ)))
-        case "crash":
-            sys.stderr.write("something broke: hunter2-secret\n")
-            sys.stderr.flush()
-            os._exit(3)
-        case "freeze":
-            time.sleep(3600)
-        case "close_input":
-            os.close(0)
-            time.sleep(3600)
         case "big":
             return texts("x" * given["size"])
         case "content":
@@ -65,7 +56,22 @@ def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
         case "breed":
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
             return texts(str(child.pid))
+    misbehave(name)
     return None
+
+
+def misbehave(name: str) -> None:
+    """Whatever else there is, there is no answer."""
+    match name:
+        case "crash":
+            sys.stderr.write("something broke: hunter2-secret\n")
+            sys.stderr.flush()
+            os._exit(3)
+        case "freeze":
+            time.sleep(3600)
+        case "close_input":
+            os.close(0)
+            time.sleep(3600)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any] | None:
