@@ -1,13 +1,12 @@
 """A small MCP server with made-up employees: `python -m core.demo.people_server`, or with a file for its database."""
 
 import csv
-import os
 import sqlite3
 import sys
-import tempfile
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, TypeAlias
 
 from mcp.server.mcpserver import MCPServer
@@ -46,12 +45,12 @@ Order: TypeAlias = Annotated[
 
 def make_database(path: Path) -> None:
     """Write the employees into a new SQLite file at the path, in place of what was there. Raises OSError."""
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    with closing(sqlite3.connect(new)) as connection, connection, SOURCE.open(encoding="utf-8", newline="") as source:
-        connection.execute(_TABLE)
-        connection.executemany(_ADD, csv.DictReader(source))
-    Path(new).replace(path)
+    with TemporaryDirectory(dir=path.parent, prefix=".people-") as folder:
+        new = Path(folder) / path.name
+        with closing(sqlite3.connect(new)) as connection, connection, SOURCE.open(encoding="utf-8") as source:
+            connection.execute(_TABLE)
+            connection.executemany(_ADD, csv.DictReader(source))
+        new.replace(path)
 
 
 def people_server(database: Path) -> MCPServer:

@@ -42,6 +42,8 @@ class Connection:
         self._limits = limits
         self._client: Client | None = None
         self._reason: str | None = None
+        self._fault: str | None = None
+        self._calls = 0
         self._settled = asyncio.Event()
         self._news = asyncio.Event()
         self._ended = False
@@ -78,19 +80,22 @@ class Connection:
         await self.settled()
         if self._client is None:
             raise self._unavailable()
+        self._calls += 1
         try:
             return text_of(await self._client.call_tool(tool, dict(arguments)))
         except asyncio.CancelledError:
-            self._news.set()
+            self._doubt()
             raise
         except MCPError as error:
-            self._news.set()
+            self._doubt()
             if error.code == CONNECTION_CLOSED:
                 raise self._unavailable() from error
             raise ToolError(f"The server “{self.server.name}” refused: {error.message}") from error
         except (ValidationError, RuntimeError) as error:
             _log.warning("an MCP server's result is not usable", server=self.server.name, exc_info=error)
             raise ToolError(f"The server “{self.server.name}” gave a result that breaks its own rules.") from error
+        finally:
+            self._calls -= 1
 
     async def stop(self) -> None:
         """The process is gone when this returns."""
@@ -100,9 +105,15 @@ class Connection:
         self._reason = "It was switched off."
         self._settled.set()
 
+    def _doubt(self) -> None:
+        """See whether the server still answers; but one that works on another call may be busy with it."""
+        if self._calls == 1:
+            self._news.set()
+
     def _unavailable(self) -> ToolUnavailable:
-        why = f" ({self._reason})" if self._reason else ""
-        return ToolUnavailable(f"The server “{self.server.name}” does not answer now{why}. Do without it for now.")
+        """In words of our own: the reason may quote what the server printed."""
+        why = f" {self._fault}" if self._fault else ""
+        return ToolUnavailable(f"The server “{self.server.name}” does not answer now.{why} Do without it for now.")
 
     async def _keep(self) -> None:
         """A server that fails is started again at once; each further time only after a pause, until it holds."""
@@ -126,7 +137,7 @@ class Connection:
 
     async def _live(self) -> bool:
         """From start to end of one connection; whether there was one. Leaves a reason behind."""
-        self._ended, self._news = False, asyncio.Event()
+        self._ended, self._news, self._fault = False, asyncio.Event(), None
         process = ServerProcess(self.server, self._on_end) if self.server.transport == "stdio" else None
         was_connected = False
         error: Exception | None = None
@@ -194,7 +205,7 @@ class Connection:
             self._news.set()
 
     def _on_end(self, why: str) -> None:
-        self._ended, self._reason = True, why
+        self._ended, self._fault = True, why
         self._lose()
         self._news.set()
 

@@ -36,7 +36,9 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def _bound(response: httpx2.Response) -> None:
-    """Streams of events may be endless; of those the SDK bounds each event."""
+    """Streams of events may be endless; of those the SDK bounds each event. Raises for who is not let in."""
+    if response.status_code in (401, 403):
+        response.raise_for_status()
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx2.DecodingError("It compresses its answers though it was asked not to.")
     if not response.headers.get("content-type", "").startswith("text/event-stream"):

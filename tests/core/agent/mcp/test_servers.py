@@ -65,7 +65,7 @@ async def test_a_killed_server_is_there_again_for_the_next_call(opened: Opened) 
 async def test_a_crash_during_a_call_is_an_answer_and_the_next_call_works(opened: Opened) -> None:
     servers = opened(wicked(KEY="hunter2-secret"))
     tools = await servers.tools(["w"])
-    with pytest.raises(ToolUnavailable, match="wicked"):
+    with pytest.raises(ToolUnavailable, match=r"^The server “wicked” does not answer now\. It ended\. Do without"):
         await call(tools, "crash")
     assert await call(tools, "echo", text="again") == "again"
 
@@ -105,6 +105,17 @@ async def test_a_call_that_is_given_up_leaves_the_server_to_the_others(opened: O
     with anyio.move_on_after(0.2) as limit:
         await call(tools, "hang")
     assert limit.cancelled_caught
+    assert await call(tools, "pid") == pid
+
+
+async def test_a_server_that_is_busy_with_another_call_is_let_be(opened: Opened) -> None:
+    servers = opened(wicked(), list=0.2)
+    tools = await servers.tools(["w"])
+    pid = await call(tools, "pid")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call, tools, "nap")
+        with anyio.move_on_after(0.1):
+            await call(tools, "hang")
     assert await call(tools, "pid") == pid
 
 

@@ -16,6 +16,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "environment": {"type": "object"},
     "crash": {"type": "object"},
     "hang": {"type": "object"},
+    "nap": {"type": "object"},
     "freeze": {"type": "object"},
     "close_input": {"type": "object"},
     "big": {"type": "object", "properties": {"size": {"type": "integer"}}},
@@ -43,6 +44,9 @@ def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
             return texts(*given.get("text", "").split("|"))
         case "pid":
             return texts(str(os.getpid()))
+        case "nap":
+            time.sleep(1)
+            return texts("awake")
         case "environment":
             return texts(json.dumps(dict(os.environ)))
         case "big":
