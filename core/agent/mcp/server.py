@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 Transport: TypeAlias = Literal["stdio", "http"]
 Condition: TypeAlias = Literal["starting", "connected", "failed"]
 
-LARGEST_MESSAGE = 8 * 1024 * 1024
+LARGEST_MESSAGE = 4 * 1024 * 1024
 """Bytes of one message of a server; parsing it must not hold up the engine."""
 
 

@@ -37,6 +37,8 @@ class McpServers:
 
         What is wrong with a server ``states`` tells; it never makes this raise.
         """
+        if not server_ids:
+            return []
         async with self._changing:
             await self._read()
             opened = [found for server_id in dict.fromkeys(server_ids) if (found := self._open(server_id))]

@@ -147,7 +147,7 @@ async def test_a_flood_is_cut_off_and_the_server_started_again(opened: Opened) -
     servers = opened(wicked())
     tools = await servers.tools(["w"])
     assert len(await call(tools, "big", size=4_000_000)) == 4_000_000
-    with pytest.raises(ToolUnavailable, match="It sent a message of more than 8,388,608 bytes"):
+    with pytest.raises(ToolUnavailable, match="It sent a message of more than 4,194,304 bytes"):
         await call(tools, "big", size=50_000_000)
     assert await call(tools, "echo", text="again") == "again"
 
