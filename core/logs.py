@@ -17,7 +17,7 @@ _SHAPES = (
     (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), r"\1:[secret]@"),
 )
 _SHORTEST = 6
-_TALKATIVE = ("alembic", "anthropic", "httpx2")
+_TALKATIVE = ("alembic", "anthropic", "httpx2", "mcp")
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:

@@ -43,7 +43,8 @@ ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
     "anthropic": "core.provider",
-    "httpx2": "core.provider core.agent.tools",
+    "httpx2": "core.provider core.agent.mcp core.agent.tools",
+    "mcp": "core.agent.mcp core.demo.people_server",
     "sqlalchemy": _SQL,
     "sqlmodel": _SQL,
     "alembic": "core.store",
@@ -56,6 +57,7 @@ ONLY_IN = {
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
+    "core.agent.mcp.connection._live": "whatever a server does wrong ends its own connection and nothing else",
     "core.agent.tools.running._limited_run": "whatever a tool does, the model is told and the turn goes on",
     "core.analytics.rollups.refresher.catch_up": "without fresh sums pages are slower, not wrong: try again",
     "core.chat.engine._quietly": "a chore that fails once must be tried again",

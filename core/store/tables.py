@@ -93,6 +93,25 @@ class AgentVersion(Row, table=True):
     created_by: str = Field(foreign_key="users.id")
 
 
+class RegisteredMcpServer(Row, table=True):
+    """A server of tools. ``transport`` is stdio, with a command, or http, with a url.
+
+    ``secrets`` are the environment variables of the one and the headers of the other; no page may show their values.
+    """
+
+    __tablename__ = "mcp_servers"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True, sa_type=StorableText)
+    transport: str
+    command: str = Field(sa_type=StorableText)
+    args: list[str] = Field(sa_type=JSON)
+    url: str = Field(sa_type=StorableText)
+    secrets: dict[str, str] = Field(sa_type=JSON, repr=False)
+    active: bool = True
+    created_at: datetime
+    created_by: str = Field(foreign_key="users.id")
+
+
 class Conversation(Row, table=True):
     """A deleted one keeps its row, without title and messages, because the books point at it."""
 

@@ -1,0 +1,104 @@
+"""All servers of tools that are in use, and their tools as an agent has them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+from anyio import to_thread
+
+from core.agent.mcp.server import Limits, McpServer, ServerState
+from core.agent.tools.tool import Tool
+from core.errors import StoreError
+
+if TYPE_CHECKING:
+    from core.agent.mcp.connection import Connection
+
+_log = structlog.get_logger(__name__)
+
+
+class McpServers:
+    """Connections are opened when an agent first needs them, on the event loop that asks, and kept.
+
+    ``active`` reads what servers there are now; it runs in a thread each time tools are asked for, so that what one
+    process changes holds in all.
+    """
+
+    def __init__(self, active: Callable[[], Sequence[McpServer]], limits: Limits | None = None) -> None:
+        self._active, self._limits = active, limits or Limits()
+        self._connections: dict[str, Connection] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+        self._configured: dict[str, McpServer] = {}
+        self._changing = asyncio.Lock()
+        self._closed = False
+
+    async def tools(self, server_ids: Sequence[str]) -> list[Tool]:
+        """Those of the servers that answer, and those last known of a server that failed since.
+
+        What is wrong with a server ``states`` tells; it never makes this raise.
+        """
+        if not server_ids:
+            return []
+        async with self._changing:
+            await self._read()
+            opened = [found for server_id in dict.fromkeys(server_ids) if (found := self._open(server_id))]
+        await asyncio.gather(*(connection.settled() for connection in opened))
+        taken: dict[str, Tool] = {}
+        for connection in opened:
+            for tool in connection.tools(taken):
+                taken[tool.name] = tool
+        return list(taken.values())
+
+    def states(self) -> list[ServerState]:
+        """Of the servers that were asked for since the start; from any thread."""
+        return [connection.state for connection in list(self._connections.values())]
+
+    async def restart(self, server_id: str) -> None:
+        """Forget its failures and its pause; the next to ask for its tools opens it anew."""
+        if connection := self._connections.pop(server_id, None):
+            await connection.stop()
+
+    async def close(self) -> None:
+        """Every process that was started is gone when this returns."""
+        self._closed = True
+        for server_id in list(self._connections):
+            self._let_go(server_id)
+        if self._stopping:
+            await asyncio.wait(self._stopping)
+
+    async def _read(self) -> None:
+        """While the database does not answer, what was read last holds."""
+        try:
+            configured = await to_thread.run_sync(self._active)
+        except StoreError as error:
+            _log.warning("the MCP servers could not be read", reason=error.for_user)
+        else:
+            self._configured = {server.id: server for server in configured}
+        for server_id, connection in list(self._connections.items()):
+            if self._configured.get(server_id) != connection.server:
+                self._let_go(server_id)
+        await to_thread.run_sync(warm_up)
+
+    def _open(self, server_id: str) -> "Connection | None":
+        server = self._configured.get(server_id)
+        if server is None or self._closed:
+            return None
+        if server_id not in self._connections:
+            self._connections[server_id] = _connection_type()(server, self._limits)
+        return self._connections[server_id]
+
+    def _let_go(self, server_id: str) -> None:
+        stopping = asyncio.create_task(self._connections.pop(server_id).stop())
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+
+
+def warm_up() -> None:
+    """Import the SDK, which takes a second that nobody who uses no such server should wait for."""
+    _connection_type()
+
+
+def _connection_type() -> "type[Connection]":
+    from core.agent.mcp.connection import Connection
+
+    return Connection

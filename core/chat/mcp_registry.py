@@ -1,0 +1,182 @@
+"""The registry of servers whose tools agents may use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+
+from core.agent.mcp.naming import server_slug
+from core.agent.mcp.server import McpServer, Transport
+from core.chat.agent_draft import name_key
+from core.chat.mcp_draft import McpServerDraft, checked
+from core.clock import new_id, now
+from core.errors import InputError, NotFound
+from core.store.database import Store
+from core.store.tables import RegisteredMcpServer, User
+from core.store.text import storable
+
+__all__ = ["McpRegistry", "McpServerDraft", "McpServerView"]
+
+_servers, _users = RegisteredMcpServer.__table__, User.__table__
+_ALL = (
+    select(_servers, _users.c.name.label("created_by_name"))
+    .join(_users, _users.c.id == _servers.c.created_by)
+    .order_by(_servers.c.created_at, _servers.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class McpServerView:
+    """A registered server; of its secrets only the names."""
+
+    id: str
+    name: str
+    transport: Transport
+    command: str
+    args: tuple[str, ...]
+    url: str
+    secret_names: tuple[str, ...]
+    active: bool
+    created_at: datetime
+    created_by: str
+
+
+McpServerViews: TypeAlias = list[McpServerView]
+
+
+class McpRegistry:
+    """Reads and changes the registry, from any thread and any process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(self) -> McpServerViews:
+        """All of them, the one registered first coming first."""
+        with self._store.read() as connection:
+            return [_view(row) for row in connection.execute(_ALL).mappings()]
+
+    def get(self, server_id: str) -> McpServerView:
+        """Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_ALL.where(_servers.c.id == storable(server_id))).mappings().first()
+        if row is None:
+            raise _unknown()
+        return _view(row)
+
+    def active(self) -> tuple[McpServer, ...]:
+        """The active ones with their secrets, for the connections alone."""
+        with self._store.read() as connection:
+            return tuple(_server(row) for row in connection.execute(_ALL.where(_servers.c.active)).mappings())
+
+    def register(self, draft: McpServerDraft, by: str) -> McpServerView:
+        """``by`` is a user's id. Raises InputError, also when the name is taken."""
+        draft = checked(draft)
+        return self.get(self._store.write(lambda connection: _register(connection, draft, by)).result())
+
+    def change(self, server_id: str, draft: McpServerDraft) -> McpServerView:
+        """What the draft does not name of the secrets is forgotten. Raises InputError and NotFound."""
+        draft = checked(draft)
+        self._store.write(lambda connection: _change(connection, server_id, draft)).result()
+        return self.get(server_id)
+
+    def remove(self, server_id: str) -> None:
+        """Raises NotFound."""
+        self._change_one(delete(_servers).where(_servers.c.id == storable(server_id)))
+
+    def set_active(self, server_id: str, active: bool) -> None:
+        """Agents get the tools of active servers only. Raises NotFound."""
+        self._change_one(update(_servers).where(_servers.c.id == storable(server_id)).values(active=active))
+
+    def _change_one(self, statement: Any) -> None:
+        if self._store.write(lambda connection: connection.execute(statement).rowcount).result() == 0:
+            raise _unknown()
+
+
+def _register(connection: Connection, draft: McpServerDraft, by: str) -> str:
+    _one_at_a_time(connection)
+    _refuse_taken_name(connection, draft.name)
+    server_id = new_id()
+    row = {"id": server_id, "active": True, "created_at": now(), "created_by": by, **_columns(draft, {})}
+    connection.execute(insert(_servers), row)
+    return server_id
+
+
+def _change(connection: Connection, server_id: str, draft: McpServerDraft) -> None:
+    _one_at_a_time(connection)
+    mine = _servers.c.id == storable(server_id)
+    stored = connection.execute(select(_servers).where(mine)).mappings().first()
+    if stored is None:
+        raise _unknown()
+    _refuse_taken_name(connection, draft.name, own_id=server_id)
+    connection.execute(update(_servers).where(mine).values(_columns(draft, _kept_secrets(stored, draft))))
+
+
+def _kept_secrets(stored: RowMapping, draft: McpServerDraft) -> Mapping[str, str]:
+    """None that were meant for another program or address: whoever changes that need not know them."""
+    where = ("transport", "command", "url")
+    return stored["secrets"] if all(stored[part] == getattr(draft, part) for part in where) else {}
+
+
+def _columns(draft: McpServerDraft, stored: Mapping[str, str]) -> dict[str, Any]:
+    if unknown := [name for name, value in draft.secrets.items() if value is None and name not in stored]:
+        raise InputError(f"Enter the value of {unknown[0]}, also when the command or URL was changed, or remove it.")
+    return {
+        "name": draft.name,
+        "transport": draft.transport,
+        "command": draft.command,
+        "args": list(draft.args),
+        "url": draft.url,
+        "secrets": {name: stored[name] if value is None else value for name, value in draft.secrets.items()},
+    }
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """Names stay unique; on SQLite every write waits for the others anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE mcp_servers IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = None) -> None:
+    """Also names that would give their tools the same names."""
+    for other in connection.execute(select(_servers.c.id, _servers.c.name)):
+        if other.id != own_id and _key(other.name) == _key(name):
+            raise InputError(f"There is a server named “{other.name}” already. Choose a name that differs more.")
+
+
+def _key(name: str) -> str:
+    return name_key(server_slug(name))
+
+
+def _view(row: RowMapping) -> McpServerView:
+    return McpServerView(
+        id=row["id"],
+        name=row["name"],
+        transport=row["transport"],
+        command=row["command"],
+        args=tuple(row["args"]),
+        url=row["url"],
+        secret_names=tuple(row["secrets"]),
+        active=row["active"],
+        created_at=row["created_at"],
+        created_by=row["created_by_name"],
+    )
+
+
+def _server(row: RowMapping) -> McpServer:
+    stdio = row["transport"] == "stdio"
+    return McpServer(
+        id=row["id"],
+        name=row["name"],
+        transport=row["transport"],
+        command=row["command"],
+        args=tuple(row["args"]),
+        env=row["secrets"] if stdio else {},
+        url=row["url"],
+        headers={} if stdio else row["secrets"],
+    )
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such server. It may have been removed.")

@@ -1,0 +1,130 @@
+"""The registry of MCP servers on both databases: what is refused and why, and that secrets stay inside."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from core.agent.mcp.server import McpServer
+from core.chat.mcp_registry import McpRegistry, McpServerDraft
+from core.chat.people import local_person
+from core.errors import InputError, NotFound
+from core.store.database import Store
+
+STDIO = McpServerDraft("people", "stdio", command="python", args=("-m", "x", ""), secrets={"KEY": "hunter2-é"})
+HTTP = McpServerDraft("wiki", "http", url="https://wiki.example.com:8443/mcp", secrets={"X-Key": "hunter2"})
+
+
+@pytest.fixture
+def registry(store: Store) -> McpRegistry:
+    return McpRegistry(store)
+
+
+@pytest.fixture
+def me(store: Store) -> str:
+    return local_person(store).id
+
+
+def test_what_is_registered_reaches_the_connections_whole(registry: McpRegistry, me: str) -> None:
+    people, wiki = registry.register(STDIO, me), registry.register(HTTP, me)
+    assert registry.active() == (
+        McpServer(people.id, "people", "stdio", "python", ("-m", "x", ""), env={"KEY": "hunter2-é"}),
+        McpServer(wiki.id, "wiki", "http", url=HTTP.url, headers={"X-Key": "hunter2"}),
+    )
+    assert registry.list() == [people, wiki]
+    assert (people.created_by, people.active, people.secret_names) == ("Local admin", True, ("KEY",))
+
+
+def test_no_view_and_no_draft_shows_a_secret(registry: McpRegistry, me: str) -> None:
+    view = registry.register(STDIO, me)
+    assert "hunter2" not in repr((view, registry.active(), STDIO, HTTP))
+
+
+def test_only_active_servers_are_connected(registry: McpRegistry, me: str) -> None:
+    view = registry.register(STDIO, me)
+    registry.set_active(view.id, False)
+    assert (registry.active(), registry.get(view.id).active) == ((), False)
+    registry.set_active(view.id, True)
+    assert [server.id for server in registry.active()] == [view.id]
+
+
+def test_a_change_keeps_the_secrets_it_names_without_a_value(registry: McpRegistry, me: str) -> None:
+    view = registry.register(replace(STDIO, secrets={"KEY": "one", "OLD": "two"}), me)
+    registry.change(view.id, replace(STDIO, name="staff", args=(), secrets={"KEY": None, "NEW": "three"}))
+    [server] = registry.active()
+    assert (server.name, server.args, server.env) == ("staff", (), {"KEY": "one", "NEW": "three"})
+
+
+@pytest.mark.parametrize("elsewhere", [{"url": "https://evil.example.com/mcp"}, {"transport": "stdio", "command": "x"}])
+def test_a_kept_secret_goes_nowhere_else(registry: McpRegistry, me: str, elsewhere: dict[str, str]) -> None:
+    view = registry.register(replace(HTTP, secrets={"KEY": "hunter2"}), me)
+    with pytest.raises(InputError, match="Enter the value of KEY"):
+        registry.change(view.id, replace(HTTP, secrets={"KEY": None}, **elsewhere))  # type: ignore[arg-type]
+    assert registry.get(view.id) == view
+
+
+def test_a_removed_server_is_gone(registry: McpRegistry, me: str) -> None:
+    view = registry.register(STDIO, me)
+    registry.remove(view.id)
+    assert (registry.list(), registry.active()) == ([], ())
+    assert registry.register(STDIO, me).id != view.id
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda registry: registry.get("x\0"),
+        lambda registry: registry.change("x\0", STDIO),
+        lambda registry: registry.remove("x\0"),
+        lambda registry: registry.set_active("x\0", False),
+    ],
+)
+def test_an_unknown_server_is_not_found(registry: McpRegistry, act: Callable[[McpRegistry], object]) -> None:
+    with pytest.raises(NotFound):
+        act(registry)
+
+
+@pytest.mark.parametrize("name", ["people", " PEOPLE ", "people_", "_people"])
+def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRegistry, me: str, name: str) -> None:
+    registry.register(STDIO, me)
+    other = registry.register(HTTP, me)
+    with pytest.raises(InputError, match="named “people” already"):
+        registry.register(replace(STDIO, name=name), me)
+    with pytest.raises(InputError, match="named “people” already"):
+        registry.change(other.id, replace(HTTP, name=name))
+
+
+@pytest.mark.parametrize(
+    ("draft", "said"),
+    [
+        (replace(STDIO, name=" "), "needs a letter"),
+        (replace(STDIO, name="äöü"), "needs a letter"),
+        (replace(STDIO, name="x" * 41), "at most 40"),
+        (replace(STDIO, command=" "), "command is empty"),
+        (replace(STDIO, command="a\0b"), "no program takes"),
+        (replace(STDIO, args=("x",) * 101), "at most 100"),
+        (replace(STDIO, args=("x" * 4001,)), "at most 4,000"),
+        (replace(STDIO, secrets={"A=B": "x"}), "environment variable"),
+        (replace(STDIO, secrets={"": "x"}), "environment variable"),
+        (replace(STDIO, secrets={"A": "\0"}), "value of A"),
+        (replace(STDIO, secrets={"A": None}), "Enter the value of A"),
+        (replace(STDIO, secrets={f"A{number}": "x" for number in range(51)}), "at most 50"),
+        (replace(STDIO, transport="pigeon"), "stdio or http"),  # type: ignore[arg-type]
+        (replace(HTTP, url=""), "URL is not usable"),
+        (replace(HTTP, url="ftp://x/mcp"), "URL is not usable"),
+        (replace(HTTP, url="https://"), "URL is not usable"),
+        (replace(HTTP, url="https://x:port/"), "URL is not usable"),
+        (replace(HTTP, url="https://[x/"), "URL is not usable"),
+        (replace(HTTP, url="https://me:pass@x/"), "Give them as a header"),
+        (replace(HTTP, secrets={"X Y": "x"}), "name of a header"),
+        (replace(HTTP, secrets={"X": "a\nb"}), "cannot be sent in a header"),
+        (replace(HTTP, secrets={"X": ""}), "cannot be sent in a header"),
+        (replace(HTTP, secrets={"X": "é"}), "cannot be sent in a header"),
+        (replace(HTTP, secrets={"x": "1", "X": "2"}), "given twice"),
+    ],
+)
+def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, draft: McpServerDraft, said: str) -> None:
+    registry = McpRegistry(sqlite_store)
+    with pytest.raises(InputError, match=said):
+        registry.register(draft, local_person(sqlite_store).id)
+    assert registry.list() == []
