@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.agent.tools.tool import Tool
 from core.errors import ContextTooLong
 from core.provider.blocks import as_messages, with_every_result
 from core.provider.models import find_model
@@ -42,6 +43,11 @@ class Said:
     partial: bool = False
     model: str | None = None
     tokens: int | None = None
+
+
+def definition_of(tool: Tool) -> dict[str, Any]:
+    """A tool as the model is told of it."""
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
 
 
 def build_request(persona: Persona, history: Sequence[Said], text: str) -> ModelRequest:

@@ -33,11 +33,10 @@ _CONTEXT_FULL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What an agent shall do, with what, for whom and within which limits; ``spent`` tells what it has taken so far."""
+class Work:
+    """What an agent shall do, for whom, with what and within which limits."""
 
     request: ModelRequest
-    spent: Callable[[], Spending]
     asking: Asking
     tools: Mapping[str, Tool] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
@@ -72,11 +71,14 @@ LoopEvent: TypeAlias = (
 
 
 class Loop:
-    """One answer being worked out; ``run`` may be called once."""
+    """One answer being worked out; ``run`` may be called once.
 
-    def __init__(self, provider: Provider, task: Task) -> None:
-        self._provider, self._task = provider, task
-        self._request, self._n, self._prompt_estimate = task.request, 1, 0
+    ``spent`` is asked between two steps what the answer has taken so far.
+    """
+
+    def __init__(self, provider: Provider, work: Work, spent: Callable[[], Spending]) -> None:
+        self._provider, self._work, self._spent = provider, work, spent
+        self._request, self._n, self._prompt_estimate = work.request, 1, 0
         self._reply: Reply | None = None
         self._results: list[Block] = []
 
@@ -105,7 +107,7 @@ class Loop:
             yield GoingOn(self._n, self._prompt_estimate)
 
     def _allowed(self) -> ModelRequest:
-        room = self._task.limits.room(self._request.max_tokens, self._task.spent())
+        room = self._work.limits.room(self._request.max_tokens, self._spent())
         return replace(self._request, max_tokens=room)
 
     def _notice(self, event: ProviderEvent) -> None:
@@ -125,7 +127,7 @@ class Loop:
 
     def _cannot_go_on(self) -> CutShort | None:
         if self._goes_on:
-            return self._task.limits.reached(self._n, self._task.spent())
+            return self._work.limits.reached(self._n, self._spent())
         cut_call = self._said.stop_reason in _TOO_LONG and tool_calls(self._said.content)
         return CutShort("tool_call_cut", _TOOL_CALL_CUT) if cut_call else None
 
@@ -153,7 +155,7 @@ class Loop:
         self._results = [result_of(call, _outcome(task)) for call, task in zip(calls, tasks, strict=True)]
 
     async def _run_tool(self, call: ToolCall) -> ToolOutcome:
-        return await run_tool(self._task.tools, call.name, call.input, self._task.asking)
+        return await run_tool(self._work.tools, call.name, call.input, self._work.asking)
 
     def _prepare_next(self) -> CutShort | None:
         """Tools take time, and may have spent: the limits are looked at once more."""
@@ -161,7 +163,7 @@ class Loop:
             self._request, self._prompt_estimate = follow_up(self._request, self._said, self._results)
         except ContextTooLong:
             return CutShort("context_full", _CONTEXT_FULL)
-        cut = self._task.limits.reached(self._n, self._task.spent())
+        cut = self._work.limits.reached(self._n, self._spent())
         self._n += 1
         return cut
 

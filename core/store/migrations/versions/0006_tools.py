@@ -1,19 +1,21 @@
 """Agents have tools and limits; what a tool was given, what it gave and in which iteration stands in its span."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
 down_revision = "0004"
 
-_OF_AGENTS = {
+_OF_AGENTS: dict[str, Any] = {
     "tools": sa.JSON(),
     "max_iterations": sa.Integer(),
     "max_cost_nanos": sa.BigInteger(),
     "max_seconds": sa.Integer(),
     "max_answer_tokens": sa.BigInteger(),
 }
-_OF_SPANS = {
+_OF_SPANS: dict[str, Any] = {
     "tool_name": sa.Text(),
     "tool_use_id": sa.Text(),
     "input": sa.Text(),
