@@ -18,10 +18,9 @@ from core.provider.blocks import ToolCall
 from core.provider.request import ModelRequest
 from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.wire import WireResponse
-from tests.core.agent.toolkit import ASKING, DEFINITIONS, FINAL, TOOLS, USAGE, Strict, asks, results, says, tool
+from tests.core.agent.toolkit import ASKING, DEFINITIONS, FINAL, MODEL, TOOLS, USAGE, Strict, asks, results, says, tool
 from tests.core.provider.wiring import in_process
 
-MODEL = "claude-opus-5-5"
 QUESTION: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "Go."}]}
 
 

@@ -10,6 +10,7 @@ from core.provider.simulator.signatures import sign_thinking
 from core.provider.simulator.validation import Rejection, check_body
 from core.provider.simulator.wire import WireRequest, WireResponse
 
+MODEL = "claude-opus-5-5"
 ASKING = Asking("ada", "admin", "UTC")
 USAGE = {"input_tokens": 100, "output_tokens": 1}
 FINAL = {"output_tokens": 20}
@@ -66,6 +67,10 @@ class Strict(Script):
             return failed(rejection.status, rejection.type, rejection.message)
         return super().answer(request)
 
+    def give(self, *responses: WireResponse) -> None:
+        """Answer with these from now on."""
+        self._responses = list(responses)
+
     @property
     def messages(self) -> list[list[dict[str, Any]]]:
         return [request.json()["messages"] for request in self.requests]
@@ -76,11 +81,11 @@ def asks(*calls: tuple[str, str, Any], text: str = "", thought: str = "", split:
     blocks = [thinking_block(thought, signature=sign_thinking(thought, "n"))] if thought else []
     called = [tool_call(*call, split=split) for call in calls]
     texts = [text] if text else []
-    return streamed(answer_events(*texts, usage=USAGE, final=FINAL, blocks=blocks, calls=called, **more))
+    return streamed(answer_events(*texts, model=MODEL, usage=USAGE, final=FINAL, blocks=blocks, calls=called, **more))
 
 
 def says(text: str, **more: Any) -> WireResponse:
-    return streamed(answer_events(text, usage=USAGE, final=FINAL, **more))
+    return streamed(answer_events(text, model=MODEL, usage=USAGE, final=FINAL, **more))
 
 
 def results(message: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
