@@ -24,13 +24,12 @@ def tool_faults(body: dict[str, Any]) -> Iterator[str]:
             yield from _result_faults(f"messages.{index}", blocks, before)
 
 
-def is_paused(body: dict[str, Any]) -> bool:
-    """Whether the last words are the assistant's own, sent back for it to go on: with a server's tool still open."""
+def paused_at(body: dict[str, Any]) -> str | None:
+    """Where the last words are the assistant's own, sent back for it to go on: the server's tool it left open."""
     role, blocks = _turns(body["messages"])[-1]
     done = {block.get("tool_use_id") for block in blocks}
-    return role == "assistant" and any(
-        block["type"] == "server_tool_use" and block.get("id") not in done for block in blocks
-    )
+    opened = [block["id"] for block in blocks if block["type"] == "server_tool_use" and block["id"] not in done]
+    return opened[-1] if role == "assistant" and opened else None
 
 
 def _definition_faults(tools: list[Any]) -> Iterator[str]:

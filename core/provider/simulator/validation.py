@@ -6,7 +6,7 @@ from typing import Any
 
 from core.provider.models import Model, find_model
 from core.provider.simulator.signatures import signature_is_ours
-from core.provider.simulator.tool_rules import is_paused, tool_faults
+from core.provider.simulator.tool_rules import paused_at, tool_faults
 
 _LARGEST_REQUEST_BYTES = 32_000_000
 _MOST_BREAKPOINTS = 4
@@ -107,7 +107,7 @@ def _check_tools(body: dict[str, Any]) -> None:
         raise _invalid("tools: Input should be a valid list")
     for fault in tool_faults(body):
         raise _invalid(fault)
-    if body["messages"][-1]["role"] != "user" and not is_paused(body):
+    if body["messages"][-1]["role"] != "user" and paused_at(body) is None:
         raise _invalid("This model does not support assistant message prefill. End with a user message.")
 
 
