@@ -53,6 +53,7 @@ ONLY_IN = {
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
+    "core.agent.tools.running._run": "a tool's defect is told to the model and must not end the turn",
     "core.analytics.rollups.refresher.catch_up": "without fresh sums pages are slower, not wrong: try again",
     "core.chat.engine._quietly": "a chore that fails once must be tried again",
     "core.chat.turn._answer": "a defect of ours must not leave a turn open in the books",

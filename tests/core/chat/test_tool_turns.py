@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.chat.turn import Turn
+from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.simulator.scripted import failed
 from core.provider.simulator.wire import WireResponse
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
+from core.tracing.entries import Step
+from core.tracing.recorder import Recorder
 from tests.core.agent.toolkit import asks, results, says
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Workshop, workshop
@@ -197,6 +200,30 @@ def test_a_call_cut_by_the_length_of_the_answer_is_kept_but_not_run(store: Store
     assert [row["error_type"] for row in calls(store, turn)] == ["not_run"]
     assert_whole(store, turn)
     assert ended(shop.send("Again.", turn.conversation_id)).status == "completed"
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["refused", "committed without a word"])
+@pytest.mark.parametrize(("number", "tool"), [(1, ("stopped", "not_run")), (2, ("success", None))])
+def test_a_step_that_cannot_be_booked_is_not_taken(
+    store: Store, work: Open, monkeypatch: pytest.MonkeyPatch, number: int, tool: Any, committed: bool
+) -> None:
+    advance, seen = Recorder.advance, list[Step]()
+
+    async def failing(self: Recorder, step: Step) -> None:
+        seen.append(step)
+        if len(seen) < number or committed:
+            await advance(self, step)
+        if len(seen) == number:
+            raise StoreError("The database is away for a test.")
+
+    monkeypatch.setattr(Recorder, "advance", failing)
+    shop = work(asks(("a", "echo", {}), text="One."), says("Never."))
+    end = ended(turn := shop.send())
+    assert (end.status, end.error_type, end.total) == ("failed", "store_unavailable", 800_000)
+    assert [(row["status"], row["error_type"]) for row in calls(store, turn)] == [tool]
+    assert (shop.answer(turn).text, len(shop.script.requests)) == ("One.", 1)
+    assert_whole(store, turn)
+    assert_adds_up(store, turn)
 
 
 def test_deleting_the_conversation_forgets_what_its_tools_were_given_and_gave(store: Store, work: Open) -> None:
