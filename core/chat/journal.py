@@ -47,6 +47,11 @@ class Journal:
         self._texts: list[str] = []
         self.first_token_ms: int | None = None
 
+    @property
+    def characters(self) -> int:
+        """How much of the reply has arrived, input of tools included."""
+        return self._reply.characters if self._reply else 0
+
     def attempt_starting(self) -> None:
         self._attempt_began = self._elapsed_ms()
 

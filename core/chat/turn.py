@@ -83,7 +83,7 @@ class Turn:
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._uncounted = 0
-        self._unsaved = False
+        self._unsaved, self._saved_characters = False, 0
         self._cost_at = 0.0
         self._log.append(
             TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated)
@@ -170,7 +170,6 @@ class Turn:
         self._journal.delta_arrived()
         self._log.append(delta)
         self._uncounted += len(delta.text)
-        self._unsaved = True
         if self._uncounted >= CHECKPOINT_CHARACTERS:
             self._uncounted = 0
             self._parts.wake()
@@ -198,6 +197,7 @@ class Turn:
         with CancelScope(shield=True):
             await self._parts.recorder.advance(step)
             self._journal.booked()
+        self._unsaved = True  # a checkpoint under way may have been overtaken
 
     async def _close(self, outcome: Outcome) -> None:
         end = self._journal.finish(outcome)
@@ -206,9 +206,10 @@ class Turn:
 
     def checkpoint(self) -> Checkpoint | None:
         """What has changed since the last one, if anything has."""
-        if not self._unsaved or self._log.ended:
+        characters = self._journal.characters
+        if self._log.ended or not (self._unsaved or characters != self._saved_characters):
             return None
-        self._unsaved = False
+        self._unsaved, self._saved_characters = False, characters
         return self._journal.checkpoint()
 
 
