@@ -1,7 +1,7 @@
 """Turns with tools end to end: every step shown, booked and kept, on each database."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.agent.tools.tool import Asking, Tool
 from core.chat.turn import Turn
 from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.simulator.scripted import failed
 from core.provider.simulator.wire import WireResponse
+from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing.entries import Step
 from core.tracing.recorder import Recorder
+from core.wiring import open_services
 from tests.core.agent.toolkit import asks, results, says
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Workshop, workshop
@@ -224,6 +227,31 @@ def test_a_step_that_cannot_be_booked_is_not_taken(
     assert (shop.answer(turn).text, len(shop.script.requests)) == ("One.", 1)
     assert_whole(store, turn)
     assert_adds_up(store, turn)
+
+
+async def _employees(given: Mapping[str, Any], asking: Asking) -> str:
+    return f"1 employees\nname,increment\nAda,{given['min_increment_percent']}\n"
+
+
+def test_without_a_key_the_simulated_model_uses_tools_by_itself(store: Store, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"min_increment_percent": {}, "max_increment_percent": {}}}
+    people = Tool("get_employees", "Employees", schema, _employees)
+    chosen = Settings(_env_file=None, data_dir=tmp_path, database_url=store.url, simulator_pace=0, drain_seconds=0)
+    services = open_services(chosen, tools=lambda _: {"get_employees": people})
+    try:
+        agent = services.agents.list()[0].id
+        turn = services.turns.send(
+            owner=services.me, agent_id=agent, text="give me list of employees with 5-10% increment"
+        )
+        assert ended(turn).status == "completed"
+        (span,) = calls(store, turn)
+        assert span["input"] == '{"min_increment_percent": 5.0, "max_increment_percent": 10.0}'
+        answer = services.conversations.transcript(services.me.id, turn.conversation_id)[-1]
+        assert "| Ada | 5.0 |" in answer.text
+        assert_whole(store, turn)
+        assert_adds_up(store, turn)
+    finally:
+        services.close()
 
 
 def test_deleting_the_conversation_forgets_what_its_tools_were_given_and_gave(store: Store, work: Open) -> None:
