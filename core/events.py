@@ -1,13 +1,14 @@
 """What happens in a turn, as the engine publishes it and every reader sees it."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from core.money import Nanos
 from core.usage import Usage
 
 TurnStatus: TypeAlias = Literal["running", "completed", "failed", "stopped", "interrupted"]
 CostBasis: TypeAlias = Literal["computed", "estimated", "unpriced"]
+ToolStatus: TypeAlias = Literal["executing", "completed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,13 @@ class TurnStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class IterationStarted:
+    """The model is asked for the ``n``-th time; from the second on it has the results of its tools."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     text: str
 
@@ -29,6 +37,35 @@ class TextDelta:
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDetected:
+    """The model has asked for a tool; ``id`` is the call's."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsExecuting:
+    """So many tools start at once."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolProgress:
+    """Call ``i`` of ``n``, from 1; ``duration_ms`` and ``result``, cut short, are there when it is over."""
+
+    id: str
+    name: str
+    status: ToolStatus
+    duration_ms: int | None
+    i: int
+    n: int
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +101,10 @@ class TurnEnded:
     error_text: str | None = None
 
 
-Event: TypeAlias = TurnStarted | TextDelta | ThinkingDelta | RetryScheduled | CostSoFar | TurnEnded
+ToolEvent: TypeAlias = ToolDetected | ToolsExecuting | ToolProgress
+Event: TypeAlias = (
+    TurnStarted | IterationStarted | TextDelta | ThinkingDelta | ToolEvent | RetryScheduled | CostSoFar | TurnEnded
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
 """The only place that picks implementations and keeps the running ones."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
-from core.chat.agents import Agents
+from core.chat.agents import Agents, AgentView
 from core.chat.conversations import Conversations
 from core.chat.engine import Engine
 from core.chat.people import Person, local_person
-from core.chat.turns import Turns
+from core.chat.turns import ToolSource, Turns
 from core.demo.month import DemoMonth
 from core.exports.exports import Exports
 from core.exports.links import signing_key
@@ -51,7 +53,12 @@ class Services:
         self.store.close()
 
 
-def open_services(chosen: Settings, provider: Provider | None = None) -> Services:
+def no_tools(_: AgentView) -> Mapping[str, Tool]:
+    """What every agent may use so far."""
+    return {}
+
+
+def open_services(chosen: Settings, provider: Provider | None = None, tools: ToolSource = no_tools) -> Services:
     """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError."""
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
@@ -80,7 +87,7 @@ def open_services(chosen: Settings, provider: Provider | None = None) -> Service
         exports=Exports(store, key),
         demo=DemoMonth(store, book, zone),
         refresher=refresher,
-        turns=Turns(store, agents, provider, book, recorder, engine),
+        turns=Turns(store, agents, recorder, engine, provider=provider, book=book, tools=tools, zone=chosen.time_zone),
         me=me,
     )
 

@@ -1,32 +1,42 @@
 """The request an agent sends: the whole conversation, marked for prompt caching, and whether it fits the model."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from core.agent.tools.tool import Tool
 from core.errors import ContextTooLong
+from core.provider.blocks import as_messages, with_every_result
 from core.provider.models import find_model
+from core.provider.reply import Reply
 from core.provider.request import ModelRequest
-from core.usage import estimate_tokens
+from core.usage import Usage, UsageContradicts, estimate_tokens
 
 _CACHED = {"cache_control": {"type": "ephemeral"}}
 _THINKING = ("thinking", "redacted_thinking")
+_TOOL_BLOCKS = ("tool_use", "tool_result")
+_NO_RESULT = "This tool was not run."
 _LEAST_ANSWER = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """What of an agent's version goes into a request."""
+    """What of an agent's version goes into a request; ``tools`` are the Messages API's own definitions."""
 
     model: str
     system_prompt: str
     max_output_tokens: int
     thinking: bool
+    tools: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One earlier message. ``model`` wrote it; a partial one was cut short; ``tokens`` counts all up to its end."""
+    """One earlier message. ``model`` wrote it; a partial one was cut short; ``tokens`` counts all up to its end.
+
+    An answer that used tools holds their results among its blocks, each after what asked for it.
+    """
 
     role: str
     blocks: Sequence[dict[str, Any]]
@@ -35,9 +45,14 @@ class Said:
     tokens: int | None = None
 
 
+def definition_of(tool: Tool) -> dict[str, Any]:
+    """A tool as the model is told of it."""
+    return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
+
+
 def build_request(persona: Persona, history: Sequence[Said], text: str) -> ModelRequest:
     """Raises ContextTooLong, before anything is spent, when the conversation cannot fit the model."""
-    earlier = [message for said in history if (message := _message(said, persona))]
+    earlier = [message for said in history for message in _messages(said, persona)]
     latest = {"role": "user", "content": [{"type": "text", "text": text}]}
     messages = [*_with_last_block_cached(earlier), *_with_last_block_cached([latest])]
     estimate = estimate_prompt(persona, history, text)
@@ -45,9 +60,24 @@ def build_request(persona: Persona, history: Sequence[Said], text: str) -> Model
         model=persona.model,
         system=[{"type": "text", "text": persona.system_prompt, **_CACHED}] if persona.system_prompt.strip() else [],
         messages=messages,
-        max_tokens=_room_for_answer(persona, estimate),
+        max_tokens=_room_for_answer(persona.model, persona.max_output_tokens, estimate),
         thinking=persona.thinking,
+        tools=list(persona.tools),
     )
+
+
+def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, Any]]) -> tuple[ModelRequest, int]:
+    """The request that goes on after a reply, and about how many tokens its prompt has. Raises ContextTooLong.
+
+    The reply goes back as it came, its results after it; only the newest results are marked for caching, because
+    no request may carry more than four marks.
+    """
+    said = [{"role": "assistant", "content": reply.content}] if reply.content else []
+    given = _with_last_block_cached([{"role": "user", "content": list(results)}]) if results else []
+    prompt = _tokens_up_to(request, reply) + estimate_tokens(_plain(results))
+    messages = [*_unmarked_results(request.messages), *said, *given]
+    room = _room_for_answer(request.model, request.max_tokens, prompt)
+    return replace(request, messages=messages, max_tokens=room), prompt
 
 
 def estimate_prompt(persona: Persona, history: Sequence[Said], text: str) -> int:
@@ -57,38 +87,74 @@ def estimate_prompt(persona: Persona, history: Sequence[Said], text: str) -> int
         if said.tokens is not None:
             counted, since = said.tokens, list(history[place:])
     texts = "".join(_plain(said.blocks) for said in since) + text
-    return estimate_tokens(texts if counted else persona.system_prompt + texts) + counted
+    return estimate_tokens(texts if counted else _fixed(persona.system_prompt, persona.tools) + texts) + counted
+
+
+def _fixed(system_prompt: str, tools: Sequence[dict[str, Any]]) -> str:
+    return system_prompt + "".join(json.dumps(tool) for tool in tools)
+
+
+def _tokens_up_to(request: ModelRequest, reply: Reply) -> int:
+    """All that a reply read and wrote, as the provider counted it; estimated where its figures make no sense."""
+    try:
+        return Usage.from_json(reply.usage).total
+    except UsageContradicts:
+        texts = _fixed(_plain(request.system), request.tools)
+        return estimate_tokens(texts + "".join(_plain(message["content"]) for message in request.messages))
 
 
 def _plain(blocks: Iterable[dict[str, Any]]) -> str:
-    return "".join(str(block.get("text") or block.get("thinking") or "") for block in blocks)
+    return "".join(_plain_block(block) for block in blocks)
 
 
-def _room_for_answer(persona: Persona, prompt: int) -> int:
-    model = find_model(persona.model)
+def _plain_block(block: dict[str, Any]) -> str:
+    match block.get("type"):
+        case "tool_use":
+            return json.dumps(block["input"], ensure_ascii=False)
+        case "tool_result":
+            return str(block["content"])
+    return str(block.get("text") or block.get("thinking") or "")
+
+
+def _room_for_answer(model_id: str, wanted: int, prompt: int) -> int:
+    model = find_model(model_id)
     if model is None:
-        return persona.max_output_tokens
+        return wanted
     room = model.context_window - prompt
     if room < _LEAST_ANSWER:
         raise ContextTooLong(
             f"This conversation is about {prompt:,} tokens long and {model.label} takes at most "
             f"{model.context_window:,}. Nothing was sent. Start a new conversation, or shorten the message."
         )
-    return min(persona.max_output_tokens, room)
+    return min(wanted, room)
 
 
-def _message(said: Said, persona: Persona) -> dict[str, Any] | None:
-    blocks = [block for block in said.blocks if _sendable(block, said, persona)]
-    return {"role": said.role, "content": blocks} if blocks else None
+def _messages(said: Said, persona: Persona) -> list[dict[str, Any]]:
+    """What was said as messages the API takes: no call without its result, and no calls without tools to call."""
+    if said.role == "user":
+        parts: list[dict[str, Any]] = [{"role": "user", "content": list(said.blocks)}]
+    else:
+        parts = as_messages(with_every_result(said.blocks, _NO_RESULT))
+    unfit = _unfit_kinds(said, persona)
+    kept = [{**part, "content": [block for block in part["content"] if _fits(block, unfit)]} for part in parts]
+    if said.partial and kept and kept[-1]["role"] == "assistant":
+        kept[-1]["content"] = [block for block in kept[-1]["content"] if block.get("type") == "text"]
+    return [message for message in kept if message["content"]]
 
 
-def _sendable(block: dict[str, Any], said: Said, persona: Persona) -> bool:
-    """Empty text is refused by the API; thinking belongs to the model that had it, and is void when cut short."""
+def _unfit_kinds(said: Said, persona: Persona) -> tuple[str, ...]:
+    """Thinking belongs to the model that had it, and goes with what it was followed by or not at all."""
+    tool_blocks = () if persona.tools else _TOOL_BLOCKS
+    changed = any(block.get("type") in tool_blocks for block in said.blocks)
+    thinks = persona.thinking and said.model == persona.model and not changed
+    return tool_blocks if thinks else (*tool_blocks, *_THINKING)
+
+
+def _fits(block: dict[str, Any], unfit: tuple[str, ...]) -> bool:
+    """Empty text is refused by the API."""
     if block.get("type") == "text":
         return bool(str(block.get("text", "")).strip())
-    if said.partial:
-        return False
-    return block.get("type") not in _THINKING or (persona.thinking and said.model == persona.model)
+    return block.get("type") not in unfit
 
 
 def _with_last_block_cached(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,3 +163,13 @@ def _with_last_block_cached(messages: list[dict[str, Any]]) -> list[dict[str, An
         return messages
     *before, last = messages[-1]["content"]
     return [*messages[:-1], {**messages[-1], "content": [*before, {**last, **_CACHED}]}]
+
+
+def _unmarked_results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**message, "content": [_unmarked(block) for block in message["content"]]} for message in messages]
+
+
+def _unmarked(block: dict[str, Any]) -> dict[str, Any]:
+    if block.get("type") != "tool_result":
+        return block
+    return {key: value for key, value in block.items() if key != "cache_control"}

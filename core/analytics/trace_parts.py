@@ -20,7 +20,8 @@ _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 class SpanRow:
     """One step; ``cost_reason`` says why it cost what it did where that is not plain.
 
-    ``usage_json`` is what the provider reported, None if it never did.
+    ``usage_json`` is what the provider reported, None if it never did. ``kind`` is model_call or tool; only a tool
+    has a ``tool_name``, a ``tool_use_id`` and an ``output_size`` in bytes. What it was given and gave is a ToolText.
     """
 
     id: str
@@ -44,6 +45,21 @@ class SpanRow:
     time_to_first_token_ms: int | None
     error_type: str | None
     error_text: str | None
+    iteration: int
+    tool_name: str | None
+    tool_use_id: str | None
+    output_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolText:
+    """What a tool was given, as JSON, and what it gave, both cut to a length that can be looked at.
+
+    These are words of the conversation: only for those who may read it, and gone when it is deleted.
+    """
+
+    input: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,14 @@ def read_spans(connection: Connection, task_trace_id: str) -> list[SpanRow]:
     """In the order they began."""
     its_spans = select(_spans).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
+
+
+def read_tool_texts(connection: Connection, task_trace_id: str) -> dict[str, ToolText]:
+    """By the id of the tool's span."""
+    query = select(_spans.c.id, _spans.c.input, _spans.c.output).where(
+        _spans.c.task_trace_id == storable(task_trace_id), _spans.c.kind == "tool"
+    )
+    return {row.id: ToolText(row.input or "", row.output or "") for row in connection.execute(query)}
 
 
 def read_ledger(connection: Connection, task_trace_id: str) -> list[LedgerRow]:
@@ -101,6 +125,10 @@ def _span(row: Row[Any]) -> SpanRow:
         time_to_first_token_ms=row.time_to_first_token_ms,
         error_type=row.error_type,
         error_text=row.error_text,
+        iteration=row.iteration,
+        tool_name=row.tool_name,
+        tool_use_id=row.tool_use_id,
+        output_size=row.output_size,
     )
 
 

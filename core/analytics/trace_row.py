@@ -57,7 +57,10 @@ TRACES = (
         _traces.c.duration_ms,
         _traces.c.time_to_first_token_ms,
         _traces.c.error_type,
-        select(func.count()).where(_spans.c.task_trace_id == _traces.c.id).scalar_subquery().label("attempts"),
+        select(func.count())
+        .where(_spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call")
+        .scalar_subquery()
+        .label("attempts"),
     )
     .join(_users, _users.c.id == _traces.c.owner_id)
     .join(_agents, _agents.c.id == _traces.c.master_agent_id)

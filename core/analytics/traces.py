@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from core.analytics.filters import EVERYTHING, TraceFilter, conditions
 from core.analytics.search import Key, matching, newest
 from core.analytics.trace_detail import TraceDetail, read_detail
-from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
+from core.analytics.trace_parts import LedgerRow, SpanRow, ToolText, read_ledger, read_spans, read_tool_texts
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
 from core.errors import NotFound
 from core.store.database import Store
@@ -60,6 +60,11 @@ class Traces:
         """A trace's steps in the order they began; none for an unknown trace."""
         with self._store.read() as connection:
             return read_spans(connection, task_trace_id)
+
+    def tool_texts(self, task_trace_id: str) -> dict[str, ToolText]:
+        """What a trace's tools were given and gave, by span: only for those who may read the conversation."""
+        with self._store.read() as connection:
+            return read_tool_texts(connection, task_trace_id)
 
     def ledger(self, task_trace_id: str) -> list[LedgerRow]:
         """A trace's ledger lines; their amounts sum to its total. None for an unknown trace."""

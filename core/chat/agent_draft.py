@@ -1,10 +1,12 @@
 """What an agent is made of, and what makes a draft of one fit to save."""
 
+import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.clock import now
 from core.errors import InputError
+from core.money import Nanos
 from core.provider.models import Model, current_models, find_model, retirement_warning
 from core.store.text import storable
 
@@ -13,11 +15,19 @@ LONGEST_DESCRIPTION = 300
 LONGEST_SYSTEM_PROMPT = 200_000
 MOST_STARTERS = 6
 LONGEST_STARTER = 500
+MOST_ITERATIONS = 200
+LONGEST_SECONDS = 86_400
+LARGEST_LIMIT = 10**15
+
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDraft:
-    """``starters`` are prompts that a user may click to begin a conversation."""
+    """``starters`` are prompts that a user may click to begin a conversation, ``tools`` names of what it may use.
+
+    The limits hold for one answer; None leaves the usual one, of dollars, seconds and tokens none.
+    """
 
     name: str
     description: str
@@ -26,6 +36,11 @@ class AgentDraft:
     max_output_tokens: int
     thinking: bool
     starters: tuple[str, ...]
+    tools: tuple[str, ...] = field(default=(), kw_only=True)
+    max_iterations: int | None = field(default=None, kw_only=True)
+    max_cost_nanos: Nanos | None = field(default=None, kw_only=True)
+    max_seconds: int | None = field(default=None, kw_only=True)
+    max_answer_tokens: int | None = field(default=None, kw_only=True)
 
 
 def checked(draft: AgentDraft) -> AgentDraft:
@@ -44,6 +59,11 @@ def checked(draft: AgentDraft) -> AgentDraft:
         max_output_tokens=draft.max_output_tokens,
         thinking=draft.thinking,
         starters=_starters(draft.starters),
+        tools=_tools(draft.tools),
+        max_iterations=_limit("model calls", draft.max_iterations, MOST_ITERATIONS),
+        max_cost_nanos=_limit("nano-dollars", draft.max_cost_nanos, LARGEST_LIMIT),
+        max_seconds=_limit("seconds", draft.max_seconds, LONGEST_SECONDS),
+        max_answer_tokens=_limit("output tokens", draft.max_answer_tokens, LARGEST_LIMIT),
     )
 
 
@@ -73,6 +93,20 @@ def _starters(starters: tuple[str, ...]) -> tuple[str, ...]:
     if len(kept) > MOST_STARTERS:
         raise InputError(f"There are {len(kept)} starter prompts; at most {MOST_STARTERS} fit. Remove some.")
     return tuple(_short("A starter prompt", text, LONGEST_STARTER) for text in kept)
+
+
+def _tools(names: tuple[str, ...]) -> tuple[str, ...]:
+    """As the provider takes them: each once, of letters, digits, ``_`` and ``-``."""
+    for name in names:
+        if not _TOOL_NAME.fullmatch(name):
+            raise InputError(f"“{name[:80]}” is no name of a tool: use at most 128 letters, digits, _ and -.")
+    return tuple(dict.fromkeys(names))
+
+
+def _limit(of: str, number: int | None, most: int) -> int | None:
+    if number is not None and not 1 <= number <= most:
+        raise InputError(f"The limit on {of} for one answer is {number:,}. Give a number from 1 to {most:,}, or none.")
+    return number
 
 
 def _one_line(text: str) -> str:

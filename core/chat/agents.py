@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
+from core.agent.limits import MOST_ITERATIONS, Limits
 from core.chat.agent_draft import AgentDraft, checked, name_key
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
@@ -173,12 +174,27 @@ def _view(row: RowMapping) -> AgentView:
         max_output_tokens=row["max_output_tokens"],
         thinking=row["thinking"],
         starters=tuple(row["starters"]),
+        tools=tuple(row["tools"] or ()),
+        max_iterations=row["max_iterations"],
+        max_cost_nanos=row["max_cost_nanos"],
+        max_seconds=row["max_seconds"],
+        max_answer_tokens=row["max_answer_tokens"],
         id=row["agent_id"],
         version=row["version"],
         active=row["active"],
         created_at=row["agent_created_at"],
         edited_at=row["edited_at"],
         edited_by=row["edited_by"],
+    )
+
+
+def limits_of(agent: AgentView) -> Limits:
+    """What one answer of this agent may take."""
+    return Limits(
+        iterations=agent.max_iterations or MOST_ITERATIONS,
+        nanos=agent.max_cost_nanos,
+        seconds=agent.max_seconds,
+        output_tokens=agent.max_answer_tokens,
     )
 
 

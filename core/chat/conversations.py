@@ -13,7 +13,7 @@ from core.clock import now
 from core.errors import ConversationBusy, InputError, NotFound
 from core.money import Nanos
 from core.store.database import Store
-from core.store.tables import Agent, Conversation, Message, TaskTrace
+from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSpan
 
 __all__ = ["ConversationView", "Conversations", "MessageView", "TurnFigures", "title_from"]
 
@@ -21,7 +21,7 @@ LONGEST_TITLE = 200
 _TITLE_WIDTH = 60
 
 _conversations, _messages = Conversation.__table__, Message.__table__
-_agents, _traces = Agent.__table__, TaskTrace.__table__
+_agents, _traces, _spans = Agent.__table__, TaskTrace.__table__, TraceSpan.__table__
 _RUNNING = exists().where(_traces.c.conversation_id == _conversations.c.id, _traces.c.status == "running")
 _VIEWS = select(
     _conversations.c.id,
@@ -167,6 +167,8 @@ def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None
     if connection.execute(select(_traces.c.id).where(its_traces, _traces.c.status == "running")).first():
         raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")
     connection.execute(delete(_messages).where(_messages.c.conversation_id == conversation_id))
+    its_tools = _spans.c.task_trace_id.in_(select(_traces.c.id).where(its_traces)), _spans.c.kind == "tool"
+    connection.execute(update(_spans).where(*its_tools).values(input=None, output=None))
     connection.execute(update(_traces).where(its_traces).values(instruction=""))
 
 

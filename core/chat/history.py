@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, func, select
 
 from core.agent.context import Said
+from core.analytics.figures import is_master_session
 from core.errors import NotFound
-from core.store.tables import Conversation, Message, TraceSession, TraceSpan
+from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
 
-_conversations, _messages = Conversation.__table__, Message.__table__
+_conversations, _messages, _traces = Conversation.__table__, Message.__table__, TaskTrace.__table__
 _sessions, _spans = TraceSession.__table__, TraceSpan.__table__
 
 _TOKENS = (
@@ -36,11 +37,13 @@ def read_history(connection: Connection, owner_id: str, conversation_id: str, *,
         _replaceable(connection, conversation_id, before)
     rows = connection.execute(_said(conversation_id, before))
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == conversation_id)
-    said = [
-        Said(row.role, row.content, row.status != "complete", row.model, row.tokens if row.stop_reason else None)
-        for row in rows
-    ]
+    said = [Said(row.role, row.content, row.status != "complete", row.model, _counted(row)) for row in rows]
     return History(said, connection.execute(newest).scalar())
+
+
+def _counted(row: Row[Any]) -> int | None:
+    """Of an answer that was cut short, the last call does not count all."""
+    return row.tokens if row.stop_reason and row.status == "complete" else None
 
 
 def _own(connection: Connection, owner_id: str, conversation_id: str) -> None:
@@ -65,15 +68,24 @@ def _replaceable(connection: Connection, conversation_id: str, message_id: str) 
 
 
 def _said(conversation_id: str, before: str | None) -> Select[Any]:
-    """Messages with, for answers, the model and the token count of the attempt that the provider finished."""
+    """Messages with, for answers, the model and the token count of the last call that the provider finished."""
     query = (
         select(_messages.c.role, _messages.c.content, _messages.c.status, _spans.c.stop_reason)
         .add_columns(_sessions.c.model, _TOKENS.label("tokens"))
-        .outerjoin(
-            _sessions, (_sessions.c.task_trace_id == _messages.c.task_trace_id) & (_messages.c.role == "assistant")
-        )
-        .outerjoin(_spans, (_spans.c.trace_session_id == _sessions.c.id) & (_spans.c.status == "success"))
+        .outerjoin(_traces, (_traces.c.id == _messages.c.task_trace_id) & (_messages.c.role == "assistant"))
+        .outerjoin(_sessions, is_master_session())
+        .outerjoin(_spans, (_spans.c.trace_session_id == _sessions.c.id) & _is_finished_call(_spans) & ~_later_call())
         .where(_messages.c.conversation_id == conversation_id, _messages.c.replaced_at.is_(None))
         .order_by(_messages.c.id)
     )
     return query if before is None else query.where(_messages.c.id < before)
+
+
+def _is_finished_call(spans: FromClause) -> ColumnElement[bool]:
+    return and_(spans.c.kind == "model_call", spans.c.status == "success")
+
+
+def _later_call() -> ColumnElement[bool]:
+    later = _spans.alias()
+    same = and_(later.c.trace_session_id == _spans.c.trace_session_id, later.c.iteration > _spans.c.iteration)
+    return exists().where(same, _is_finished_call(later))

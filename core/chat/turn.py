@@ -4,32 +4,36 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import structlog
 from anyio import CancelScope
 
+from core.agent.limits import CutShort
+from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
+from core.chat.journal import Journal, Outcome
 from core.chat.log import EventLog
-from core.clock import new_id, now
 from core.errors import AppError, ProviderError
 from core.events import (
     CostSoFar,
+    IterationStarted,
     Logged,
     RetryScheduled,
     TextDelta,
     ThinkingDelta,
+    ToolDetected,
+    ToolProgress,
+    ToolsExecuting,
     TurnEnded,
     TurnStarted,
     TurnStatus,
 )
 from core.pricing import PriceBook
 from core.provider.client import Provider
-from core.provider.request import ModelRequest
-from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, ReplyEnded, ReplyStarted
-from core.store.text import storable
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, Opening
+from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
+from core.tracing.entries import Checkpoint, Finish, Opening, Step
 from core.tracing.recorder import Recorder
-from core.tracing.settling import Attempt, Ending, Spent, price_reply, read_usage, settle, total_of, usage_so_far
+from core.tracing.settling import Spent
 
 log = structlog.get_logger()
 
@@ -54,14 +58,6 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    status: TurnStatus
-    error_type: str | None = None
-    error_text: str | None = None
-    error: ProviderError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """What a turn works with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop."""
 
@@ -75,21 +71,19 @@ class Parts:
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
 
-    def __init__(self, opening: Opening, request: ModelRequest, agent_name: str, parts: Parts) -> None:
+    def __init__(self, opening: Opening, work: Work, agent_name: str, parts: Parts) -> None:
         self.id = opening.task_trace_id
         self.conversation_id = opening.conversation_id
         self.text = opening.text
         self.cost_so_far: CostSoFar | None = None
-        self._opening, self._request, self._parts = opening, request, parts
+        self._work, self._parts = work, parts
         self._log = EventLog()
-        self._attempt = self._new_attempt(1, opening.span_id)
-        self._attempt_began = 0
-        self._earlier: list[AttemptEnd] = []
-        self._refused: ProviderError | None = None
+        self._journal = Journal(opening, parts.book, self._log.elapsed_ms)
+        self._cut_short: CutShort | None = None
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._uncounted = 0
-        self._unsaved = False
+        self._unsaved, self._saved_characters = False, 0
         self._cost_at = 0.0
         self._log.append(
             TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated)
@@ -129,8 +123,7 @@ class Turn:
             if self._stop is not None:
                 self._scope.cancel()
             try:
-                await self._follow()
-                return Outcome("completed")
+                return await self._follow()
             except ProviderError as error:
                 return Outcome("failed", error.kind, error.for_user, error)
             except AppError as error:
@@ -141,34 +134,42 @@ class Turn:
         status, error_type, text = _STOPPED[self._stop or "shutdown"]
         return Outcome(status, error_type, text)
 
-    async def _follow(self) -> None:
-        async with aclosing(self._parts.provider.stream(self._request)) as events:
+    async def _follow(self) -> Outcome:
+        loop = Loop(self._parts.provider, self._work, self._journal.spending)
+        async with aclosing(loop.run()) as events:
             async for event in events:
                 await self._on(event)
+        cut = self._cut_short
+        return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
-    async def _on(self, event: ProviderEvent) -> None:
+    async def _on(self, event: LoopEvent) -> None:
         match event:
             case TextDelta() | ThinkingDelta():
                 self._on_delta(event)
+            case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
+                self._log.append(event)
             case AttemptStarting():
-                self._attempt_began = self._log.elapsed_ms()
+                self._journal.attempt_starting()
             case ReplyStarted(reply):
-                self._attempt.reply = reply
+                self._journal.reply_started(reply)
                 self._show_cost()
                 self._parts.wake()
-            case ReplyEnded():
-                pass
-            case AttemptFailed():
-                await self._on_failed_attempt(event)
+            case ReplyEnded(reply):
+                self._journal.reply_ended(reply)
+            case CallEnded(place, outcome):
+                self._journal.call_ended(place, outcome)
+                self._unsaved = True
+            case CutShort():
+                self._cut_short = event
+            case AttemptFailed() | CallsStarting() | GoingOn():
+                await self._on_step(event)
             case _:
                 assert_never(event)
 
     def _on_delta(self, delta: TextDelta | ThinkingDelta) -> None:
-        if self._attempt.time_to_first_token_ms is None:
-            self._attempt.time_to_first_token_ms = self._log.elapsed_ms()
+        self._journal.delta_arrived()
         self._log.append(delta)
         self._uncounted += len(delta.text)
-        self._unsaved = True
         if self._uncounted >= CHECKPOINT_CHARACTERS:
             self._uncounted = 0
             self._parts.wake()
@@ -177,90 +178,50 @@ class Turn:
 
     def _show_cost(self) -> None:
         self._cost_at, self._unsaved = monotonic(), True
-        assert self._attempt.reply is not None
-        usage = usage_so_far(self._attempt.reply)
-        priced = price_reply(self._parts.book, self._attempt, usage)
-        before = total_of(self._earlier)
-        total = None if priced.total is None or before.total is None else priced.total + before.total
-        self.cost_so_far = CostSoFar(read_usage(usage) + before.usage, total, self._attempt.time_to_first_token_ms)
+        self.cost_so_far = self._journal.cost_so_far()
         self._log.append(self.cost_so_far)
 
-    async def _on_failed_attempt(self, failed: AttemptFailed) -> None:
-        error = failed.error
-        self._refused = error
-        ended = self._settle(Outcome("failed", error.kind, error.for_user, error))
-        following = self._new_attempt(failed.attempt + 1, new_id())
+    async def _on_step(self, event: AttemptFailed | CallsStarting | GoingOn) -> None:
+        """What ended and what is about to begin are in the books before it begins."""
+        match event:
+            case AttemptFailed():
+                await self._book(self._journal.attempt_failed(event.error))
+                self._log.append(RetryScheduled(event.attempt, event.error.for_user, event.wait_seconds))
+            case CallsStarting(calls):
+                await self._book(self._journal.calls_starting(calls))
+                self._show_cost()
+            case GoingOn(n, prompt_estimate):
+                await self._book(self._journal.going_on(n, prompt_estimate))
+
+    async def _book(self, step: Step) -> None:
         with CancelScope(shield=True):
-            await self._parts.recorder.next_attempt(self._opening, ended, following)
-        self._attempt, self._refused = following, None
-        self._earlier.append(ended)
-        self._log.append(RetryScheduled(failed.attempt, error.for_user, failed.wait_seconds))
-
-    def _new_attempt(self, number: int, span_id: str) -> Attempt:
-        return Attempt(span_id, number, self._opening.model, self._opening.prompt_estimate, now())
-
-    def _settle(self, outcome: Outcome) -> AttemptEnd:
-        duration = self._log.elapsed_ms() - self._attempt_began
-        ending = Ending(
-            STEP_STATUS[outcome.status],
-            now(),
-            duration,
-            outcome.error_type,
-            outcome.error_text,
-            outcome.error or self._refused,
-        )
-        return settle(self._parts.book, self._attempt, ending)
+            await self._parts.recorder.advance(step)
+            self._journal.booked()
+        self._unsaved = True  # a checkpoint under way may have been overtaken
 
     async def _close(self, outcome: Outcome) -> None:
-        ended = self._settle(outcome)
-        content, text = self._so_far()
-        end = Finish(
-            task_trace_id=self.id,
-            session_id=self._opening.session_id,
-            answer_message_id=self._opening.answer_message_id,
-            status=outcome.status,
-            started_at=self._opening.at,
-            duration_ms=self._log.elapsed_ms(),
-            attempt=ended,
-            content=content,
-            text=text,
-        )
+        end = self._journal.finish(outcome)
         await self._parts.recorder.finish(end)
-        self._log.append(_last_event(end, total_of([*self._earlier, ended])))
+        self._log.append(_last_event(end, self._journal.total()))
 
     def checkpoint(self) -> Checkpoint | None:
         """What has changed since the last one, if anything has."""
-        if not self._unsaved or self._attempt.reply is None or self._log.ended:
+        characters = self._journal.characters
+        if self._log.ended or not (self._unsaved or characters != self._saved_characters):
             return None
-        self._unsaved = False
-        usage, (content, text) = usage_so_far(self._attempt.reply), self._so_far()
-        return Checkpoint(
-            span_id=self._attempt.span_id,
-            answer_message_id=self._opening.answer_message_id,
-            usage=read_usage(usage),
-            usage_json=dict(self._attempt.reply.usage),
-            response_model=self._attempt.reply.model,
-            request_id=self._attempt.reply.request_id,
-            time_to_first_token_ms=self._attempt.time_to_first_token_ms,
-            content=content,
-            text=text,
-        )
-
-    def _so_far(self) -> tuple[list[dict[str, Any]], str]:
-        reply = self._attempt.reply
-        return ([dict(block) for block in reply.content], storable(reply.text)) if reply else ([], "")
+        self._unsaved, self._saved_characters = False, characters
+        return self._journal.checkpoint()
 
 
 def _last_event(end: Finish, spent: Spent) -> TurnEnded:
-    attempt = end.attempt
     return TurnEnded(
         status=end.status,
         usage=spent.usage,
         total=spent.total,
         basis=spent.basis,
-        stop_reason=attempt.stop_reason,
-        time_to_first_token_ms=attempt.time_to_first_token_ms,
+        stop_reason=end.attempt.stop_reason,
+        time_to_first_token_ms=end.time_to_first_token_ms,
         duration_ms=end.duration_ms,
-        error_type=attempt.error_type,
-        error_text=attempt.error_text,
+        error_type=end.error_type,
+        error_text=end.error_text,
     )

@@ -1,12 +1,16 @@
 """Sending a message: check it, open the books, start the turn."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import sleep
+from typing import TypeAlias
 
 from sqlalchemy.exc import IntegrityError
 
-from core.agent.context import Persona, build_request, estimate_prompt
-from core.chat.agents import Agents, AgentView
+from core.agent.context import Persona, build_request, definition_of, estimate_prompt
+from core.agent.loop import Work
+from core.agent.tools.tool import Asking, Tool
+from core.chat.agents import Agents, AgentView, limits_of
 from core.chat.conversations import title_from
 from core.chat.engine import Engine
 from core.chat.history import History, read_history
@@ -24,6 +28,9 @@ from core.tracing.recorder import Recorder
 LONGEST_MESSAGE = 400_000
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
+
+ToolSource: TypeAlias = Callable[[AgentView], Mapping[str, Tool]]
+"""The tools that an agent may use now, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +50,20 @@ class Turns:
     """The way in: every page and every program starts its turns here."""
 
     def __init__(
-        self, store: Store, agents: Agents, provider: Provider, book: PriceBook, recorder: Recorder, engine: Engine
+        self,
+        store: Store,
+        agents: Agents,
+        recorder: Recorder,
+        engine: Engine,
+        *,
+        provider: Provider,
+        book: PriceBook,
+        tools: ToolSource,
+        zone: str,
     ) -> None:
+        """``zone`` is the time zone that tools take for the asking person's."""
         self._store, self._agents, self._recorder, self._engine = store, agents, recorder, engine
+        self._tools, self._zone = tools, zone
         self._parts = Parts(provider, recorder, book, engine.wake, engine.call_soon)
 
     def send(
@@ -96,11 +114,14 @@ class Turns:
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         history = self._history(wanted)
-        persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking)
+        tools = self._tools(agent)
+        offered = [definition_of(tool) for tool in tools.values()]
+        persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, offered)
         request = build_request(persona, history.said, wanted.text)
         estimate = estimate_prompt(persona, history.said, wanted.text)
         opening = self._opening(wanted, agent, history, estimate)
-        turn = Turn(opening, request, agent.name, self._parts)
+        asking = Asking(wanted.owner.id, wanted.owner.role, self._zone)
+        turn = Turn(opening, Work(request, asking, tools, limits_of(agent)), agent.name, self._parts)
         with self._engine.admission():
             self._recorder.open(opening)
             self._engine.start(turn)

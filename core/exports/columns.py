@@ -51,7 +51,8 @@ def _tokens(name: str, meaning: str) -> Column:
 
 
 _simulated = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.session_type == "simulated")
-_attempts = select(func.count()).where(_spans.c.task_trace_id == _traces.c.id).scalar_subquery()
+_calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
+_attempts = select(func.count()).where(*_calls).scalar_subquery()
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)

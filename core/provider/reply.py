@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from core.events import TextDelta, ThinkingDelta
+from core.events import TextDelta, ThinkingDelta, ToolDetected
 from core.usage import fold_usage
 
 RawEvent: TypeAlias = Mapping[str, Any]
@@ -52,19 +52,25 @@ class _Block:
         grown = {key: self.grown(key) for key in self.pieces if key != "partial_json"}
         return {**self.start, **grown}
 
-    def finish(self) -> None:
+    def finish(self) -> dict[str, Any]:
         block = self.as_json()
         if "partial_json" in self.pieces:
             block["input"] = _tool_input(self.grown("partial_json"))
         self.done = block
+        return block
 
 
-def _tool_input(text: str) -> Any:
-    """The arguments of a tool call; an answer cut by its length limit can leave them unfinished, which is kept."""
+def _tool_input(text: str) -> dict[str, Any]:
+    """The arguments of a tool call; what no request could send back is kept as the text it came as.
+
+    An answer cut by its length limit leaves them unfinished; they may be no object, or hold half a character.
+    """
     try:
-        return json.loads(text or "{}")
-    except json.JSONDecodeError:
-        return {"INVALID_JSON": text}
+        given = json.loads(text or "{}")
+        json.dumps(given, ensure_ascii=False).encode()
+    except ValueError:
+        given = None
+    return given if isinstance(given, dict) else {"INVALID_JSON": text}
 
 
 class Reply:
@@ -108,21 +114,21 @@ class Reply:
     def _of_type(self, kind: str) -> list[_Block]:
         return [block for block in self._blocks.values() if block.start.get("type") == kind]
 
-    def fold(self, event: object) -> TextDelta | ThinkingDelta | None:
+    def fold(self, event: object) -> TextDelta | ThinkingDelta | ToolDetected | None:
         """Take one event in; returns what a reader sees of it. Raises MalformedEvent; unknown kinds are let pass."""
         try:
             return self._fold(event)  # type: ignore[arg-type]
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise MalformedEvent(f"{type(error).__name__} {error} in {str(event)[:200]}") from error
 
-    def _fold(self, event: RawEvent) -> TextDelta | ThinkingDelta | None:
+    def _fold(self, event: RawEvent) -> TextDelta | ThinkingDelta | ToolDetected | None:
         match event["type"]:
             case "content_block_delta":
                 return self._grow(event)
             case "content_block_start":
                 self._begin(event)
             case "content_block_stop":
-                self._blocks[event["index"]].finish()
+                return self._finish(self._blocks[event["index"]])
             case "message_delta":
                 self._settle(event)
             case "message_stop":
@@ -138,13 +144,17 @@ class Reply:
             raise MalformedEvent(f"block {index} cannot start")
         self._blocks[index] = _Block(dict(start))
 
+    def _finish(self, block: _Block) -> ToolDetected | None:
+        done = block.finish()
+        return ToolDetected(done["id"], done["name"], done["input"]) if done["type"] == "tool_use" else None
+
     def _complete(self) -> None:
         # Without a stop reason the last figures of usage are missing too.
         if self.stop_reason is None:
             raise MalformedEvent("message_stop without a stop_reason")
         self.complete = True
 
-    def _grow(self, event: RawEvent) -> TextDelta | ThinkingDelta | None:
+    def _grow(self, event: RawEvent) -> TextDelta | ThinkingDelta | ToolDetected | None:
         delta = event["delta"]
         self._blocks[event["index"]].add(delta)
         match delta["type"]:

@@ -1,6 +1,6 @@
 """What is asked of the provider, and how that is said to each model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.provider.models import find_model
@@ -11,13 +11,14 @@ _LARGEST_THINKING_BUDGET = 16_000
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """``system`` and ``messages`` are the Messages API's own blocks, sent as they are."""
+    """``system``, ``messages`` and ``tools`` are the Messages API's own objects, sent as they are."""
 
     model: str
     system: list[dict[str, Any]]
     messages: list[dict[str, Any]]
     max_tokens: int
     thinking: bool
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
 
 def message_parameters(request: ModelRequest) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def message_parameters(request: ModelRequest) -> dict[str, Any]:
     }
     if request.system:
         parameters["system"] = request.system
+    if request.tools:
+        parameters["tools"] = request.tools
     thinking = _thinking(request)
     if thinking is not None:
         parameters["thinking"] = thinking

@@ -1,6 +1,7 @@
 """What the provider's stream tells the engine, in order.
 
-AttemptStarting, then (AttemptFailed, AttemptStarting)*, then ReplyStarted, (TextDelta | ThinkingDelta)*, ReplyEnded.
+AttemptStarting, then (AttemptFailed, AttemptStarting)*, then ReplyStarted, (TextDelta | ThinkingDelta | ToolDetected)*,
+ReplyEnded.
 A failure that no further attempt follows is raised as a ProviderError at any point.
 """
 
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.errors import ProviderError
-from core.events import TextDelta, ThinkingDelta
+from core.events import TextDelta, ThinkingDelta, ToolDetected
 from core.provider.reply import Reply
 
 
@@ -40,4 +41,6 @@ class ReplyEnded:
     reply: Reply
 
 
-ProviderEvent: TypeAlias = AttemptStarting | AttemptFailed | ReplyStarted | TextDelta | ThinkingDelta | ReplyEnded
+ProviderEvent: TypeAlias = (
+    AttemptStarting | AttemptFailed | ReplyStarted | TextDelta | ThinkingDelta | ToolDetected | ReplyEnded
+)

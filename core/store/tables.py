@@ -77,7 +77,10 @@ class Agent(Row, table=True):
 
 
 class AgentVersion(Row, table=True):
-    """One immutable state of an agent; the database refuses changes to it."""
+    """One immutable state of an agent; the database refuses changes to it.
+
+    ``tools`` are names, None as good as none. The limits hold for one answer; None sets none of its own.
+    """
 
     __tablename__ = "agent_versions"
     agent_id: str = Field(primary_key=True, foreign_key="agents.id")
@@ -89,6 +92,11 @@ class AgentVersion(Row, table=True):
     max_output_tokens: int
     thinking: bool
     starters: list[str] = Field(sa_type=JSON)
+    tools: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
+    max_iterations: int | None = None
+    max_cost_nanos: int | None = Field(None, sa_type=BigInteger)
+    max_seconds: int | None = None
+    max_answer_tokens: int | None = Field(None, sa_type=BigInteger)
     created_at: datetime
     created_by: str = Field(foreign_key="users.id")
 
@@ -129,6 +137,8 @@ class Conversation(Row, table=True):
 
 class Message(Row, table=True):
     """``content`` is the provider's content blocks, byte for byte; ``text`` is their plain text for search.
+
+    An answer that used tools holds their results as well, each after the calls it was asked for with.
 
     ``status`` is complete, running, or partial for an answer that was cut short. A message that an edit or a retry
     replaced stays, with ``replaced_at`` set.
@@ -204,7 +214,11 @@ class TraceSession(Tally, table=True):
 
 
 class TraceSpan(Tally, table=True):
-    """One step; each attempt at a model call is a span of its own. ``status`` as for sessions."""
+    """One step; each attempt at a model call is a span of its own, and so is each call of a tool.
+
+    ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
+    asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
+    """
 
     __tablename__ = "trace_spans"
     id: str = Field(primary_key=True)
@@ -219,6 +233,12 @@ class TraceSpan(Tally, table=True):
     stop_reason: str | None = Field(None, sa_type=StorableText)
     usage: dict[str, Any] | None = Field(None, sa_type=JSON(none_as_null=True))
     cost_reason: str | None = Field(None, sa_type=StorableText)
+    iteration: int = Field(1, sa_column_kwargs={"server_default": text("1")})
+    tool_name: str | None = Field(None, sa_type=StorableText)
+    tool_use_id: str | None = Field(None, sa_type=StorableText)
+    input: str | None = Field(None, sa_type=StorableText)
+    output: str | None = Field(None, sa_type=StorableText)
+    output_size: int | None = Field(None, sa_type=BigInteger)
 
 
 class LedgerLine(Row, table=True):

@@ -10,32 +10,35 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from core.clock import now
-from core.store.tables import DirtyBucket, LedgerLine, Message, TaskTrace, TraceSpan
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, Line, NewAttempt
-from core.tracing.opening import open_attempt, token_columns
+from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
+from core.tracing import spans
+from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, NewAttempt, NewTool, Step, ToolEnd
 from core.tracing.totals import close_sessions, close_traces
 
 INSTANCE_LOST = "instance_lost"
 
 _messages = Message.__table__
 _traces = TaskTrace.__table__
+_sessions = TraceSession.__table__
 _spans = TraceSpan.__table__
-_lines = LedgerLine.__table__
 
-_RUNNING = "running"
-_INSERT_LINE = insert(_lines)
+_RUNNING = spans.RUNNING
 _MARK_DIRTY = insert(DirtyBucket.__table__)
-_LOCK_SPANS = (
-    select(_spans.c.id, _spans.c.status, _spans.c.error_type)
-    .where(_spans.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_spans.c.id)
-    .with_for_update()
+_LOCK_SESSION = select(_sessions.c.status).where(_sessions.c.id == bindparam("session")).with_for_update()
+_LOCK_SESSIONS = (
+    select(_sessions.c.id, _sessions.c.status, _sessions.c.error_type)
+    .add_columns(_spans.c.id.label("span"), _spans.c.status.label("span_status"), _spans.c.error_type.label("why"))
+    .outerjoin(
+        _spans, (_spans.c.trace_session_id == _sessions.c.id) & _spans.c.id.in_(bindparam("spans", expanding=True))
+    )
+    .where(_sessions.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_sessions.c.id)
+    .with_for_update(of=_sessions)
 )
-_END_SPAN = update(_spans).where(_spans.c.id == bindparam("span"))
-_END_RUNNING_SPAN = _END_SPAN.where(_spans.c.status == _RUNNING)
-_CHECKPOINT_SPAN = update(_spans).where(_spans.c.id == bindparam("span"), _spans.c.status == _RUNNING)
-_CHECKPOINT_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"), _messages.c.status == _RUNNING)
+_TOOLS_OF = select(_spans.c.id, _spans.c.iteration, _spans.c.tool_use_id, _spans.c.status, _spans.c.error_type).where(
+    _spans.c.trace_session_id == bindparam("session"), _spans.c.kind == "tool"
+)
+_CHANGE_RUNNING_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"), _messages.c.status == _RUNNING)
 _END_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"))
 _HEARTBEAT = update(_traces).where(_traces.c.instance_id == bindparam("instance"), _traces.c.status == _RUNNING)
 
@@ -48,32 +51,43 @@ def next_attempt(
     connection: Connection, failed: AttemptEnd, following: NewAttempt, prompt_estimate: int, at: datetime
 ) -> None:
     """Close the failed attempt and open the one that follows it; raises TurnLost if the turn was closed meanwhile."""
-    if connection.execute(_END_RUNNING_SPAN, _span_columns(failed)).rowcount == 0:
+    step = Step(
+        task_trace_id=following.task_trace_id,
+        session_id=following.session_id,
+        trace_started_at=following.trace_started_at,
+        ended=failed,
+        attempt=following,
+        prompt_estimate=prompt_estimate,
+        at=at,
+    )
+    advance(connection, step)
+
+
+def advance(connection: Connection, step: Step) -> None:
+    """Close what has ended and open what starts, at once; raises TurnLost if the turn was closed meanwhile."""
+    if connection.execute(_LOCK_SESSION, {"session": step.session_id}).scalar() != _RUNNING:
         raise TurnLost
-    if failed.lines:
-        connection.execute(_INSERT_LINE, _line_rows(failed, following.task_trace_id, 1))
-    connection.execute(_MARK_DIRTY, {"hour": _hour(following.trace_started_at)})
-    open_attempt(connection, following, prompt_estimate, at)
+    if step.ended is not None:
+        spans.end_attempts(connection, [step.ended])
+        spans.add_lines(connection, spans.line_rows(step.ended, step.task_trace_id, 1))
+        connection.execute(_MARK_DIRTY, {"hour": _hour(step.trace_started_at)})
+    spans.end_running_tools(connection, step.tools_ended)
+    if step.content is not None:
+        answer = {"message": step.answer_message_id, "content": step.content, "text": step.text}
+        connection.execute(_CHANGE_RUNNING_ANSWER, answer)
+    spans.open_tools(connection, step.task_trace_id, step.session_id, step.tools)
+    if step.attempt is not None and step.at is not None:
+        spans.open_attempt(connection, step.attempt, step.prompt_estimate, step.at)
 
 
 def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
     """Bring all running turns' rows up to date; a turn that ended meanwhile is left as it ended."""
-    spans = [
-        {
-            "span": point.span_id,
-            "usage": point.usage_json,
-            "response_model": point.response_model,
-            "request_id": point.request_id,
-            "time_to_first_token_ms": point.time_to_first_token_ms,
-            **token_columns(point.usage),
-        }
-        for point in checkpoints
-    ]
+    spans.checkpoint_attempts(connection, checkpoints)
+    spans.end_running_tools(connection, [end for point in checkpoints for end in point.tools])
     answers = [
         {"message": point.answer_message_id, "content": point.content, "text": point.text} for point in checkpoints
     ]
-    connection.execute(_CHECKPOINT_SPAN, spans)
-    connection.execute(_CHECKPOINT_ANSWER, answers)
+    connection.execute(_CHANGE_RUNNING_ANSWER, answers)
 
 
 def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
@@ -85,13 +99,12 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
     Many ends take hardly more statements than one.
     """
-    states = _states(connection, ends)
+    sessions, attempts = _states(connection, ends)
     closing, closed = list[_Closing](), list[bool]()
     for end in ends:
-        first_line = _first_line(connection, states.pop(end.attempt.span_id, None), end)
-        closed.append(first_line is not None)
-        if first_line is not None:
-            closing.append(_Closing(end, first_line))
+        closed.append(_is_open(sessions.pop(end.session_id, None), end))
+        if closed[-1]:
+            closing.append(_Closing(end, _first_line(connection, attempts.get(end.attempt.span_id), end)))
     if closing:
         _close(connection, closing)
     return closed
@@ -99,35 +112,40 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Closing:
-    """``first_line`` is the number of the first ledger line still free."""
+    """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end."""
 
     end: Finish
-    first_line: int
+    first_line: int | None
 
 
 _State: TypeAlias = tuple[str, str | None]
+_GUESSED: _State = ("interrupted", INSTANCE_LOST)
 
 
-def _states(connection: Connection, ends: Sequence[Finish]) -> dict[str, _State]:
-    """Status and error type of the ends' attempts, locked until the transaction is over."""
-    ids = sorted({end.attempt.span_id for end in ends})
-    return {row.id: (row.status, row.error_type) for row in connection.execute(_LOCK_SPANS, {"ids": ids})}
+def _states(connection: Connection, ends: Sequence[Finish]) -> tuple[dict[str, _State], dict[str, _State]]:
+    """Status and error type of the ends' sessions, locked until the transaction is over, and of their attempts."""
+    ids = {"ids": sorted({end.session_id for end in ends}), "spans": sorted({end.attempt.span_id for end in ends})}
+    rows = connection.execute(_LOCK_SESSIONS, ids).all()
+    sessions = {row.id: (row.status, row.error_type) for row in rows}
+    return sessions, {row.span: (row.span_status, row.why) for row in rows if row.span is not None}
 
 
-def _first_line(connection: Connection, state: _State | None, end: Finish) -> int | None:
-    if state is not None and state[0] == _RUNNING:
-        return 1
-    if state == ("interrupted", INSTANCE_LOST) and not end.recovered:
-        return _reverse(connection, end.attempt)
-    return None
+def _is_open(state: _State | None, end: Finish) -> bool:
+    """Whether it is still running, or was closed by a guess that this end knows better than."""
+    return state is not None and (state[0] == _RUNNING or (state == _GUESSED and not end.recovered))
+
+
+def _first_line(connection: Connection, attempt: _State | None, end: Finish) -> int | None:
+    if not _is_open(attempt, end):
+        return None
+    return spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else 1
 
 
 def _close(connection: Connection, closing: Sequence[_Closing]) -> None:
     ends = [one.end for one in closing]
-    connection.execute(_END_SPAN, [_span_columns(end.attempt) for end in ends])
-    lines = [row for one in closing for row in _line_rows(one.end.attempt, one.end.task_trace_id, one.first_line)]
-    if lines:
-        connection.execute(_INSERT_LINE, lines)
+    _close_attempts(connection, closing)
+    for end in ends:
+        _close_tools(connection, end)
     connection.execute(_END_ANSWER, [_answer_columns(end) for end in ends])
     close_sessions(connection, [_ended(end, end.session_id, STEP_STATUS[end.status]) for end in ends])
     close_traces(connection, [_ended(end, end.task_trace_id, end.status) for end in ends])
@@ -135,78 +153,52 @@ def _close(connection: Connection, closing: Sequence[_Closing]) -> None:
     connection.execute(_MARK_DIRTY, [{"hour": hour} for hour in sorted(hours)])
 
 
+def _close_attempts(connection: Connection, closing: Sequence[_Closing]) -> None:
+    unbooked = [(one.end, one.first_line) for one in closing if one.first_line is not None]
+    spans.end_attempts(connection, [end.attempt for end, _ in unbooked])
+    lines = [row for end, first in unbooked for row in spans.line_rows(end.attempt, end.task_trace_id, first)]
+    spans.add_lines(connection, lines)
+
+
+def _close_tools(connection: Connection, end: Finish) -> None:
+    """A call has one span, whoever opened it: the turn, or the one who took it for lost."""
+    spans.close_unmade(connection, end.unmade, _closed_at(end))
+    if not end.tools:
+        return
+    rows = connection.execute(_TOOLS_OF, {"session": end.session_id}).all()
+    known = {(row.iteration, row.tool_use_id): row for row in rows} | {row.id: row for row in rows}
+    ended, missing = dict[str, ToolEnd](), list[NewTool]()
+    for each in end.tools:
+        row = known.get(each.tool.span_id) or known.get((each.tool.iteration, each.tool.tool_use_id))
+        if row is None:
+            missing.append(each.tool)
+        if row is None or _is_open((row.status, row.error_type), end):
+            ended[each.tool.span_id if row is None else row.id] = each
+    spans.open_tools(connection, end.task_trace_id, end.session_id, missing)
+    spans.end_tools(connection, ended)
+
+
 def _answer_columns(end: Finish) -> dict[str, Any]:
     status = "complete" if end.status == "completed" else "partial"
     return {"message": end.answer_message_id, "status": status, "content": end.content, "text": end.text}
 
 
+def _closed_at(end: Finish) -> datetime:
+    return end.ended_at or end.attempt.ended_at
+
+
 def _ended(end: Finish, row_id: str, status: str) -> dict[str, Any]:
+    attempt = end.attempt
+    first_token = end.time_to_first_token_ms
     return {
         "id": row_id,
         "status": status,
-        "ended_at": end.attempt.ended_at,
+        "ended_at": _closed_at(end),
         "duration_ms": end.duration_ms,
-        "time_to_first_token_ms": end.attempt.time_to_first_token_ms,
-        "error_type": end.attempt.error_type,
-        "error_text": end.attempt.error_text,
+        "time_to_first_token_ms": attempt.time_to_first_token_ms if first_token is None else first_token,
+        "error_type": end.error_type or attempt.error_type,
+        "error_text": end.error_text or attempt.error_text,
     }
-
-
-def _span_columns(end: AttemptEnd) -> dict[str, Any]:
-    return {
-        "span": end.span_id,
-        "status": end.status,
-        "cost_nanos": end.total,
-        "cost_basis": end.basis,
-        "cost_reason": end.cost_reason,
-        "ended_at": end.ended_at,
-        "duration_ms": end.duration_ms,
-        "time_to_first_token_ms": end.time_to_first_token_ms,
-        "error_type": end.error_type,
-        "error_text": end.error_text,
-        "usage": end.usage_json,
-        "response_model": end.response_model,
-        "request_id": end.request_id,
-        "http_status": end.http_status,
-        "stop_reason": end.stop_reason,
-        **token_columns(end.usage),
-    }
-
-
-def _line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str, Any]]:
-    return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
-
-
-def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> dict[str, Any]:
-    return {
-        "span_id": end.span_id,
-        "line": number,
-        "task_trace_id": task_trace_id,
-        "model": line.model,
-        "unit": line.unit,
-        "quantity": line.quantity,
-        "unit_price_usd": line.unit_price_usd,
-        "amount_nanos": line.amount,
-        "uncached_nanos": line.uncached,
-        "price_source": line.price_source,
-        "price_from": line.price_from,
-        "estimated": end.basis == "estimated",
-        "correction": False,
-        "billed_at": end.started_at,
-        "recorded_at": end.ended_at,
-    }
-
-
-def _reverse(connection: Connection, end: AttemptEnd) -> int:
-    """Take back an attempt's lines by adding their opposites; returns the number of the line after them."""
-    written = connection.execute(select(_lines).where(_lines.c.span_id == end.span_id).order_by(_lines.c.line))
-    rows = [dict(row) for row in written.mappings()]
-    for number, row in enumerate(rows, len(rows) + 1):
-        amount = None if row["amount_nanos"] is None else -row["amount_nanos"]
-        uncached = None if row["uncached_nanos"] is None else -row["uncached_nanos"]
-        taken_back = {"line": number, "quantity": -row["quantity"], "amount_nanos": amount, "uncached_nanos": uncached}
-        connection.execute(_INSERT_LINE, {**row, **taken_back, "correction": True, "recorded_at": now()})
-    return 2 * len(rows) + 1
 
 
 def _hour(at: datetime) -> datetime:

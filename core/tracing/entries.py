@@ -101,11 +101,59 @@ class NewAttempt:
     model: str
     number: int
     trace_started_at: datetime
+    iteration: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewTool:
+    """A call of a tool that is about to be made; ``input`` is JSON text, cut to a length that can be looked at."""
+
+    span_id: str
+    tool_use_id: str
+    name: str
+    input: str
+    iteration: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnd:
+    """How a call of a tool ended; ``output`` is cut to a length that can be looked at, ``output_size`` is in bytes."""
+
+    tool: NewTool
+    status: StepStatus
+    ended_at: datetime
+    duration_ms: int
+    output: str | None = None
+    output_size: int | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is written down in one go before a turn goes on: what has ended, what starts, and the answer so far.
+
+    ``content`` None leaves the answer as it is; ``prompt_estimate`` is that of ``attempt``.
+    """
+
+    task_trace_id: str
+    session_id: str
+    trace_started_at: datetime
+    ended: AttemptEnd | None = None
+    tools_ended: tuple[ToolEnd, ...] = ()
+    attempt: NewAttempt | None = None
+    prompt_estimate: int = 0
+    tools: tuple[NewTool, ...] = ()
+    at: datetime | None = None
+    answer_message_id: str | None = None
+    content: list[dict[str, Any]] | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a running turn has come."""
+    """How far a running turn has come; ``tools`` are those of this iteration that have ended."""
 
     span_id: str
     answer_message_id: str
@@ -116,13 +164,17 @@ class Checkpoint:
     time_to_first_token_ms: int | None
     content: list[dict[str, Any]]
     text: str
+    tools: tuple[ToolEnd, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
     """The end of a turn; ``text`` is storable.
 
-    ``recovered`` ones are guesses about a lost instance and give way to the true end.
+    ``attempt`` is the last one at a model call and ``tools`` those of its iteration: passed over where the books have
+    their end already. ``unmade`` are spans that may have been opened although the turn was told that they were not.
+    When and how the turn ended is as its last attempt did, unless said otherwise. ``recovered`` ones are guesses about
+    a lost instance and give way to the true end.
     """
 
     task_trace_id: str
@@ -135,6 +187,12 @@ class Finish:
     content: list[dict[str, Any]]
     text: str
     recovered: bool = False
+    tools: tuple[ToolEnd, ...] = ()
+    unmade: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    time_to_first_token_ms: int | None = None
+    error_type: str | None = None
+    error_text: str | None = None
 
 
 _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)

@@ -1,14 +1,13 @@
 """The rows a turn begins with: committed before the provider is called."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.errors import NotFound
-from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
+from core.store.tables import Conversation, Message, TaskTrace, TraceSession
 from core.tracing.entries import NewAttempt, Opening
-from core.usage import Usage
+from core.tracing.spans import begun_tally, open_attempt
 
 _conversations = Conversation.__table__
 _messages = Message.__table__
@@ -17,7 +16,6 @@ _INSERT_CONVERSATION = insert(_conversations)
 _INSERT_MESSAGE = insert(_messages)
 _INSERT_TRACE = insert(TaskTrace.__table__)
 _INSERT_SESSION = insert(TraceSession.__table__)
-_INSERT_SPAN = insert(TraceSpan.__table__)
 _TOUCH_CONVERSATION = update(_conversations).where(
     _conversations.c.id == bindparam("conversation"),
     _conversations.c.owner_id == bindparam("owner"),
@@ -99,7 +97,7 @@ def _trace_row(opening: Opening) -> dict[str, Any]:
         "source": opening.source,
         "instance_id": opening.instance_id,
         "heartbeat_at": opening.at,
-        **_begun_tally(opening.at),
+        **begun_tally(opening.at),
     }
 
 
@@ -111,36 +109,5 @@ def _session_row(opening: Opening) -> dict[str, Any]:
         "agent_version": opening.agent_version,
         "session_type": opening.session_type,
         "model": opening.model,
-        **_begun_tally(opening.at),
-    }
-
-
-def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: int, at: datetime) -> None:
-    """A running attempt: its input is our estimate until the provider reports its own."""
-    row = {
-        "id": attempt.span_id,
-        "task_trace_id": attempt.task_trace_id,
-        "trace_session_id": attempt.session_id,
-        "kind": "model_call",
-        "model": attempt.model,
-        "attempt": attempt.number,
-        **_begun_tally(at),
-        "input_tokens": prompt_estimate,
-    }
-    connection.execute(_INSERT_SPAN, row)
-
-
-def _begun_tally(at: datetime) -> dict[str, Any]:
-    return {"status": "running", "started_at": at, **token_columns(Usage())}
-
-
-def token_columns(usage: Usage) -> dict[str, int]:
-    return {
-        "input_tokens": usage.input,
-        "cache_write_5m_tokens": usage.cache_write_5m,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "cache_read_tokens": usage.cache_read,
-        "output_tokens": usage.output,
-        "thinking_tokens": usage.thinking,
-        "web_searches": usage.web_searches,
+        **begun_tally(opening.at),
     }

@@ -12,11 +12,10 @@ from core.clock import now
 from core.pricing import PriceBook
 from core.store.database import Store
 from core.tracing import books
-from core.tracing.entries import AttemptEnd, Checkpoint, Finish, NewAttempt, Opening
+from core.tracing.entries import Checkpoint, Finish, Opening, Step
 from core.tracing.instance import is_dead
 from core.tracing.opening import open_turn
 from core.tracing.recovery import recover
-from core.tracing.settling import Attempt
 from core.tracing.spool import Spool, replay
 from core.tracing.together import Together
 
@@ -41,21 +40,9 @@ class Recorder:
         """Returns once it is committed. Raises StoreError, IntegrityError if a turn runs already, HistoryMoved."""
         self._store.write(lambda connection: open_turn(connection, opening)).result()
 
-    async def next_attempt(self, opening: Opening, failed: AttemptEnd, following: Attempt) -> None:
-        """Returns once the failed attempt's end and the new one's row are committed."""
-        row = NewAttempt(
-            span_id=following.span_id,
-            task_trace_id=opening.task_trace_id,
-            session_id=opening.session_id,
-            model=following.model,
-            number=following.number,
-            trace_started_at=opening.at,
-        )
-        await self._write(
-            lambda connection: books.next_attempt(
-                connection, failed, row, following.prompt_estimate, following.started_at
-            )
-        )
+    async def advance(self, step: Step) -> None:
+        """Returns once what has ended and what starts is committed. Raises StoreError, TurnLost."""
+        await self._write(lambda connection: books.advance(connection, step))
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         await self._write(lambda connection: books.checkpoint(connection, checkpoints))

@@ -83,12 +83,13 @@ def _facts(dialect: str) -> Select[Any]:
 def _measures() -> dict[str, ColumnElement[int]]:
     """What one ledger line, or a span that has none, adds to each measure."""
     first = or_(_lines.c.line.is_(None), _lines.c.line == 1)
-    begins = and_(first, _spans.c.attempt == 1, _spans.c.started_at == _traces.c.started_at)
+    call = _spans.c.kind == "model_call"
+    begins = and_(first, call, _spans.c.attempt == 1, _spans.c.started_at == _traces.c.started_at)
     amount = func.coalesce(_lines.c.amount_nanos, 0)
     return {
         "traces": _one_if(begins),
         "conversations": _one_if(and_(begins, _conversations.c.created_at == _traces.c.started_at)),
-        "calls": _one_if(and_(first, _spans.c.kind == "model_call")),
+        "calls": _one_if(and_(first, call)),
         "unpriced_calls": _one_if(and_(first, _spans.c.cost_basis == "unpriced")),
         "spend_nanos": amount,
         "estimated_nanos": case((_lines.c.estimated, amount), else_=0),

@@ -10,8 +10,11 @@ ordered by directives in the last user message; ``directives.py`` holds the tabl
     [[first: 0.2]] [[rate: 100]] [[pace: 0]]        seconds to the first token, tokens per second, factor on pauses
     [[deltas: 3]] [[searches: 2]] [[geo: us]] [[speed: fast]] [[tier: priority]]    what usage reports
     [[refusal]] [[refusal after 20]] [[stop: pause_turn]]                           how it ends
+    [[call: calculator {"expression": "1+1"}]] [[also: current_time {}]]            tools to ask for, round by round
     [[fault: overloaded]] [[fault: rate_limit 2 times]] [[fault: rate_limit retry 7]]
     [[fault: cut after 20]]  or short  [[cut after 20]]
+
+With tools on offer it asks, unordered, for those that fit the question, and answers from what they gave.
 
 Faults before the stream: invalid_request, credit, authentication, billing, permission, not_found, request_timeout,
 conflict, too_large, rate_limit, spend_limit, server_error, unavailable, timeout, overloaded, refused, unanswered,

@@ -18,7 +18,9 @@ DIRECTIVES: tuple[tuple[str, str], ...] = (
     ("[[pace: 0]]", "Multiplies every pause; 0 answers without pauses, 2 takes twice as long."),
     ("[[deltas: 3]]", "So many message_delta events with cumulative counts instead of one."),
     ("[[refusal]] [[refusal after 20]]", "Decline before any output, or after so many tokens."),
-    ("[[stop: pause_turn]]", "End with this stop_reason."),
+    ("[[stop: pause_turn]]", "End with this stop_reason; a pause leaves a web search open and is resumed."),
+    ('[[call: calculator {"expression": "1+1"}]]', "Ask for this tool first; several of them, one after the other."),
+    ("[[also: current_time {}]]", "Ask for this tool together with the one before."),
     ("[[searches: 2]]", "Report so many web searches."),
     ("[[geo: us]] [[speed: fast]] [[tier: priority]]", "Report this inference_geo, speed or service_tier."),
     ("[[fault: overloaded]]", "Fail every time, before the stream begins; the faults are listed below."),
@@ -76,6 +78,14 @@ class Fault:
     retry_after: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrderedCall:
+    """A call of a tool; ``text`` is its input as it is sent, however broken."""
+
+    tool: str
+    text: str
+
+
 @dataclass(slots=True)
 class Orders:
     """What one message orders; None leaves it to the simulator."""
@@ -92,6 +102,12 @@ class Orders:
     stop: str | None = None
     usage: dict[str, object] = field(default_factory=dict)
     fault: Fault | None = None
+    calls: list[list[OrderedCall]] = field(default_factory=list)
+
+
+def without_orders(text: str) -> str:
+    """What is left for a reader."""
+    return _PATTERN.sub(" ", text)
 
 
 def read_orders(text: str) -> Orders:
@@ -110,11 +126,22 @@ def _obey(orders: Orders, name: str, value: str) -> None:
         elif name in _USAGE:
             key, read = _USAGE[name]
             orders.usage[key] = read(value)
+        elif name in ("call", "also"):
+            _order_call(orders, name, value)
         else:
             # [[silence after 5]] is short for [[fault: silence after 5]].
             orders.fault = _fault(value if name == "fault" else f"{name} {value}".strip()) or orders.fault
     except ValueError:
         return
+
+
+def _order_call(orders: Orders, name: str, value: str) -> None:
+    tool, _, text = value.partition(" ")
+    call = OrderedCall(tool, text.strip() or "{}")
+    if name == "also" and orders.calls:
+        orders.calls[-1].append(call)
+    else:
+        orders.calls.append([call])
 
 
 def _fault(value: str) -> Fault | None:

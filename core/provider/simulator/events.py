@@ -16,9 +16,25 @@ class Step:
     tokens: int = 0
 
 
+_STOP = Step({"type": "content_block_stop"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A call of a tool; its input's JSON in the pieces it is sent in. A server's own tools are run by the server."""
+
+    id: str
+    name: str
+    pieces: tuple[str, ...]
+    of_server: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerPlan:
-    """All that is decided about an answer before its first byte; ``usage`` holds the prompt's side."""
+    """All that is decided about an answer before its first byte; ``usage`` holds the prompt's side.
+
+    ``searched`` is the id of a search that was left open when the answer paused, and that has found nothing by now.
+    """
 
     message_id: str
     model: str
@@ -29,10 +45,12 @@ class AnswerPlan:
     text: tuple[str, ...]
     stop_reason: str
     message_deltas: int = 1
+    calls: tuple[PlannedCall, ...] = ()
+    searched: str | None = None
 
     @property
     def output_tokens(self) -> int:
-        return len(self.thinking) + len(self.text)
+        return len(self.thinking) + len(self.text) + sum(len(call.pieces) for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +65,20 @@ def answer_steps(plan: AnswerPlan, tempo: Tempo) -> Iterator[Step]:
     """message_start, the blocks, the message_deltas, message_stop."""
     yield Step(_message_start(plan), tempo.first)
     yield Step({"type": "ping"})
-    index = 0
-    if plan.thinking:
-        yield from _thinking_block(index, plan, tempo)
-        index += 1
-    if plan.text:
-        yield from _text_block(index, plan.text, tempo)
+    for index, block in enumerate(_blocks(plan, tempo)):
+        yield from (Step({**step.event, "index": index}, step.after, step.tokens) for step in block)
     yield from _ending(plan)
+
+
+def _blocks(plan: AnswerPlan, tempo: Tempo) -> Iterator[Iterator[Step]]:
+    if plan.searched is not None:
+        yield _search_result(plan.searched)
+    if plan.thinking:
+        yield _thinking_block(plan, tempo)
+    if plan.text:
+        yield _text_block(plan.text, tempo)
+    for call in plan.calls:
+        yield _call_block(call, tempo)
 
 
 def _message_start(plan: AnswerPlan) -> dict[str, Any]:
@@ -70,33 +95,47 @@ def _message_start(plan: AnswerPlan) -> dict[str, Any]:
     return {"type": "message_start", "message": message}
 
 
-def _thinking_block(index: int, plan: AnswerPlan, tempo: Tempo) -> Iterator[Step]:
+def _thinking_block(plan: AnswerPlan, tempo: Tempo) -> Iterator[Step]:
     """Thinking that is not shown takes its time all the same, and arrives as a signature alone."""
-    yield _start(index, {"type": "thinking", "thinking": "", "signature": ""})
+    yield _start({"type": "thinking", "thinking": "", "signature": ""})
     unseen = 0.0
     for token in plan.thinking:
         gap = next(tempo.gaps)
         if plan.thinking_shown:
-            yield _delta(index, {"type": "thinking_delta", "thinking": token}, gap, 1)
+            yield _delta({"type": "thinking_delta", "thinking": token}, gap, 1)
         else:
             unseen += gap
-    yield _delta(index, {"type": "signature_delta", "signature": plan.signature}, unseen, 0)
-    yield Step({"type": "content_block_stop", "index": index})
+    yield _delta({"type": "signature_delta", "signature": plan.signature}, unseen, 0)
+    yield _STOP
 
 
-def _text_block(index: int, tokens: tuple[str, ...], tempo: Tempo) -> Iterator[Step]:
-    yield _start(index, {"type": "text", "text": ""})
+def _text_block(tokens: tuple[str, ...], tempo: Tempo) -> Iterator[Step]:
+    yield _start({"type": "text", "text": ""})
     for token in tokens:
-        yield _delta(index, {"type": "text_delta", "text": token}, next(tempo.gaps), 1)
-    yield Step({"type": "content_block_stop", "index": index})
+        yield _delta({"type": "text_delta", "text": token}, next(tempo.gaps), 1)
+    yield _STOP
 
 
-def _start(index: int, block: dict[str, Any]) -> Step:
-    return Step({"type": "content_block_start", "index": index, "content_block": block})
+def _call_block(call: PlannedCall, tempo: Tempo) -> Iterator[Step]:
+    kind = "server_tool_use" if call.of_server else "tool_use"
+    yield _start({"type": kind, "id": call.id, "name": call.name, "input": {}})
+    yield _delta({"type": "input_json_delta", "partial_json": ""}, 0.0, 0)
+    for piece in call.pieces:
+        yield _delta({"type": "input_json_delta", "partial_json": piece}, next(tempo.gaps), 1)
+    yield _STOP
 
 
-def _delta(index: int, delta: dict[str, Any], after: float, tokens: int) -> Step:
-    return Step({"type": "content_block_delta", "index": index, "delta": delta}, after, tokens)
+def _search_result(search_id: str) -> Iterator[Step]:
+    yield _start({"type": "web_search_tool_result", "tool_use_id": search_id, "content": []})
+    yield _STOP
+
+
+def _start(block: dict[str, Any]) -> Step:
+    return Step({"type": "content_block_start", "content_block": block})
+
+
+def _delta(delta: dict[str, Any], after: float, tokens: int) -> Step:
+    return Step({"type": "content_block_delta", "delta": delta}, after, tokens)
 
 
 def _ending(plan: AnswerPlan) -> Iterator[Step]:

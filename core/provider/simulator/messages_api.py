@@ -11,6 +11,7 @@ from core.provider.simulator.events import answer_steps
 from core.provider.simulator.faults import carry_out
 from core.provider.simulator.plan import Draft, plan_answer, tempo
 from core.provider.simulator.prompt_cache import PromptCache, PromptTokens, prompt_positions
+from core.provider.simulator.talk import read_talk
 from core.provider.simulator.validation import Rejection, check_body, check_key, check_length, check_size
 from core.provider.simulator.wire import Chunk, WireRequest, WireResponse
 
@@ -45,13 +46,13 @@ class Simulator:
         model = check_body(body)
         if body.get("stream") is not True:
             raise Rejection(400, "invalid_request_error", "stream: the simulator answers only as a stream")
-        question = _last_question(body)
-        orders = read_orders(question)
+        talk = read_talk(body)
+        orders = read_orders(talk.question)
         fault = self._due(orders.fault, digest)
         if fault is not None and fault.after is None and fault.kind in HTTP_FAULTS:
             raise _ordered_rejection(fault)
         prompt = self._prompt_tokens(body, model)
-        plan = plan_answer(body, model, orders, Draft(question, digest, prompt))
+        plan = plan_answer(body, model, orders, Draft(talk, digest, prompt))
         headers = {"content-type": "text/event-stream; charset=utf-8", "request-id": _request_id(digest)}
         return carry_out(fault, answer_steps(plan, tempo(orders, self._pace, digest)), headers)
 
@@ -82,14 +83,6 @@ def _parsed(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         raise Rejection(400, "invalid_request_error", "The request body is not valid JSON") from None
-
-
-def _last_question(body: dict[str, Any]) -> str:
-    """The text of the last message, where the directives are read from."""
-    content = body["messages"][-1]["content"]
-    if isinstance(content, str):
-        return content
-    return "\n".join(block["text"] for block in content if block["type"] == "text")
 
 
 def _ordered_rejection(fault: Fault) -> Rejection:

@@ -1,21 +1,28 @@
 """Deciding an answer before its first byte: its text, thinking, length, usage and tempo."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from core.provider.models import Model
-from core.provider.simulator.answers import answer_tokens, seeded, thinking_tokens
+from core.provider.simulator.answers import answer_tokens, seeded, thinking_tokens, topic_of
+from core.provider.simulator.brain import choose
 from core.provider.simulator.directives import Orders
-from core.provider.simulator.events import AnswerPlan, Tempo
+from core.provider.simulator.events import AnswerPlan, PlannedCall, Tempo
 from core.provider.simulator.prompt_cache import PromptTokens
+from core.provider.simulator.reports import report
 from core.provider.simulator.signatures import sign_thinking
+from core.provider.simulator.talk import Talk
+from core.provider.simulator.tokens import split_tokens
 
 _FIRST_TOKEN_SECONDS = 0.4
 _TOKEN_SECONDS = (0.010, 0.030)
 _THINKING_TOKENS = (30, 90)
 _SHOWN_BY_DEFAULT = ("budget", "optional")
+_ANNOUNCEMENTS = ("Let me look that up.", "I will check that.", "One moment, I will find out.")
 _OMITTED_FROM = ("claude-opus-4-7", "claude-opus-4-8")
 
 
@@ -23,20 +30,26 @@ _OMITTED_FROM = ("claude-opus-4-7", "claude-opus-4-8")
 class Draft:
     """What an answer is made from beside the orders."""
 
-    question: str
+    talk: Talk
     digest: str
     prompt: PromptTokens
+
+    @property
+    def question(self) -> str:
+        return self.talk.question
 
 
 def plan_answer(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> AnswerPlan:
     room = body["max_tokens"]
+    calls = [] if orders.refusal is not None else _calls(body, model, orders, draft)
     thinking = [] if orders.refusal == 0 else _thinking(body, model, orders, draft)[:room]
-    text = answer_tokens(draft.question, _within(orders, room), model.id, draft.digest)
-    stop_reason = orders.stop or "end_turn"
+    text = _text(orders, room, model, draft, calls)
+    stop_reason = _stop_reason(orders, draft, calls)
     if orders.refusal is not None:
         text, stop_reason = text[: orders.refusal], "refusal"
     if len(thinking) + len(text) > room:
-        text, stop_reason = text[: room - len(thinking)], "max_tokens"
+        text, calls, stop_reason = text[: room - len(thinking)], [], "max_tokens"
+    kept = _within_room(calls, room - len(thinking) - len(text))
     shown = _thinking_shown(body, model)
     return AnswerPlan(
         message_id=f"msg_sim{draft.digest[20:40]}",
@@ -46,9 +59,50 @@ def plan_answer(body: dict[str, Any], model: Model, orders: Orders, draft: Draft
         thinking_shown=shown,
         signature=sign_thinking("".join(thinking) if shown else "", draft.digest),
         text=tuple(text),
-        stop_reason=stop_reason,
+        stop_reason=stop_reason if kept == calls else "max_tokens",
         message_deltas=orders.deltas,
+        calls=tuple(kept),
+        searched=draft.talk.paused,
     )
+
+
+def _calls(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> list[PlannedCall]:
+    if orders.stop == "pause_turn" and draft.talk.paused is None:
+        query = json.dumps({"query": topic_of(draft.question)})
+        return [PlannedCall(f"srvtoolu_sim{draft.digest[:18]}", "web_search", _pieces(query, model), of_server=True)]
+    chosen = choose(draft.talk, body["tools"], orders) if body.get("tools") else []
+    ids = (f"toolu_sim{draft.digest[:18]}{place:02}" for place in count())
+    return [PlannedCall(next(ids), call.tool, _pieces(call.text, model)) for call in chosen]
+
+
+def _pieces(text: str, model: Model) -> tuple[str, ...]:
+    return tuple(split_tokens(text, model.id))
+
+
+def _within_room(calls: list[PlannedCall], room: int) -> list[PlannedCall]:
+    """The calls as far as there is room: the last one may lack the end of its input."""
+    kept = list[PlannedCall]()
+    for call in calls:
+        if room <= 0:
+            break
+        kept.append(replace(call, pieces=call.pieces[:room]))
+        room -= len(call.pieces)
+    return kept
+
+
+def _text(orders: Orders, room: int, model: Model, draft: Draft, calls: list[PlannedCall]) -> list[str]:
+    if calls and not calls[0].of_server:
+        return split_tokens(seeded(draft.digest).choice(_ANNOUNCEMENTS), model.id)
+    unordered = orders.say is None and orders.tokens is None and orders.shape is None
+    if draft.talk.results and unordered:
+        return split_tokens(report(draft.talk.results), model.id)
+    return answer_tokens(draft.question, _within(orders, room), model.id, draft.digest)
+
+
+def _stop_reason(orders: Orders, draft: Draft, calls: list[PlannedCall]) -> str:
+    if calls:
+        return "pause_turn" if calls[0].of_server else "tool_use"
+    return "end_turn" if orders.stop is None or draft.talk.paused else orders.stop
 
 
 def _within(orders: Orders, room: int) -> Orders:

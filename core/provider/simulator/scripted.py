@@ -50,17 +50,20 @@ def answer_events(
     usage: Mapping[str, Any] | None = None,
     final: Mapping[str, Any] | None = None,
     blocks: Sequence[Sequence[Mapping[str, Any]]] = (),
+    calls: Sequence[Sequence[Mapping[str, Any]]] = (),
+    stop_reason: str | None = None,
 ) -> list[dict[str, Any]]:
     """The events of an answer with one text block, each text a delta of it.
 
     ``usage`` goes into message_start, ``final`` into the last message_delta; ``blocks`` are event lists put before
-    the text, without their ``index``.
+    the text and ``calls`` such of tools put after it, without their ``index``.
     """
     events: list[dict[str, Any]] = [message_start(model, usage or {"input_tokens": 10, "output_tokens": 1})]
-    written = [*blocks, text_block(*texts)] if texts else list(blocks)
+    written = [*blocks, text_block(*texts), *calls] if texts else [*blocks, *calls]
     for index, block in enumerate(written):
         events += [{**event, "index": index} for event in block]
-    return [*events, *ending(final or {"output_tokens": len(texts)})]
+    reason = stop_reason or ("tool_use" if calls else "end_turn")
+    return [*events, *ending(final or {"output_tokens": len(texts)}, reason)]
 
 
 def message_start(model: str, usage: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +82,18 @@ def thinking_block(*texts: str, signature: str) -> list[dict[str, Any]]:
     deltas: list[dict[str, Any]] = [{"type": "thinking_delta", "thinking": text} for text in texts]
     start = {"type": "thinking", "thinking": "", "signature": ""}
     return block(start, *deltas, {"type": "signature_delta", "signature": signature})
+
+
+def tool_call(call_id: str, name: str, given: Mapping[str, Any] | str, *, split: int = 0) -> list[dict[str, Any]]:
+    """A call of a tool; its JSON comes in pieces of ``split`` characters, 0 for one piece, after an empty one.
+
+    A text instead of an object is sent as it is, however broken.
+    """
+    text = given if isinstance(given, str) else json.dumps(given)
+    size = split or max(1, len(text))
+    pieces = ["", *(text[start : start + size] for start in range(0, len(text), size))]
+    start = {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+    return block(start, *({"type": "input_json_delta", "partial_json": piece} for piece in pieces))
 
 
 def block(start: Mapping[str, Any], *deltas: Mapping[str, Any]) -> list[dict[str, Any]]:

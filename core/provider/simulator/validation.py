@@ -6,6 +6,7 @@ from typing import Any
 
 from core.provider.models import Model, find_model
 from core.provider.simulator.signatures import signature_is_ours
+from core.provider.simulator.tool_rules import paused_at, tool_faults
 
 _LARGEST_REQUEST_BYTES = 32_000_000
 _MOST_BREAKPOINTS = 4
@@ -43,6 +44,7 @@ def check_body(body: Any) -> Model:
     model = _known_model(body)
     _check_max_tokens(body, model)
     _check_messages(body.get("messages"))
+    _check_tools(body)
     _check_thinking(body, model)
     _check_breakpoints(body)
     for name in ("temperature", "top_p", "top_k"):
@@ -97,7 +99,15 @@ def _check_messages(messages: Any) -> None:
         _check_content(index, message.get("content"), last=index == len(messages) - 1)
     if messages[0]["role"] != "user":
         raise _invalid('messages: first message must use the "user" role')
-    if messages[-1]["role"] != "user":
+
+
+def _check_tools(body: dict[str, Any]) -> None:
+    tools = body.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise _invalid("tools: Input should be a valid list")
+    for fault in tool_faults(body):
+        raise _invalid(fault)
+    if body["messages"][-1]["role"] != "user" and paused_at(body) is None:
         raise _invalid("This model does not support assistant message prefill. End with a user message.")
 
 

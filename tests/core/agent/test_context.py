@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.agent.context import Persona, Said, build_request, estimate_prompt
+from core.agent.context import Persona, Said, build_request, estimate_prompt, follow_up
 from core.errors import ContextTooLong
+from core.provider.reply import Reply
 
 MODEL = "claude-opus-5-5"
 PERSONA = Persona(MODEL, "You answer briefly.", 1_000, thinking=True)
@@ -97,3 +98,82 @@ def test_no_empty_block_is_ever_sent(texts: list[str], last: str) -> None:
     request = build_request(PERSONA, history, last)
     sent = [block["text"] for message in request.messages for block in message["content"]]
     assert sent == [words for words in texts if words.strip()] + [last]
+
+
+CALL = {"type": "tool_use", "id": "a", "name": "echo", "input": {"say": "Hi"}}
+RESULT = {"type": "tool_result", "tool_use_id": "a", "content": "Hi back"}
+ECHO = {"name": "echo", "description": "", "input_schema": {"type": "object"}}
+SKILLED = Persona(MODEL, "You answer briefly.", 1_000, thinking=True, tools=[ECHO])
+
+
+def sent_after(persona: Persona, *blocks: dict[str, Any], **more: Any) -> list[tuple[str, list[str]]]:
+    """Role and kinds of blocks of what is sent of one answer."""
+    answer = said("assistant", *blocks, **{"model": MODEL, **more})
+    request = build_request(persona, [said("user", text("one")), answer], "three")
+    return [(each["role"], [block["type"] for block in each["content"]]) for each in request.messages[1:-1]]
+
+
+def test_an_answer_with_tools_is_sent_as_the_talk_it_was() -> None:
+    assert sent_after(SKILLED, THINKING, CALL, RESULT, THINKING, text("two")) == [
+        ("assistant", ["thinking", "tool_use"]),
+        ("user", ["tool_result"]),
+        ("assistant", ["thinking", "text"]),
+    ]
+
+
+def test_of_an_answer_cut_short_all_is_sent_but_what_was_cut() -> None:
+    assert sent_after(SKILLED, THINKING, CALL, RESULT, THINKING, text("tw"), partial=True) == [
+        ("assistant", ["thinking", "tool_use"]),
+        ("user", ["tool_result"]),
+        ("assistant", ["text"]),
+    ]
+
+
+def test_a_call_is_never_sent_without_a_result() -> None:
+    assert sent_after(SKILLED, THINKING, CALL) == [("assistant", ["thinking", "tool_use"]), ("user", ["tool_result"])]
+
+
+def test_an_agent_without_tools_is_told_only_the_words() -> None:
+    assert sent_after(PERSONA, THINKING, text("Well."), CALL, RESULT, text("two")) == [
+        ("assistant", ["text"]),
+        ("assistant", ["text"]),
+    ]
+
+
+def test_another_models_thinking_is_left_out_beside_its_calls() -> None:
+    assert sent_after(SKILLED, THINKING, CALL, RESULT, text("two"), model="claude-sonnet-5-5") == [
+        ("assistant", ["tool_use"]),
+        ("user", ["tool_result"]),
+        ("assistant", ["text"]),
+    ]
+
+
+def test_tools_and_what_they_gave_count_into_the_prompt() -> None:
+    bare, offered = (estimate_prompt(persona, [], "x") for persona in (PERSONA, SKILLED))
+    assert offered > bare
+    history = [said("assistant", CALL, {**RESULT, "content": "y" * 36_000})]
+    assert estimate_prompt(SKILLED, history, "x") > 10_000
+
+
+def a_reply(usage: dict[str, Any]) -> Reply:
+    reply = Reply({"model": MODEL, "usage": usage}, None)
+    reply.fold({"type": "content_block_start", "index": 0, "content_block": dict(CALL)})
+    return reply
+
+
+def test_the_request_that_goes_on_holds_the_reply_and_its_results() -> None:
+    request = build_request(SKILLED, [], "one")
+    following, prompt = follow_up(request, a_reply({"input_tokens": 400, "output_tokens": 100}), [RESULT])
+    assert following.messages[1:] == [
+        {"role": "assistant", "content": [CALL]},
+        {"role": "user", "content": [{**RESULT, "cache_control": MARK}]},
+    ]
+    assert (following.tools, following.max_tokens, prompt) == ([ECHO], 1_000, 502)
+
+
+def test_the_request_that_goes_on_has_only_the_room_there_is_or_is_not_sent() -> None:
+    request = build_request(SKILLED, [], "one")
+    following, _ = follow_up(request, a_reply({"input_tokens": 999_000, "output_tokens": 500}), [RESULT])
+    assert following.max_tokens == 1_000_000 - 999_502
+    with pytest.raises(ContextTooLong):
+        follow_up(request, a_reply({"input_tokens": 999_800, "output_tokens": 1}), [RESULT])

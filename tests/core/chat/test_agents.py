@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from core.chat.agents import AgentDraft, Agents, AgentView, read_demo_agents
+from core.agent.limits import Limits
+from core.chat.agents import AgentDraft, Agents, AgentView, limits_of, read_demo_agents
 from core.chat.people import local_person
 from core.errors import InputError, NotFound
 from core.provider.models import find_model
@@ -46,6 +47,18 @@ def test_a_created_agent_is_found_as_it_was_drafted(agents: Agents, me: str) -> 
     assert (made.version, made.active, made.edited_by, made.edited_at) == (1, True, "Local admin", made.created_at)
     assert agents.get(made.id) == made
     assert agents.list() == [made]
+
+
+def test_tools_and_limits_are_kept(agents: Agents, me: str) -> None:
+    limits: dict[str, Any] = {
+        "max_iterations": 7,
+        "max_cost_nanos": 10**9,
+        "max_seconds": 60,
+        "max_answer_tokens": 5_000,
+    }
+    made = agents.create(replace(DRAFT, tools=("echo", "calculator", "echo"), **limits), me)
+    assert (made.tools, limits_of(made)) == (("echo", "calculator"), Limits(7, 10**9, 60, 5_000))
+    assert limits_of(agents.edit(made.id, DRAFT, me)) == Limits()
 
 
 def test_an_edit_is_a_new_version_and_leaves_the_old_one_as_it_was(agents: Agents, me: str) -> None:
@@ -145,6 +158,11 @@ def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) 
         ({"max_output_tokens": 64_001, "model": "claude-haiku-4-5"}, "from 1 to 64,000"),
         ({"starters": ("a",) * 7}, "There are 7 starter prompts; at most 6 fit."),
         ({"starters": ("x" * 501,)}, "A starter prompt is 501 characters long"),
+        ({"tools": ("no spaces",)}, "no name of a tool"),
+        ({"max_iterations": 0}, "limit on model calls"),
+        ({"max_cost_nanos": -1}, "limit on nano-dollars"),
+        ({"max_seconds": 10**6}, "limit on seconds"),
+        ({"max_answer_tokens": 0}, "limit on output tokens"),
     ],
 )
 def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, change: dict[str, Any], sentence: str) -> None:

@@ -1,0 +1,65 @@
+"""How much one answer may take, looked at before anything more is spent."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from core.money import Nanos, show_usd
+
+Shortage: TypeAlias = Literal[
+    "iteration_limit", "cost_limit", "time_limit", "output_limit", "context_full", "tool_call_cut"
+]
+
+MOST_ITERATIONS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """An answer ends before the model is done; ``text`` says why and what to do."""
+
+    kind: Shortage
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What an answer has taken so far; ``nanos`` None means that the price is not known."""
+
+    nanos: Nanos | None
+    output_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one answer; None sets no limit. The last model call may go beyond a limit, but none starts beyond it."""
+
+    iterations: int = MOST_ITERATIONS
+    nanos: Nanos | None = None
+    seconds: float | None = None
+    output_tokens: int | None = None
+
+    def reached(self, iterations: int, spent: Spending) -> CutShort | None:
+        """The first limit that stands against one more model call after so many."""
+        if iterations >= self.iterations:
+            return _cut("iteration_limit", f"it had asked the model {iterations} times")
+        if self.nanos is not None and spent.nanos is None:
+            return _cut("cost_limit", "it has a limit on dollars, and no price is known for what it used")
+        if self.nanos is not None and spent.nanos is not None and spent.nanos >= self.nanos:
+            return _cut("cost_limit", f"it had cost {show_usd(spent.nanos)} of at most {show_usd(self.nanos)}")
+        if self.seconds is not None and spent.seconds >= self.seconds:
+            return _cut("time_limit", f"it had taken {spent.seconds:,.0f} of at most {self.seconds:,.0f} seconds")
+        if self.output_tokens is not None and spent.output_tokens >= self.output_tokens:
+            return _cut("output_limit", f"it had written {spent.output_tokens:,} of {self.output_tokens:,} tokens")
+        return None
+
+    def room(self, wanted: int, spent: Spending) -> int:
+        """How many tokens the next model call may write."""
+        if self.output_tokens is None:
+            return wanted
+        return max(1, min(wanted, self.output_tokens - spent.output_tokens))
+
+
+def _cut(kind: Shortage, why: str) -> CutShort:
+    return CutShort(
+        kind, f"This answer was ended because {why}. What had arrived is kept. Ask it to go on, or raise the limit."
+    )

@@ -1,0 +1,213 @@
+"""What a turn has done so far, as values for the books: it writes nothing itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.agent.limits import Spending
+from core.agent.tools.tool import ToolOutcome
+from core.chat.tool_runs import ToolRuns, never_run, whole
+from core.clock import new_id, now
+from core.errors import ProviderError
+from core.events import CostSoFar, TurnStatus
+from core.pricing import PriceBook
+from core.provider.blocks import Block, ToolCall
+from core.provider.reply import Reply
+from core.store.text import storable
+from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, NewAttempt, Opening, Step
+from core.tracing.settling import Attempt, Ending, Spent, price_reply, read_usage, settle, total_of, usage_so_far
+from core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn, or an attempt, ended; ``error`` is the provider's, ``error_text`` is for the user."""
+
+    status: TurnStatus
+    error_type: str | None = None
+    error_text: str | None = None
+    error: ProviderError | None = None
+
+
+class Journal:
+    """One turn's; ``elapsed_ms`` counts from its beginning.
+
+    What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
+    """
+
+    def __init__(self, opening: Opening, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
+        self._opening, self._book, self._elapsed_ms = opening, book, elapsed_ms
+        self._iteration, self._attempt_began = 1, 0
+        self._attempt = Attempt(opening.span_id, 1, opening.model, opening.prompt_estimate, now())
+        self._under_way = True
+        self._following: Attempt | None = None
+        self._ended: list[AttemptEnd] = []
+        self._unbooked = False
+        self._tools = ToolRuns()
+        self._blocks: list[Block] = []
+        self._texts: list[str] = []
+        self.first_token_ms: int | None = None
+
+    @property
+    def characters(self) -> int:
+        """How much of the reply has arrived, input of tools included."""
+        return self._reply.characters if self._reply else 0
+
+    def attempt_starting(self) -> None:
+        self._attempt_began = self._elapsed_ms()
+
+    def reply_started(self, reply: Reply) -> None:
+        self._attempt.reply = reply
+
+    def delta_arrived(self) -> None:
+        if self._attempt.time_to_first_token_ms is None:
+            self._attempt.time_to_first_token_ms = self._elapsed_ms()
+            if self.first_token_ms is None:
+                self.first_token_ms = self._attempt.time_to_first_token_ms
+
+    def reply_ended(self, reply: Reply) -> None:
+        self._settle(Outcome("completed"))
+        self._blocks += reply.content
+        self._texts += [reply.text] if reply.text else []
+
+    def attempt_failed(self, error: ProviderError) -> Step:
+        """Another attempt takes the place of this one."""
+        self._settle(Outcome("failed", error.kind, error.for_user, error))
+        return self._about_to_ask(self._attempt.number + 1, self._attempt.prompt_estimate)
+
+    def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
+        self._tools.announce(calls, self._iteration)
+        return self._step()
+
+    def call_ended(self, place: int, outcome: ToolOutcome) -> None:
+        self._tools.end(place, outcome)
+
+    def going_on(self, iteration: int, prompt_estimate: int) -> Step:
+        """The results are in, and the model is about to be asked again."""
+        self._iteration = iteration
+        return self._about_to_ask(1, prompt_estimate)
+
+    def booked(self) -> None:
+        """The step that was asked for last is written down."""
+        self._unbooked = False
+        self._tools.begin()
+        if self._following is None:
+            return
+        if self._following.number == 1:
+            self._blocks += self._tools.results
+            self._tools.clear()
+        self._attempt, self._following, self._under_way = self._following, None, True
+        self.attempt_starting()
+
+    def cost_so_far(self) -> CostSoFar:
+        ended, reply = self.total(), self._reply
+        if reply is None:
+            return CostSoFar(ended.usage, ended.total, self.first_token_ms)
+        usage = usage_so_far(reply)
+        priced = price_reply(self._book, self._attempt, usage)
+        total = None if priced.total is None or ended.total is None else priced.total + ended.total
+        return CostSoFar(read_usage(usage) + ended.usage, total, self.first_token_ms)
+
+    def total(self) -> Spent:
+        """What the attempts came to that have ended."""
+        return total_of(self._ended)
+
+    def spending(self) -> Spending:
+        """The same between two iterations, when nothing else is under way."""
+        ended = self.total()
+        return Spending(ended.total, ended.usage.output, self._elapsed_ms() / 1000)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """How far it has come, once anything has arrived."""
+        attempt, (content, text) = self._attempt, self._so_far()
+        reply = attempt.reply
+        if reply is None and not content:
+            return None
+        return Checkpoint(
+            span_id=attempt.span_id,
+            answer_message_id=self._opening.answer_message_id,
+            usage=read_usage(usage_so_far(reply)) if reply else Usage(input=attempt.prompt_estimate),
+            usage_json=dict(reply.usage) if reply else None,
+            response_model=reply.model if reply else None,
+            request_id=reply.request_id if reply else None,
+            time_to_first_token_ms=attempt.time_to_first_token_ms,
+            content=content,
+            text=text,
+            tools=self._tools.ended,
+        )
+
+    def finish(self, outcome: Outcome) -> Finish:
+        """The end, which leaves nothing open; to be asked for once."""
+        self._tools.stop(STEP_STATUS[outcome.status], outcome.error_type)
+        content, text = self._so_far()
+        if self._under_way:
+            self._settle(outcome)
+        return Finish(
+            task_trace_id=self._opening.task_trace_id,
+            session_id=self._opening.session_id,
+            answer_message_id=self._opening.answer_message_id,
+            status=outcome.status,
+            started_at=self._opening.at,
+            duration_ms=self._elapsed_ms(),
+            attempt=self._ended[-1],
+            content=whole(content),
+            text=text,
+            tools=self._tools.ended + never_run(content, self._iteration),
+            unmade=(self._following.span_id,) if self._following else (),
+            ended_at=now(),
+            time_to_first_token_ms=self.first_token_ms,
+            error_type=outcome.error_type,
+            error_text=outcome.error_text,
+        )
+
+    @property
+    def _reply(self) -> Reply | None:
+        """What is arriving now."""
+        return self._attempt.reply if self._under_way else None
+
+    def _about_to_ask(self, number: int, prompt_estimate: int) -> Step:
+        self._following = Attempt(new_id(), number, self._opening.model, prompt_estimate, now())
+        return self._step()
+
+    def _step(self) -> Step:
+        (content, text), following = self._so_far(), self._following
+        return Step(
+            task_trace_id=self._opening.task_trace_id,
+            session_id=self._opening.session_id,
+            trace_started_at=self._opening.at,
+            ended=self._ended[-1] if self._unbooked else None,
+            tools_ended=self._tools.ended,
+            attempt=self._row_of(following) if following else None,
+            prompt_estimate=following.prompt_estimate if following else 0,
+            tools=self._tools.announced,
+            at=following.started_at if following else None,
+            answer_message_id=self._opening.answer_message_id,
+            content=content or None,
+            text=text,
+        )
+
+    def _row_of(self, attempt: Attempt) -> NewAttempt:
+        return NewAttempt(
+            span_id=attempt.span_id,
+            task_trace_id=self._opening.task_trace_id,
+            session_id=self._opening.session_id,
+            model=attempt.model,
+            number=attempt.number,
+            trace_started_at=self._opening.at,
+            iteration=self._iteration,
+        )
+
+    def _settle(self, outcome: Outcome) -> None:
+        """The attempt under way has come to an end."""
+        took = self._elapsed_ms() - self._attempt_began
+        status = STEP_STATUS[outcome.status]
+        ending = Ending(status, now(), took, outcome.error_type, outcome.error_text, outcome.error)
+        self._ended.append(settle(self._book, self._attempt, ending))
+        self._unbooked, self._under_way = True, False
+
+    def _so_far(self) -> tuple[list[Block], str]:
+        """What has arrived; a call counts when its reply is whole."""
+        blocks, texts, reply = [*self._blocks, *self._tools.results], self._texts, self._reply
+        if reply is not None:
+            blocks += [block for block in reply.content if block["type"] != "tool_use"]
+            texts = [*texts, reply.text] if reply.text else texts
+        return blocks, storable("\n\n".join(texts))

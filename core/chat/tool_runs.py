@@ -1,0 +1,86 @@
+"""The tools of one iteration while they run: each call gets exactly one result and one end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.agent.loop import result_of
+from core.agent.tools.tool import ToolOutcome
+from core.clock import now
+from core.provider.blocks import Block, ToolCall, open_calls, tool_result, with_every_result
+from core.tracing.entries import NewTool, StepStatus, ToolEnd
+from core.tracing.tool_calls import cut, new_tool
+
+NOT_FINISHED = "This tool was stopped before it had ended. It may or may not have done its work."
+NOT_RUN = "This tool was not run, because the answer ended before."
+
+
+@dataclass(slots=True)
+class _Run:
+    call: ToolCall
+    tool: NewTool
+    result: Block | None = None
+    end: ToolEnd | None = None
+
+
+class ToolRuns:
+    """Calls count as begun only when ``begin`` says so."""
+
+    def __init__(self) -> None:
+        self._starting: list[_Run] = []
+        self._runs: list[_Run] = []
+
+    def announce(self, calls: Sequence[ToolCall], iteration: int) -> None:
+        at = now()
+        self._starting = [_Run(call, new_tool(call, iteration, at)) for call in calls]
+
+    @property
+    def announced(self) -> tuple[NewTool, ...]:
+        return tuple(run.tool for run in self._starting)
+
+    def begin(self) -> None:
+        if self._starting:
+            self._runs, self._starting = self._starting, []
+
+    def end(self, place: int, outcome: ToolOutcome) -> None:
+        run, text = self._runs[place], cut(outcome.text)
+        status: StepStatus = "success" if outcome.failure is None else "failed"
+        run.result = result_of(run.call, outcome)
+        run.end = ToolEnd(run.tool, status, now(), outcome.duration_ms, text, outcome.size, outcome.failure)
+
+    @property
+    def ended(self) -> tuple[ToolEnd, ...]:
+        return tuple(run.end for run in self._runs if run.end)
+
+    @property
+    def results(self) -> list[Block]:
+        """In the order of the calls."""
+        return [run.result for run in self._runs if run.result]
+
+    def clear(self) -> None:
+        self._runs = []
+
+    def stop(self, status: StepStatus, error_type: str | None) -> None:
+        """Whatever still runs ends like this."""
+        for run in self._runs:
+            if run.end is None:
+                run.result = tool_result(run.call, NOT_FINISHED, failed=True)
+                run.end = _cut_off(run.tool, status, error_type, NOT_FINISHED)
+
+
+def never_run(content: Sequence[Block], iteration: int) -> tuple[ToolEnd, ...]:
+    """The ends of the calls in an answer's content that were asked for but not begun."""
+    return tuple(
+        _cut_off(new_tool(call, iteration, now()), "stopped", "not_run", NOT_RUN) for call in open_calls(content)
+    )
+
+
+def whole(content: Sequence[Block]) -> list[Block]:
+    """The content with a result for each call that was not begun."""
+    return with_every_result(content, NOT_RUN)
+
+
+def _cut_off(tool: NewTool, status: StepStatus, error_type: str | None, error_text: str) -> ToolEnd:
+    ended_at = now()
+    took = max(0, (ended_at - tool.at) // timedelta(milliseconds=1))
+    return ToolEnd(tool, status, ended_at, took, error_type=error_type, error_text=error_text)

@@ -1,0 +1,58 @@
+"""Content blocks as the Messages API has them: calls of tools, their results, and the messages they make up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias
+
+Block: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool the model asked for; ``id`` ties its result to it."""
+
+    id: str
+    name: str
+    input: Mapping[str, Any]
+
+
+def tool_calls(blocks: Sequence[Block]) -> list[ToolCall]:
+    """The calls in the order they were asked for."""
+    return [ToolCall(block["id"], block["name"], block["input"]) for block in blocks if block["type"] == "tool_use"]
+
+
+def tool_result(call: ToolCall, text: str, *, failed: bool = False) -> Block:
+    """What the model is told; characters that no request can carry become question marks."""
+    sendable = text.encode("utf-8", "replace").decode("utf-8")
+    result = {"type": "tool_result", "tool_use_id": call.id, "content": sendable}
+    return {**result, "is_error": True} if failed else result
+
+
+def as_messages(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """An answer's blocks as it was had: what the assistant said, the results it was given, what it said then."""
+    by_role = groupby(blocks, key=lambda block: "user" if block["type"] == "tool_result" else "assistant")
+    return [{"role": role, "content": list(content)} for role, content in by_role]
+
+
+def open_calls(blocks: Sequence[Block]) -> list[ToolCall]:
+    """The calls that have no result yet."""
+    return [call for said, results in _exchanges(blocks) for call in tool_calls(said) if call.id not in results]
+
+
+def with_every_result(blocks: Sequence[Block], word: str) -> list[Block]:
+    """The blocks with a failed result of this word for each call that has none: the API takes no call without one."""
+    whole: list[Block] = []
+    for said, results in _exchanges(blocks):
+        whole += said
+        whole += [results.get(call.id) or tool_result(call, word, failed=True) for call in tool_calls(said)]
+    return whole
+
+
+def _exchanges(blocks: Sequence[Block]) -> Iterator[tuple[list[Block], dict[str, Block]]]:
+    """What the assistant said at a stretch, and the results it got for it."""
+    messages = as_messages(blocks)
+    for place, message in enumerate(messages):
+        if message["role"] == "assistant":
+            following = messages[place + 1]["content"] if place + 1 < len(messages) else []
+            yield message["content"], {result["tool_use_id"]: result for result in following}

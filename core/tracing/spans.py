@@ -1,0 +1,194 @@
+"""The rows of single steps: spans of model calls and tools, and the ledger lines of what they cost."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from core.clock import now
+from core.store.tables import LedgerLine, TraceSpan
+from core.tracing.entries import AttemptEnd, Checkpoint, Line, NewAttempt, NewTool, ToolEnd
+from core.usage import Usage
+
+RUNNING = "running"
+NOT_MADE = "not_made"
+
+_spans, _lines = TraceSpan.__table__, LedgerLine.__table__
+_INSERT_SPAN = insert(_spans)
+_INSERT_LINE = insert(_lines)
+_CHANGE_SPAN = update(_spans).where(_spans.c.id == bindparam("span"))
+_CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
+
+
+def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: int, at: datetime) -> None:
+    """A running attempt: its input is our estimate until the provider reports its own."""
+    row = {
+        "id": attempt.span_id,
+        "task_trace_id": attempt.task_trace_id,
+        "trace_session_id": attempt.session_id,
+        "kind": "model_call",
+        "model": attempt.model,
+        "attempt": attempt.number,
+        "iteration": attempt.iteration,
+        **begun_tally(at),
+        "input_tokens": prompt_estimate,
+    }
+    connection.execute(_INSERT_SPAN, row)
+
+
+def open_tools(connection: Connection, task_trace_id: str, session_id: str, tools: Sequence[NewTool]) -> None:
+    """Running calls of tools; they read and write no tokens."""
+    if tools:
+        connection.execute(_INSERT_SPAN, [_new_tool_row(tool, task_trace_id, session_id) for tool in tools])
+
+
+def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
+    if ends:
+        connection.execute(_CHANGE_SPAN, [_ended_columns(end) for end in ends])
+
+
+def end_tools(connection: Connection, ends: Mapping[str, ToolEnd]) -> None:
+    """By the id of the span that each one has in the books."""
+    if ends:
+        connection.execute(_CHANGE_SPAN, [{"span": span, **_ended_tool_columns(end)} for span, end in ends.items()])
+
+
+def end_running_tools(connection: Connection, ends: Sequence[ToolEnd]) -> None:
+    if ends:
+        connection.execute(_CHANGE_RUNNING, [{"span": end.tool.span_id, **_ended_tool_columns(end)} for end in ends])
+
+
+def close_unmade(connection: Connection, ids: Sequence[str], at: datetime) -> None:
+    """Steps that were opened but never taken."""
+    row = {"status": "failed", "ended_at": at, "duration_ms": 0, "error_type": NOT_MADE, **token_columns(Usage())}
+    if ids:
+        connection.execute(_CHANGE_RUNNING, [{"span": span, **row, **_free()} for span in ids])
+
+
+def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) -> None:
+    """How far running attempts have come."""
+    rows = [
+        {
+            "span": point.span_id,
+            "usage": point.usage_json,
+            "response_model": point.response_model,
+            "request_id": point.request_id,
+            "time_to_first_token_ms": point.time_to_first_token_ms,
+            **token_columns(point.usage),
+        }
+        for point in points
+    ]
+    connection.execute(_CHANGE_RUNNING, rows)
+
+
+def add_lines(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(_INSERT_LINE, rows)
+
+
+def line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str, Any]]:
+    """An attempt's ledger lines, numbered from ``first``."""
+    return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
+
+
+def reverse_lines(connection: Connection, span_id: str) -> int:
+    """Take back an attempt's lines by adding their opposites; returns the number of the line after them."""
+    written = connection.execute(select(_lines).where(_lines.c.span_id == span_id).order_by(_lines.c.line))
+    rows = [dict(row) for row in written.mappings()]
+    for number, row in enumerate(rows, len(rows) + 1):
+        amount = None if row["amount_nanos"] is None else -row["amount_nanos"]
+        uncached = None if row["uncached_nanos"] is None else -row["uncached_nanos"]
+        taken_back = {"line": number, "quantity": -row["quantity"], "amount_nanos": amount, "uncached_nanos": uncached}
+        connection.execute(_INSERT_LINE, {**row, **taken_back, "correction": True, "recorded_at": now()})
+    return 2 * len(rows) + 1
+
+
+def begun_tally(at: datetime) -> dict[str, Any]:
+    return {"status": RUNNING, "started_at": at, **token_columns(Usage())}
+
+
+def token_columns(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input,
+        "cache_write_5m_tokens": usage.cache_write_5m,
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "cache_read_tokens": usage.cache_read,
+        "output_tokens": usage.output,
+        "thinking_tokens": usage.thinking,
+        "web_searches": usage.web_searches,
+    }
+
+
+def _free() -> dict[str, Any]:
+    return {"cost_nanos": 0, "cost_basis": "computed"}
+
+
+def _new_tool_row(tool: NewTool, task_trace_id: str, session_id: str) -> dict[str, Any]:
+    return {
+        "id": tool.span_id,
+        "task_trace_id": task_trace_id,
+        "trace_session_id": session_id,
+        "kind": "tool",
+        "model": "",
+        "attempt": 1,
+        "iteration": tool.iteration,
+        "tool_name": tool.name,
+        "tool_use_id": tool.tool_use_id,
+        "input": tool.input,
+        **begun_tally(tool.at),
+    }
+
+
+def _ended_tool_columns(end: ToolEnd) -> dict[str, Any]:
+    return {
+        "status": end.status,
+        "ended_at": end.ended_at,
+        "duration_ms": end.duration_ms,
+        "output": end.output,
+        "output_size": end.output_size,
+        "error_type": end.error_type,
+        "error_text": end.error_text,
+        **_free(),
+    }
+
+
+def _ended_columns(end: AttemptEnd) -> dict[str, Any]:
+    return {
+        "span": end.span_id,
+        "status": end.status,
+        "cost_nanos": end.total,
+        "cost_basis": end.basis,
+        "cost_reason": end.cost_reason,
+        "ended_at": end.ended_at,
+        "duration_ms": end.duration_ms,
+        "time_to_first_token_ms": end.time_to_first_token_ms,
+        "error_type": end.error_type,
+        "error_text": end.error_text,
+        "usage": end.usage_json,
+        "response_model": end.response_model,
+        "request_id": end.request_id,
+        "http_status": end.http_status,
+        "stop_reason": end.stop_reason,
+        **token_columns(end.usage),
+    }
+
+
+def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> dict[str, Any]:
+    return {
+        "span_id": end.span_id,
+        "line": number,
+        "task_trace_id": task_trace_id,
+        "model": line.model,
+        "unit": line.unit,
+        "quantity": line.quantity,
+        "unit_price_usd": line.unit_price_usd,
+        "amount_nanos": line.amount,
+        "uncached_nanos": line.uncached,
+        "price_source": line.price_source,
+        "price_from": line.price_from,
+        "estimated": end.basis == "estimated",
+        "correction": False,
+        "billed_at": end.started_at,
+        "recorded_at": end.ended_at,
+    }

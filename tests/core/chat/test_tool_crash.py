@@ -1,0 +1,54 @@
+"""Killed around a tool: the turn is closed once, nothing is counted twice, and the conversation can go on."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.settings import PROJECT
+from core.store.database import Store
+from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
+from tests.core.agent.toolkit import says
+from tests.core.chat.conftest import ended
+from tests.core.chat.tooling import workshop
+from tests.core.tracing.in_store import rows
+from tests.core.tracing.test_sums import assert_priced, assert_sums
+
+CALLED = 100 * 4_000 + 20 * 20_000
+
+
+@pytest.mark.parametrize(
+    ("when", "step", "tools"),
+    [
+        ("before", 1, {"interrupted"}),
+        ("after", 1, {"interrupted"}),
+        ("before", 2, {"interrupted", "success", "failed"}),
+        ("after", 2, {"success", "failed"}),
+    ],
+    ids=["before the tools are opened", "before they run", "between their end and the next call", "before the call"],
+)
+def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span(
+    store: Store, tmp_path: Path, when: str, step: int, tools: set[str]
+) -> None:
+    command = [sys.executable, "-m", "tests.core.chat.crashing_tools", store.url, str(tmp_path), when, str(step)]
+    assert subprocess.run(command, cwd=PROJECT, timeout=60, check=False).returncode == -signal.SIGKILL
+    shop = workshop(store, tmp_path, [says("Better.")])
+    try:
+        (trace,), sessions = rows(store, TaskTrace), rows(store, TraceSession)
+        spans, lines = rows(store, TraceSpan), rows(store, LedgerLine)
+        assert (trace["status"], trace["error_type"]) == ("interrupted", "instance_lost")
+        assert_sums([trace], sessions)
+        assert_sums(sessions, spans)
+        assert_priced(spans, lines)
+        (answer,) = rows(store, Message, role="assistant")
+        kinds = [block["type"] for block in answer["content"]]
+        called = [span for span in spans if span["kind"] == "tool"]
+        assert {span["status"] for span in called} <= tools
+        assert kinds.count("tool_use") == kinds.count("tool_result") == len(called)
+        assert trace["cost_nanos"] >= (CALLED if (when, step) != ("before", 1) else 1)
+        assert len({(line["span_id"], line["unit"]) for line in lines}) == len(lines), "nothing is billed twice"
+        assert ended(shop.send("Again.", trace["conversation_id"])).status == "completed"
+    finally:
+        shop.services.close()
