@@ -24,7 +24,7 @@ from tests.core.analytics.conftest import Books
 from tests.core.exports.ledgers import KEY, an_order, exported
 from tests.core.rows import AT
 
-PIECES = 9
+PIECES = 6
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 _SOUND_BYTES = 32_768
 
