@@ -1,6 +1,7 @@
 """What happens in a turn, as the engine publishes it and every reader sees it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from core.money import Nanos
@@ -9,6 +10,7 @@ from core.usage import Usage
 TurnStatus: TypeAlias = Literal["running", "completed", "failed", "stopped", "interrupted"]
 CostBasis: TypeAlias = Literal["computed", "estimated", "unpriced"]
 ToolStatus: TypeAlias = Literal["executing", "completed", "failed"]
+Decision: TypeAlias = Literal["approved", "denied", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,43 @@ class ToolProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRequested:
+    """Call ``id`` waits for somebody's consent until ``expires_at``; ``span_id`` is what is approved or denied."""
+
+    id: str
+    span_id: str
+    name: str
+    input: dict[str, Any]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided:
+    """``by`` is the name of who decided, None when time ran out; ``reason`` is what they gave for it."""
+
+    id: str
+    decision: Decision
+    by: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the reader should know although the turn goes on, such as a server of tools that does not answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """What another agent does that was asked by call ``id`` of a tool; in turn it may be what a further one does."""
+
+    id: str
+    agent_name: str
+    event: "RunEvent"
+
+
+@dataclass(frozen=True, slots=True)
 class RetryScheduled:
     """An attempt failed before its first event; the next one starts after ``wait_seconds``."""
 
@@ -101,10 +140,9 @@ class TurnEnded:
     error_text: str | None = None
 
 
-ToolEvent: TypeAlias = ToolDetected | ToolsExecuting | ToolProgress
-Event: TypeAlias = (
-    TurnStarted | IterationStarted | TextDelta | ThinkingDelta | ToolEvent | RetryScheduled | CostSoFar | TurnEnded
-)
+ToolEvent: TypeAlias = ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequested | ApprovalDecided
+RunEvent: TypeAlias = IterationStarted | TextDelta | ThinkingDelta | ToolEvent | RetryScheduled | Warned | Delegated
+Event: TypeAlias = TurnStarted | RunEvent | CostSoFar | TurnEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 class AgentDraft:
     """``starters`` are prompts that a user may click to begin a conversation, ``tools`` names of what it may use.
 
+    Those of them in ``ask_first`` run only with somebody's consent. ``delegates`` are ids of agents it may ask.
     The limits hold for one answer; None leaves the usual one, of dollars, seconds and tokens none.
     """
 
@@ -37,6 +38,8 @@ class AgentDraft:
     thinking: bool
     starters: tuple[str, ...]
     tools: tuple[str, ...] = field(default=(), kw_only=True)
+    ask_first: tuple[str, ...] = field(default=(), kw_only=True)
+    delegates: tuple[str, ...] = field(default=(), kw_only=True)
     max_iterations: int | None = field(default=None, kw_only=True)
     max_cost_nanos: Nanos | None = field(default=None, kw_only=True)
     max_seconds: int | None = field(default=None, kw_only=True)
@@ -60,6 +63,8 @@ def checked(draft: AgentDraft) -> AgentDraft:
         thinking=draft.thinking,
         starters=_starters(draft.starters),
         tools=_tools(draft.tools),
+        ask_first=tuple(name for name in _tools(draft.ask_first) if name in draft.tools),
+        delegates=tuple(dict.fromkeys(draft.delegates)),
         max_iterations=_limit("model calls", draft.max_iterations, MOST_ITERATIONS),
         max_cost_nanos=_limit("nano-dollars", draft.max_cost_nanos, LARGEST_LIMIT),
         max_seconds=_limit("seconds", draft.max_seconds, LONGEST_SECONDS),

@@ -125,6 +125,7 @@ def _seed(connection: Connection, drafts: list[AgentDraft], by: str) -> None:
 def _create(connection: Connection, draft: AgentDraft, by: str) -> str:
     _one_at_a_time(connection)
     _refuse_taken_name(connection, draft.name)
+    _refuse_unknown_delegates(connection, draft)
     agent_id, at = new_id(), now()
     row = {"id": agent_id, "name": draft.name, "active": True, "current_version": 1, "created_at": at}
     connection.execute(insert(_agents), row)
@@ -138,6 +139,7 @@ def _edit(connection: Connection, agent_id: str, draft: AgentDraft, by: str) -> 
     if newest is None:
         raise _unknown()
     _refuse_taken_name(connection, draft.name, own_id=agent_id)
+    _refuse_unknown_delegates(connection, draft, own_id=agent_id)
     number = int(newest) + 1
     connection.execute(insert(_versions), _version_row(draft, agent_id, number, now(), by))
     current = {"name": draft.name, "current_version": number}
@@ -161,6 +163,12 @@ def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = N
             raise InputError(f"There is an agent named “{other.name}” already{state}. Choose another name.")
 
 
+def _refuse_unknown_delegates(connection: Connection, draft: AgentDraft, own_id: str | None = None) -> None:
+    known = set(connection.execute(select(_agents.c.id)).scalars()) - {own_id}
+    if not known.issuperset(draft.delegates):
+        raise InputError("One of the agents it may ask is this agent itself, or is not there any more. Choose others.")
+
+
 def _version_row(draft: AgentDraft, agent_id: str, number: int, at: datetime, by: str) -> dict[str, Any]:
     return {**asdict(draft), "agent_id": agent_id, "number": number, "created_at": at, "created_by": by}
 
@@ -175,6 +183,8 @@ def _view(row: RowMapping) -> AgentView:
         thinking=row["thinking"],
         starters=tuple(row["starters"]),
         tools=tuple(row["tools"] or ()),
+        ask_first=tuple(row["ask_first"] or ()),
+        delegates=tuple(row["delegates"] or ()),
         max_iterations=row["max_iterations"],
         max_cost_nanos=row["max_cost_nanos"],
         max_seconds=row["max_seconds"],

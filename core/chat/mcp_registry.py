@@ -14,8 +14,9 @@ from core.chat.mcp_draft import McpServerDraft, checked
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
 from core.store.database import Store
-from core.store.tables import RegisteredMcpServer, User
+from core.store.tables import User
 from core.store.text import storable
+from core.store.tool_tables import RegisteredMcpServer
 
 __all__ = ["McpRegistry", "McpServerDraft", "McpServerView"]
 

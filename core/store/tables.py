@@ -79,7 +79,8 @@ class Agent(Row, table=True):
 class AgentVersion(Row, table=True):
     """One immutable state of an agent; the database refuses changes to it.
 
-    ``tools`` are names, None as good as none. The limits hold for one answer; None sets none of its own.
+    ``tools`` and ``ask_first`` are names, ``delegates`` ids of agents; None is as good as none. The limits hold for
+    one answer; None sets none of its own.
     """
 
     __tablename__ = "agent_versions"
@@ -93,29 +94,12 @@ class AgentVersion(Row, table=True):
     thinking: bool
     starters: list[str] = Field(sa_type=JSON)
     tools: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
+    ask_first: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
+    delegates: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
     max_iterations: int | None = None
     max_cost_nanos: int | None = Field(None, sa_type=BigInteger)
     max_seconds: int | None = None
     max_answer_tokens: int | None = Field(None, sa_type=BigInteger)
-    created_at: datetime
-    created_by: str = Field(foreign_key="users.id")
-
-
-class RegisteredMcpServer(Row, table=True):
-    """A server of tools. ``transport`` is stdio, with a command, or http, with a url.
-
-    ``secrets`` are the environment variables of the one and the headers of the other; no page may show their values.
-    """
-
-    __tablename__ = "mcp_servers"
-    id: str = Field(primary_key=True)
-    name: str = Field(unique=True, sa_type=StorableText)
-    transport: str
-    command: str = Field(sa_type=StorableText)
-    args: list[str] = Field(sa_type=JSON)
-    url: str = Field(sa_type=StorableText)
-    secrets: dict[str, str] = Field(sa_type=JSON, repr=False)
-    active: bool = True
     created_at: datetime
     created_by: str = Field(foreign_key="users.id")
 
@@ -202,7 +186,10 @@ class TaskTrace(Tally, table=True):
 
 
 class TraceSession(Tally, table=True):
-    """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted."""
+    """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted.
+
+    ``parent_span_id`` is the call of a tool by which another agent asked for it, None for the master agent's.
+    """
 
     __tablename__ = "trace_sessions"
     id: str = Field(primary_key=True)
@@ -211,6 +198,7 @@ class TraceSession(Tally, table=True):
     agent_version: int
     session_type: str
     model: str = Field(sa_type=StorableText)
+    parent_span_id: str | None = None
 
 
 class TraceSpan(Tally, table=True):
@@ -218,6 +206,7 @@ class TraceSpan(Tally, table=True):
 
     ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
     asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
+    ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent.
     """
 
     __tablename__ = "trace_spans"
@@ -239,6 +228,7 @@ class TraceSpan(Tally, table=True):
     input: str | None = Field(None, sa_type=StorableText)
     output: str | None = Field(None, sa_type=StorableText)
     output_size: int | None = Field(None, sa_type=BigInteger)
+    waited_ms: int | None = Field(None, sa_type=BigInteger)
 
 
 class LedgerLine(Row, table=True):
