@@ -18,6 +18,7 @@ from core.wiring import Services
 from pages.parts.markdown import as_text
 
 _LONGEST_NOTE = 200
+_MANY, _TALLEST = 20, 400
 
 Typed: TypeAlias = dict[str, Any]
 
@@ -145,7 +146,7 @@ def _draw_notes(chosen: Sequence[ToolChoice], every: Sequence[ToolChoice]) -> No
         st.caption(f"Run by the provider within its answer, so nobody can be asked first: {', '.join(at_provider)}.")
     if missing := [as_text(choice.label) for choice in chosen if choice.missing]:
         st.caption(f":material/link_off: Not there now, so the agent does without: {', '.join(missing)}.")
-    with st.expander("What the tools do"):
+    with st.expander("What the tools do"), st.container(height=_TALLEST if len(every) > _MANY else "content"):
         st.markdown("\n".join(_note(choice) for choice in every if not choice.missing))
 
 
