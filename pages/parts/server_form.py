@@ -12,7 +12,7 @@ from core.chat.mcp_registry import McpServerView
 
 _KINDS: dict[Transport, str] = {"stdio": "A program on this machine", "http": "An address on the network"}
 _RUNS_HERE = (
-    "This command is code that runs on this server, as the user that Command Center runs as: it can read and change all "
+    "This command is code that runs on this server, as the same user as Command Center: it can read and change all "
     "that this user can, the database and keys included. Register only programs that you trust."
 )
 _PYTHON = "The command `python` is this installation's own interpreter."

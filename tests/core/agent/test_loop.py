@@ -144,8 +144,12 @@ def test_text_cut_by_a_length_limit_is_an_answer_as_before(reason: str) -> None:
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "tea"}}
 
 
-def paused() -> WireResponse:
-    return streamed(answer_events(usage=USAGE, final=FINAL, blocks=[block(SEARCH)], stop_reason="pause_turn"))
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+
+
+def paused(*found: dict[str, Any]) -> WireResponse:
+    blocks = [block(SEARCH), *map(block, found)]
+    return streamed(answer_events(usage=USAGE, final=FINAL, blocks=blocks, stop_reason="pause_turn"))
 
 
 def test_a_pause_is_resumed_with_the_same_words() -> None:
@@ -282,7 +286,7 @@ _rounds = st.lists(
 def test_every_call_of_any_script_has_one_result_in_its_place(rounds: list[dict[str, Any]]) -> None:
     answers, expected = list[WireResponse](), list[list[str]]()
     for number, each in enumerate(rounds):
-        answers += [paused()] if each["paused"] and not number else []
+        answers += [paused(FOUND)] if each["paused"] and not number else []
         calls = [(f"{number}-{place}", name, {"say": place}) for place, name in enumerate(each["calls"])]
         answers.append(asks(*calls, text=each["text"], thought=each["thought"], split=each["split"]))
         expected.append([call[0] for call in calls])
