@@ -147,9 +147,8 @@ SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "
 FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 
 
-def paused(*found: dict[str, Any]) -> WireResponse:
-    blocks = [block(SEARCH), *map(block, found)]
-    return streamed(answer_events(usage=USAGE, final=FINAL, blocks=blocks, stop_reason="pause_turn"))
+def paused() -> WireResponse:
+    return streamed(answer_events(usage=USAGE, final=FINAL, blocks=[block(SEARCH)], stop_reason="pause_turn"))
 
 
 def test_a_pause_is_resumed_with_the_same_words() -> None:
@@ -286,9 +285,11 @@ _rounds = st.lists(
 def test_every_call_of_any_script_has_one_result_in_its_place(rounds: list[dict[str, Any]]) -> None:
     answers, expected = list[WireResponse](), list[list[str]]()
     for number, each in enumerate(rounds):
-        answers += [paused(FOUND)] if each["paused"] and not number else []
+        pauses = each["paused"] and not number
+        answers += [paused()] if pauses else []
         calls = [(f"{number}-{place}", name, {"say": place}) for place, name in enumerate(each["calls"])]
-        answers.append(asks(*calls, text=each["text"], thought=each["thought"], split=each["split"]))
+        said = {part: each[part] for part in ("text", "thought", "split")}
+        answers.append(asks(*calls, found=[FOUND] if pauses else [], **said))
         expected.append([call[0] for call in calls])
     seen = told(*answers, says("Done."))
     given = [[result["tool_use_id"] for result in results(message)] for message in seen.script.messages[-1]]

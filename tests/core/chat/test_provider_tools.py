@@ -89,7 +89,7 @@ def lines(store: Store, turn: Turn) -> dict[str, tuple[int, int]]:
     found = rows(store, LedgerLine, task_trace_id=turn.id)
     units = sorted({row["unit"] for row in found})
     return {
-        unit: tuple(sum(row[of] for row in found if row["unit"] == unit) for of in ("quantity", "amount_nanos"))  # type: ignore[misc]
+        unit: tuple(sum(row[of] for row in found if row["unit"] == unit) for of in ("quantity", "amount_nanos"))
         for unit in units
     }
 
@@ -136,7 +136,7 @@ def test_a_pause_goes_on_and_both_calls_cost_exactly_what_they_took(store: Store
 def test_a_search_that_was_cut_off_is_not_sent_again(script: tuple[Asked, Strict]) -> None:
     asked, strict = script
     begun = answer_events("Let me", model=MODEL, usage=USAGE, calls=[block(CALL)], stop_reason="pause_turn")
-    strict.give(streamed(begun), streamed(answer_events(model=MODEL, usage=USAGE)[:1], end="reset"), says("Better."))
+    strict.give(streamed(begun), streamed(answer_events(model=MODEL, usage=USAGE)[:1], end="cut"), says("Better."))
     first = asked.send("Go.")
     assert ended(first).status == "failed"
     assert ended(asked.send("Again.", first.conversation_id)).status == "completed"
