@@ -1,16 +1,18 @@
 """Sending a message: check it, open the books, start the turn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import sleep
 from typing import TypeAlias
 
 from sqlalchemy.exc import IntegrityError
 
-from core.agent.context import Persona, build_request, definition_of, estimate_prompt
+from core.agent.context import Persona, Said, build_request, definition_of, estimate_prompt
 from core.agent.loop import Work
 from core.agent.tools.tool import Asking, Tool
 from core.chat.agents import Agents, AgentView, limits_of
+from core.chat.attachment_limits import check_request
+from core.chat.attachments import Attachment, check_files, expand, expanded, read_files, references
 from core.chat.conversations import title_from
 from core.chat.engine import Engine
 from core.chat.history import History, read_history
@@ -19,9 +21,10 @@ from core.chat.turn import Parts, Turn
 from core.clock import new_id, now
 from core.errors import AgentInactive, ConversationBusy, InputError
 from core.pricing import PriceBook
+from core.provider.blocks import Block
 from core.provider.client import Provider
 from core.store.database import Store
-from core.tracing.entries import Opening
+from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
 from core.tracing.recorder import Recorder
 
@@ -44,6 +47,7 @@ class Wanted:
     replaces: str | None = None
     draft_id: str | None = None
     source: str = "chat"
+    files: tuple[NewAttachment, ...] = ()
 
 
 class Turns:
@@ -76,15 +80,19 @@ class Turns:
         replaces: str | None = None,
         draft_id: str | None = None,
         source: str = "chat",
+        attachments: Sequence[Attachment] = (),
     ) -> Turn:
-        """Start the answer and return it; the same text sent again while it runs returns the running turn.
+        """Start the answer and return it; the same message sent again while it runs returns the running turn.
+
+        With files the text may be empty. A message that replaces another one keeps that one's files.
 
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
-        Raises InputError, AgentInactive, ContextTooLong, ConversationBusy, NotFound, StoreError, ShuttingDown:
-        in each case the provider was not called.
+        Raises InputError, FileRefused, AgentInactive, ContextTooLong, ConversationBusy, NotFound, StoreError,
+        ShuttingDown: in each case the provider was not called.
         """
-        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source)
+        files = check_files(attachments)
+        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files)
         agent = self._agents.get(agent_id)
         if not agent.active:
             raise AgentInactive(f"The agent {agent.name} is not active. Choose another one, or activate it on Agents.")
@@ -108,17 +116,21 @@ class Turns:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
         if turn is None or (turn.ended and wanted.conversation_id):
             return None
-        if turn.text != wanted.text:
+        if turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
         return turn
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         history = self._history(wanted)
+        attached = [*history.kept, *(file.reference for file in wanted.files)]
+        if not wanted.text.strip() and not attached:
+            raise InputError("The message is empty. Write something and send it again.")
+        said, latest = self._with_files(wanted, agent, history.said, attached)
         tools = self._tools(agent)
         offered = [definition_of(tool) for tool in tools.values()]
         persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, offered)
-        request = build_request(persona, history.said, wanted.text)
-        estimate = estimate_prompt(persona, history.said, wanted.text)
+        request = build_request(persona, said, wanted.text, latest)
+        estimate = estimate_prompt(persona, said, wanted.text, latest)
         opening = self._opening(wanted, agent, history, estimate)
         asking = Asking(wanted.owner.id, wanted.owner.role, self._zone)
         turn = Turn(opening, Work(request, asking, tools, limits_of(agent)), agent.name, self._parts)
@@ -133,6 +145,19 @@ class Turns:
         with self._store.read() as connection:
             return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
 
+    def _with_files(
+        self, wanted: Wanted, agent: AgentView, said: Sequence[Said], attached: Sequence[Block]
+    ) -> tuple[list[Said], list[Block]]:
+        """What was said and what is attached now, with the files themselves in it."""
+        earlier = [each for message in said for each in references(message.blocks)]
+        check_request([*earlier, *attached], agent.model)
+        data = {file.reference["id"]: file.data for file in wanted.files}
+        kept = [each for each in (*earlier, *attached) if each["id"] not in data]
+        if kept and wanted.conversation_id is not None:
+            with self._store.read() as connection:
+                data |= read_files(connection, wanted.conversation_id, kept)
+        return [expanded(message, data) for message in said], expand(attached, data)
+
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
         new = wanted.conversation_id is None
         return Opening(
@@ -142,7 +167,9 @@ class Turns:
             user_message_id=new_id(),
             answer_message_id=new_id(),
             conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
-            title=title_from(wanted.text) if new else None,
+            title=title_from(wanted.text if wanted.text.strip() else wanted.files[0].reference["name"])
+            if new
+            else None,
             owner_id=wanted.owner.id,
             agent_id=agent.id,
             agent_version=agent.version,
@@ -155,12 +182,12 @@ class Turns:
             last_message_id=history.last_message_id,
             prompt_estimate=prompt_estimate,
             at=now(),
+            kept=history.kept,
+            files=wanted.files,
         )
 
 
 def _checked(text: str) -> str:
-    if not text.strip():
-        raise InputError("The message is empty. Write something and send it again.")
     if len(text) > LONGEST_MESSAGE:
         raise InputError(
             f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."
