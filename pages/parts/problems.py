@@ -1,10 +1,12 @@
 """Errors in plain words, with what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.chat.attachments import Attachment
 from core.errors import AppError, NotFound, StoreError
+from pages.parts.attachments import draw_names
 from pages.parts.markdown import as_text
 
 _KEPT = "kept-problem"
@@ -39,12 +41,20 @@ def show_kept_problem() -> None:
 
 
 def show_unsent(
-    text: str, reason: str, *, key: str, send_again: Callable[[], None], discard: Callable[[], None]
+    text: str,
+    files: Sequence[Attachment],
+    reason: str,
+    *,
+    key: str,
+    send_again: Callable[[], None],
+    discard: Callable[[], None],
 ) -> None:
     """A message that was not sent, kept in full, with the reason; its buttons' keys begin with ``key``."""
     with st.container(border=True):
         st.warning(as_text(reason), icon=":material/undo:")
-        st.code(text, language=None, wrap_lines=True)
+        if text:
+            st.code(text, language=None, wrap_lines=True)
+        draw_names(files)
         with st.container(horizontal=True):
             st.button("Send again", key=f"{key}-send", icon=":material/send:", type="primary", on_click=send_again)
             st.button("Discard", key=f"{key}-discard", icon=":material/close:", on_click=discard)
