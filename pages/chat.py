@@ -201,6 +201,8 @@ def main() -> None:
         draw_conversation_list(services, asked_for)
         conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
         agent = draw_header(services, conversation, services.agents.list())
+        with st.bottom:
+            draw_unsent(services, agent)
         st.chat_input(
             f"Message {agent.name}" if agent else "Message",
             key=_TYPED,
@@ -211,7 +213,6 @@ def main() -> None:
             on_submit=send_typed if agent else None,
             args=(services, agent.id) if agent else None,
         )
-        draw_unsent(services, agent)
         running = False
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)

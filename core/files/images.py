@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from core.files.reading import TooManyPixels, read_carefully
 
@@ -13,6 +13,8 @@ _MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "W
 IMAGE_TYPES = tuple(_MEDIA_TYPES.values())
 _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _PREVIEW_EDGE = 480
+_LYING = (5, 6, 7, 8)
+"""Orientations of an image whose rows are shown as columns."""
 _one_at_a_time = threading.Lock()
 
 
@@ -21,7 +23,7 @@ def begins_like_image(data: bytes) -> bool:
 
 
 def measure(data: bytes) -> tuple[str, int, int]:
-    """Media type, width and height in pixels, by the image's first bytes. Raises Unreadable, TooManyPixels."""
+    """Media type, width and height in pixels as it is shown. Raises Unreadable, TooManyPixels."""
     return read_carefully(_measure, data)
 
 
@@ -36,7 +38,10 @@ def preview(data: bytes) -> bytes:
 
 def _measure(data: bytes) -> tuple[str, int, int]:
     with _opened(data) as image:
-        return _MEDIA_TYPES[image.format or ""], image.width, image.height
+        across, down = image.size
+        if image.getexif().get(ExifTags.Base.Orientation) in _LYING:
+            across, down = down, across
+        return _MEDIA_TYPES[image.format or ""], across, down
 
 
 def _preview(data: bytes) -> bytes:

@@ -16,7 +16,7 @@ FILE_TYPES = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
 LARGEST_UPLOAD_MB = LARGEST_PDF // MEGABYTE
 
 _ICONS = {"image": ":material/image:", "pdf": ":material/picture_as_pdf:", "text": ":material/description:"}
-_THUMBNAIL_WIDTH = 200
+_THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 220, 150
 
 
 def handed_in(typed: Any) -> tuple[str, tuple[Attachment, ...]]:
@@ -42,7 +42,7 @@ class AttachedFiles:
 
     def draw(self, message_id: str, blocks: Sequence[dict[str, Any]]) -> None:
         """Images as small pictures, each file as a button that downloads it."""
-        attached = references(blocks)
+        attached = sorted(references(blocks), key=lambda reference: reference["kind"] != "image")
         if not attached:
             return
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -53,7 +53,7 @@ class AttachedFiles:
     def _draw(self, message_id: str, reference: dict[str, Any]) -> None:
         picture = self._previews.get(reference["id"]) if reference["kind"] == "image" else None
         if picture is not None:
-            st.image(picture, width=min(_THUMBNAIL_WIDTH, reference["width"]), alt=reference["name"])
+            st.image(picture, width=_thumbnail_width(reference["width"], reference["height"]), alt=reference["name"])
         st.download_button(
             f"{as_text(reference['name'])} · {_size(reference['size'])}",
             partial(self._conversations.attached_file, *self._place, reference["id"]),
@@ -61,9 +61,15 @@ class AttachedFiles:
             "application/octet-stream",
             key=f"file-{message_id}-{reference['id']}",
             icon=_ICONS[reference["kind"]],
+            type="tertiary" if picture else "secondary",
             on_click="ignore",
             help="Download",
         )
+
+
+def _thumbnail_width(width: int, height: int) -> int:
+    scale = min(1, _THUMBNAIL_WIDTH / width, _THUMBNAIL_HEIGHT / height)
+    return max(1, round(width * scale))
 
 
 def _size(count: int) -> str:

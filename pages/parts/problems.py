@@ -10,6 +10,7 @@ from pages.parts.attachments import draw_names
 from pages.parts.markdown import as_text
 
 _KEPT = "kept-problem"
+_LONG_TEXT, _MANY_LINES, _LONG_HEIGHT = 400, 5, 160
 
 _TITLE = {
     NotFound: ("Not there", ":material/search_off:"),
@@ -53,7 +54,8 @@ def show_unsent(
     with st.container(border=True):
         st.warning(as_text(reason), icon=":material/undo:")
         if text:
-            st.code(text, language=None, wrap_lines=True)
+            long = len(text) > _LONG_TEXT or text.count("\n") > _MANY_LINES
+            st.code(text, language=None, wrap_lines=True, height=_LONG_HEIGHT if long else "content")
         draw_names(files)
         with st.container(horizontal=True):
             st.button("Send again", key=f"{key}-send", icon=":material/send:", type="primary", on_click=send_again)

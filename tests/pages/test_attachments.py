@@ -20,7 +20,7 @@ def question(app: AppTest) -> MessageView:
 
 
 def downloads(app: AppTest) -> list[str]:
-    return [each.label.replace("\\", "") for each in app.chat_message[0].get("download_button")]
+    return [each.label.replace("\\", "") for each in app.chat_message[0].download_button]
 
 
 def test_files_are_sent_with_the_words_and_shown_again() -> None:
@@ -29,7 +29,7 @@ def test_files_are_sent_with_the_words_and_shown_again() -> None:
     assert downloads(app) == [f"a.png · {len(image())} B", f"b.csv · {len(CSV)} B"]
     again = open_app(conversation=conversation_of(app))
     assert downloads(again) == downloads(app)
-    assert len(again.chat_message[0].get("image")) == 1
+    assert len(again.chat_message[0].image) == 1
 
 
 def test_files_may_come_without_words() -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.errors import FileRefused
 from core.files import recognition
@@ -20,6 +20,16 @@ from tests.sample_files import CSV, image, pdf
 def test_an_image_is_what_its_bytes_say_whatever_its_ending(kind: str) -> None:
     found = recognize("photo.png", image(kind, 40, 30))
     assert (found.kind, found.media_type, found.width, found.height) == ("image", f"image/{kind.lower()}", 40, 30)
+
+
+def test_an_image_that_lies_on_its_side_is_stood_up() -> None:
+    target, exif = BytesIO(), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (40, 30)).save(target, "JPEG", exif=exif)
+    found = recognize("phone.jpg", target.getvalue())
+    assert found.preview is not None
+    with Image.open(BytesIO(found.preview)) as small:
+        assert (found.width, found.height) == small.size == (30, 40)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
