@@ -137,5 +137,9 @@ class ToolUnavailable(ToolError):
     status, code = 503, "tool_unavailable"
 
 
+class ToolDenied(ToolError):
+    status, code = 403, "tool_denied"
+
+
 class SetupError(AppError):
     code = "setup"

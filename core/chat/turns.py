@@ -1,39 +1,35 @@
 """Sending a message: check it, open the books, start the turn."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import sleep
-from typing import TypeAlias
 
 from sqlalchemy.exc import IntegrityError
 
-from core.agent.context import Persona, Said, build_request, definition_of, estimate_prompt
-from core.agent.loop import Work
-from core.agent.tools.tool import Asking, Tool
+from core.agent.context import Said, build_request, estimate_prompt
+from core.agent.tools.tool import Asking
+from core.chat.agent_run import Assignment, Parts
 from core.chat.agents import Agents, AgentView, limits_of
 from core.chat.attachment_limits import check_request
 from core.chat.attachments import Attachment, check_files, expand, expanded, read_files, references
 from core.chat.conversations import title_from
+from core.chat.delegation import persona_of
 from core.chat.engine import Engine
 from core.chat.history import History, read_history
 from core.chat.people import Person
-from core.chat.turn import Parts, Turn
+from core.chat.toolbox import Toolset
+from core.chat.turn import Turn
 from core.clock import new_id, now
 from core.errors import AgentInactive, ConversationBusy, InputError
-from core.pricing import PriceBook
 from core.provider.blocks import Block
-from core.provider.client import Provider
 from core.store.database import Store
 from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
-from core.tracing.recorder import Recorder
 
 LONGEST_MESSAGE = 400_000
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
-
-ToolSource: TypeAlias = Callable[[AgentView], Mapping[str, Tool]]
-"""The tools that an agent may use now, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +49,9 @@ class Wanted:
 class Turns:
     """The way in: every page and every program starts its turns here."""
 
-    def __init__(
-        self,
-        store: Store,
-        agents: Agents,
-        recorder: Recorder,
-        engine: Engine,
-        *,
-        provider: Provider,
-        book: PriceBook,
-        tools: ToolSource,
-        zone: str,
-    ) -> None:
+    def __init__(self, store: Store, agents: Agents, engine: Engine, parts: Parts, *, zone: str) -> None:
         """``zone`` is the time zone that tools take for the asking person's."""
-        self._store, self._agents, self._recorder, self._engine = store, agents, recorder, engine
-        self._tools, self._zone = tools, zone
-        self._parts = Parts(provider, recorder, book, engine.wake, engine.call_soon)
+        self._store, self._agents, self._engine, self._parts, self._zone = store, agents, engine, parts, zone
 
     def send(
         self,
@@ -120,24 +103,36 @@ class Turns:
             raise _busy()
         return turn
 
+    def prepare(self, agent: AgentView) -> None:
+        """Begin to connect to the servers of its tools, so that its first answer need not wait for them."""
+        if agent.tools:
+            self._engine.begin("connect", partial(self._parts.toolbox.equip, agent, (agent.id,)))
+
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         history = self._history(wanted)
-        attached = [*history.kept, *(file.reference for file in wanted.files)]
-        if not wanted.text.strip() and not attached:
-            raise InputError("The message is empty. Write something and send it again.")
-        said, latest = self._with_files(wanted, agent, history.said, attached)
-        tools = self._tools(agent)
-        offered = [definition_of(tool) for tool in tools.values()]
-        persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, offered)
-        request = build_request(persona, said, wanted.text, latest)
-        estimate = estimate_prompt(persona, said, wanted.text, latest)
-        opening = self._opening(wanted, agent, history, estimate)
-        asking = Asking(wanted.owner.id, wanted.owner.role, self._zone)
-        turn = Turn(opening, Work(request, asking, tools, limits_of(agent)), agent.name, self._parts)
+        said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
-            self._recorder.open(opening)
+            toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, (agent.id,)))
+            assignment = self._assignment(wanted, agent, toolset, said, latest)
+            opening = self._opening(wanted, agent, history, assignment.prompt_estimate)
+            turn = Turn(opening, assignment, agent.name, self._parts)
+            self._parts.recorder.open(opening)
             self._engine.start(turn)
         return turn
+
+    def _assignment(
+        self, wanted: Wanted, agent: AgentView, toolset: Toolset, said: Sequence[Said], attached: Sequence[Block]
+    ) -> Assignment:
+        persona = persona_of(agent, toolset)
+        return Assignment(
+            request=build_request(persona, said, wanted.text, attached),
+            prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
+            toolset=toolset,
+            asking=Asking(wanted.owner.id, wanted.owner.role, self._zone),
+            limits=limits_of(agent),
+            ask_first=frozenset(agent.ask_first),
+            path=(agent.id,),
+        )
 
     def _history(self, wanted: Wanted) -> History:
         if wanted.conversation_id is None:
@@ -145,18 +140,19 @@ class Turns:
         with self._store.read() as connection:
             return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
 
-    def _with_files(
-        self, wanted: Wanted, agent: AgentView, said: Sequence[Said], attached: Sequence[Block]
-    ) -> tuple[list[Said], list[Block]]:
-        """What was said and what is attached now, with the files themselves in it."""
-        earlier = [each for message in said for each in references(message.blocks)]
+    def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
+        """What was said, and what comes with the new message, with the attached files themselves in it."""
+        attached = [*history.kept, *(file.reference for file in wanted.files)]
+        if not wanted.text.strip() and not attached:
+            raise InputError("The message is empty. Write something and send it again.")
+        earlier = [each for message in history.said for each in references(message.blocks)]
         check_request([*earlier, *attached], agent.model)
         data = {file.reference["id"]: file.data for file in wanted.files}
-        kept = [each for each in (*earlier, *attached) if each["id"] not in data]
+        kept = [*earlier, *history.kept]
         if kept and wanted.conversation_id is not None:
             with self._store.read() as connection:
                 data |= read_files(connection, wanted.conversation_id, kept)
-        return [expanded(message, data) for message in said], expand(attached, data)
+        return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
         new = wanted.conversation_id is None
@@ -176,7 +172,7 @@ class Turns:
             model=agent.model,
             session_type="simulated" if self._parts.provider.simulated else "command-center",
             source=wanted.source,
-            instance_id=self._recorder.instance_id,
+            instance_id=self._parts.recorder.instance_id,
             text=wanted.text,
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.chatting import await_end, conversation_of, messages, say
 from tests.browser.conftest import Books
@@ -10,13 +10,11 @@ from tests.sample_files import CSV, image
 
 
 def test_an_image_and_a_table_are_attached_seen_again_and_downloaded(page: Page, books: Books) -> None:
-    picture = image(width=600, height=400)
-    page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(
-        [
-            {"name": "a photo.png", "mimeType": "image/png", "buffer": picture},
-            {"name": "increments.csv", "mimeType": "text/csv", "buffer": CSV},
-        ]
-    )
+    files: list[FilePayload] = [
+        {"name": "a photo.png", "mimeType": "image/png", "buffer": image(width=600, height=400)},
+        {"name": "increments.csv", "mimeType": "text/csv", "buffer": CSV},
+    ]
+    page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(files)
     expect(page.get_by_test_id("stChatInputFile")).to_have_count(2)
     say(page, "[[say: I see them.]]")
     await_end(page)

@@ -1,7 +1,7 @@
 """Turns with tools end to end: every step shown, booked and kept, on each database."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.agent.tools.tool import Asking, Tool
 from core.chat.turn import Turn
 from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
@@ -229,25 +228,19 @@ def test_a_step_that_cannot_be_booked_is_not_taken(
     assert_adds_up(store, turn)
 
 
-async def _employees(given: Mapping[str, Any], asking: Asking) -> str:
-    return f"1 employees\nname,increment\nAda,{given['min_increment_percent']}\n"
-
-
-def test_without_a_key_the_simulated_model_uses_tools_by_itself(store: Store, tmp_path: Path) -> None:
-    schema = {"type": "object", "properties": {"min_increment_percent": {}, "max_increment_percent": {}}}
-    people = Tool("get_employees", "Employees", schema, _employees)
+def test_the_people_agent_of_a_new_installation_looks_employees_up(store: Store, tmp_path: Path) -> None:
     chosen = Settings(_env_file=None, data_dir=tmp_path, database_url=store.url, simulator_pace=0, drain_seconds=0)
-    services = open_services(chosen, tools=lambda _: {"get_employees": people})
+    services = open_services(chosen)
     try:
-        agent = services.agents.list()[0].id
+        agent = next(agent for agent in services.agents.list() if agent.name == "People")
         turn = services.turns.send(
-            owner=services.me, agent_id=agent, text="give me list of employees with 5-10% increment"
+            owner=services.me, agent_id=agent.id, text="give me list of employees with 5-10% increment"
         )
         assert ended(turn).status == "completed"
-        (span,) = calls(store, turn)
+        [span] = calls(store, turn)
         assert span["input"] == '{"min_increment_percent": 5.0, "max_increment_percent": 10.0}'
         answer = services.conversations.transcript(services.me.id, turn.conversation_id)[-1]
-        assert "| Ada | 5.0 |" in answer.text
+        assert "found **14**" in answer.text
         assert_whole(store, turn)
         assert_adds_up(store, turn)
     finally:

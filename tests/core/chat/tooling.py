@@ -42,7 +42,7 @@ def workshop(store: Store, folder: Path, answers: Iterable[WireResponse], **limi
     """To be closed by whoever opens it."""
     chosen = Settings(_env_file=None, data_dir=folder, database_url=store.url, anthropic_api_key="key", drain_seconds=0)
     script = Strict(*answers)
-    services = open_services(chosen, open_provider(chosen, WireTransport(script)), lambda _: TOOLS)
+    services = open_services(chosen, open_provider(chosen, WireTransport(script)), TOOLS)
     draft = AgentDraft("Worker", "", MODEL, "", 4_000, True, (), tools=tuple(TOOLS), **limits)
     known = [agent.id for agent in services.agents.list() if agent.name == draft.name]
     agent_id = known[0] if known else services.agents.create(draft, services.me.id).id
