@@ -170,11 +170,18 @@ def draw_unsent(services: Services, agent: AgentView | None) -> None:
                 key=f"unsent-{number}",
                 send_again=partial(send, services, agent.id, text, replaces, files),
                 discard=partial(_discard, here, text, files),
+                remove=partial(_remove, here, text, files),
             )
 
 
 def _discard(conversation_id: str | None, text: str, files: Files) -> None:
     _unsent().pop((conversation_id, text, files), None)
+
+
+def _remove(conversation_id: str | None, text: str, files: Files, file: Attachment) -> None:
+    why = _unsent().pop((conversation_id, text, files), None)
+    if why is not None:
+        _unsent()[conversation_id, text, tuple(each for each in files if each is not file)] = why
 
 
 def draw_elsewhere(message: MessageView) -> None:

@@ -1,6 +1,6 @@
 """Files in the chat: handed in with a message, shown again beside it, downloaded but never opened in the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,10 +24,20 @@ def handed_in(typed: Any) -> tuple[str, tuple[Attachment, ...]]:
     return typed.text, tuple(Attachment(file.name, file.getvalue()) for file in typed.files)
 
 
-def draw_names(files: Sequence[Attachment]) -> None:
-    """What is attached to a message that was not sent yet."""
-    for file in files:
-        st.caption(f":material/attach_file: {as_text(file.name)} · {_size(len(file.data))}")
+def draw_unsent_files(files: Sequence[Attachment], key: str, remove: Callable[[Attachment], None]) -> None:
+    """What is attached to a message that was not sent yet, each to be taken away by itself."""
+    for number, file in enumerate(files):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.caption(f":material/attach_file: {as_text(file.name)} · {_size(len(file.data))}", width="content")
+            st.button(
+                "",
+                key=f"{key}-remove-{number}",
+                icon=":material/close:",
+                type="tertiary",
+                help="Remove this file",
+                on_click=remove,
+                args=(file,),
+            )
 
 
 class AttachedFiles:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.chat.attachments import Attachment
 from core.errors import AppError, NotFound, StoreError
-from pages.parts.attachments import draw_names
+from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
 
 _KEPT = "kept-problem"
@@ -49,6 +49,7 @@ def show_unsent(
     key: str,
     send_again: Callable[[], None],
     discard: Callable[[], None],
+    remove: Callable[[Attachment], None],
 ) -> None:
     """A message that was not sent, kept in full, with the reason; its buttons' keys begin with ``key``."""
     with st.container(border=True):
@@ -56,7 +57,7 @@ def show_unsent(
         if text:
             long = len(text) > _LONG_TEXT or text.count("\n") > _MANY_LINES
             st.code(text, language=None, wrap_lines=True, height=_LONG_HEIGHT if long else "content")
-        draw_names(files)
+        draw_unsent_files(files, key, remove)
         with st.container(horizontal=True):
             st.button("Send again", key=f"{key}-send", icon=":material/send:", type="primary", on_click=send_again)
             st.button("Discard", key=f"{key}-discard", icon=":material/close:", on_click=discard)

@@ -14,8 +14,10 @@ def test_an_image_and_a_table_are_attached_seen_again_and_downloaded(page: Page,
         {"name": "a photo.png", "mimeType": "image/png", "buffer": image(width=600, height=400)},
         {"name": "increments.csv", "mimeType": "text/csv", "buffer": CSV},
     ]
-    page.get_by_test_id("stChatInput").locator("input[type=file]").set_input_files(files)
-    expect(page.get_by_test_id("stChatInputFile")).to_have_count(2)
+    box = page.get_by_test_id("stChatInput")
+    box.locator("input[type=file]").set_input_files(files)
+    expect(box.get_by_text("increments.csv")).to_be_visible()
+    expect(page.get_by_test_id("stChatInputSubmitButton")).to_be_enabled()
     say(page, "[[say: I see them.]]")
     await_end(page)
     page.reload()
