@@ -155,7 +155,6 @@ class Turns:
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
-        new = wanted.conversation_id is None
         return Opening(
             task_trace_id=new_id(),
             session_id=new_id(),
@@ -163,9 +162,7 @@ class Turns:
             user_message_id=new_id(),
             answer_message_id=new_id(),
             conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
-            title=title_from(wanted.text if wanted.text.strip() else wanted.files[0].reference["name"])
-            if new
-            else None,
+            title=_title(wanted),
             owner_id=wanted.owner.id,
             agent_id=agent.id,
             agent_version=agent.version,
@@ -181,6 +178,13 @@ class Turns:
             kept=history.kept,
             files=wanted.files,
         )
+
+
+def _title(wanted: Wanted) -> str | None:
+    """Of the conversation that the message begins."""
+    if wanted.conversation_id is not None:
+        return None
+    return title_from(wanted.text if wanted.text.strip() else wanted.files[0].reference["name"])
 
 
 def _checked(text: str) -> str:

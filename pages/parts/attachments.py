@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import streamlit as st
+from streamlit.typing import ChatInputValue
 
 from core.chat.attachments import Attachment, references
 from core.chat.conversations import Conversations
@@ -19,7 +20,7 @@ _ICONS = {"image": ":material/image:", "pdf": ":material/picture_as_pdf:", "text
 _THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 220, 150
 
 
-def handed_in(typed: Any) -> tuple[str, tuple[Attachment, ...]]:
+def handed_in(typed: ChatInputValue) -> tuple[str, tuple[Attachment, ...]]:
     """Text and files of what was sent from the chat input."""
     return typed.text, tuple(Attachment(file.name, file.getvalue()) for file in typed.files)
 
