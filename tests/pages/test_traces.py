@@ -133,6 +133,55 @@ def test_failed_and_unpriced_traces_say_why() -> None:
     assert set(app.dataframe[1].value["Amount, USD"]) == {"unknown"}
 
 
+def an_acting_trace(owner: str | None = None) -> Errand:
+    rows, me = Rows(services().store), owner or services().me.id
+    master, *others = (rows.agent(me, name) for name in ("Lead <b>", "Researcher", "Archivist"))
+    acts = Acts(services().store, me, master, rows.conversation(me, master))
+    return an_errand(acts, *others)
+
+
+def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
+    open_app("traces")
+    errand = an_acting_trace()
+    app = one(errand.trace)
+    agents, steps, tools, ledger = (frame.value for frame in app.dataframe)
+    assert list(agents["Agent"]) == ["Lead <b>", "Researcher (2)", "Archivist (3)"]
+    assert list(agents["Asked by"]) == ["the person", "ask Researcher", "ask Archivist (2)"]
+    assert sum(map(Decimal, agents["Cost, USD"])) == Decimal("0.000012342")
+    assert list(steps["Step"]) == list(ledger["Step"])
+    assert list(tools["Tool"])[:3] == ["calculator", "fetch_url 1", "fetch_url 2"]
+    assert list(tools["Result"])[:2] == ["2 B", "52.4 MB, cut at 20.0 kB"]
+    assert list(tools["Waited"])[:3] == ["", "1.5 s", "900 ms"]
+    assert list(tools["Consent"])[1:3] == ["approved by Local admin", "denied by Local admin: Not <b>this</b> site"]
+    assert [metric.value for metric in app.metric if metric.label in ("Attempts", "Tool calls")] == ["6", "5"]
+    assert "**Request**: 3 sessions = \\$0.000012342" in words(app)
+    assert "**Lead \\<b\\>**: 7 steps = \\$0.000012000" in words(app)
+
+
+def test_what_a_tool_was_given_and_gave_is_read_when_it_is_opened() -> None:
+    open_app("traces")
+    errand = an_acting_trace()
+    app = one(errand.trace)
+    assert "6*7" not in words(app)
+    app.session_state[f"tool-{errand.spans['calculator']}"] = True
+    assert '"expression": "6*7"' in words(healthy(app.run()))
+
+
+@pytest.mark.parametrize("role", ["finance", "operator"])
+def test_who_may_not_read_a_conversation_sees_nothing_of_its_tools(role: str) -> None:
+    open_app("traces")
+    own = services().me.id if role == "finance" else Rows(services().store).person("Bob")
+    errand = an_acting_trace(own)
+    change = update(User.__table__).where(User.__table__.c.id == services().me.id).values(role=role)
+    services().store.write(lambda connection: connection.execute(change).rowcount).result()
+    object.__setattr__(services(), "me", replace(services().me, role=role))
+    app = one(errand.trace)
+    assert not [each for each in app.expander if "input and output" in each.label]
+    consent = list(app.dataframe[2].value["Consent"])
+    assert consent[2].startswith("denied by")
+    assert "this" not in str(consent)
+
+
 def test_an_unknown_trace_is_said_to_be_unknown_and_there_is_a_way_back() -> None:
     open_app("traces")
     turn()
