@@ -5,12 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from core import wiring
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
+from core.store.tables import User
+from tests.core.acts import Acts, Errand, an_errand
 from tests.core.chat.conftest import ended
-from tests.pages.screen import button, new_agent, open_app, press, services, words
+from tests.core.rows import Rows
+from tests.pages.screen import button, healthy, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50
 
@@ -174,7 +179,7 @@ def test_who_may_not_read_a_conversation_sees_nothing_of_its_tools(role: str) ->
     errand = an_acting_trace(own)
     change = update(User.__table__).where(User.__table__.c.id == services().me.id).values(role=role)
     services().store.write(lambda connection: connection.execute(change).rowcount).result()
-    object.__setattr__(services(), "me", replace(services().me, role=role))
+    wiring.drain()
     app = one(errand.trace)
     assert not [each for each in app.expander if "input and output" in each.label]
     consent = list(app.dataframe[2].value["Consent"])
