@@ -63,7 +63,7 @@ def conditions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
     if not chosen.agents and not chosen.models:
         return asked(chosen)
     master = asked(TraceFilter(agents=chosen.agents, models=chosen.models))
-    other = exists().where(_sessions.c.task_trace_id == _traces.c.id, *delegated(chosen))
+    other = exists().where(_sessions.c.task_trace_id == _traces.c.id, *delegated(chosen)).correlate(_traces)
     return [*asked(replace(chosen, agents=(), models=())), or_(and_(*master), other)]
 
 

@@ -59,19 +59,28 @@ class Acts:
 
     def write(self, took: int = 9_000, **columns: Any) -> str:
         """The trace's id."""
-        spans, sessions = self.rows[TraceSpan], self.rows[TraceSession]
-        for session in sessions:
-            session.update(_sums([span for span in spans if span["trace_session_id"] == session["id"]]))
+        self._add_up()
+        sessions = self.rows[TraceSession]
         who = {"owner_id": self.owner, "master_agent_id": self.agent, "conversation_id": self.conversation}
         how = {"instruction": "What was asked", "source": "chat", "instance_id": "test:1:a", "heartbeat_at": self.at}
         model = {"model": sessions[0]["model"], "status": "completed"}
         whole = {**self._step(0, took), **who, **how, **model, **_sums(sessions), **columns, "id": self.trace}
-        self.store.write(lambda connection: self._put(connection, whole)).result()
+        self.rows[TaskTrace] = [whole]
+        self.add()
         return self.trace
 
-    def _put(self, connection: Connection, trace: dict[str, Any]) -> None:
-        connection.execute(insert(TaskTrace.__table__), trace)
-        for table in (TraceSession, TraceSpan, LedgerLine, ToolApproval):
+    def add(self) -> None:
+        """Put it into the books, beside what they have of the trace."""
+        self._add_up()
+        self.store.write(self._put).result()
+
+    def _add_up(self) -> None:
+        for session in self.rows[TraceSession]:
+            own = [span for span in self.rows[TraceSpan] if span["trace_session_id"] == session["id"]]
+            session.update(_sums(own))
+
+    def _put(self, connection: Connection) -> None:
+        for table in (TaskTrace, TraceSession, TraceSpan, LedgerLine, ToolApproval):
             for row in self.rows.get(table, ()):
                 connection.execute(insert(table.__table__), row)
 
