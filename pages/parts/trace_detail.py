@@ -83,14 +83,18 @@ def _draw_figures(detail: TraceDetail) -> None:
         "Tokens out": f"{trace.usage.output:,}",
         "First token": seconds(trace.time_to_first_token_ms),
         "Duration": seconds(trace.duration_ms),
-        "Attempts": f"{trace.attempts:,}",
-        **({"Tool calls": f"{len(detail.tools):,}"} if detail.tools else {}),
+        **_calls(trace.attempts, len(detail.tools)),
     }
     with st.container(horizontal=True):
         for label, value in figures.items():
             st.metric(label, value, border=True, width=210 if label == "Cost" else 130)
     word, why = BASIS.get(trace.basis or "", ("not known yet", "This turn has not ended."))
     st.caption(f"**{exact(trace.total)}** — {word}. {why}")
+
+
+def _calls(attempts: int, tools: int) -> dict[str, str]:
+    """Of models, repeated ones included, and of tools where there were any."""
+    return {"Calls + tools": f"{attempts:,} + {tools:,}"} if tools else {"Attempts": f"{attempts:,}"}
 
 
 def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
@@ -118,15 +122,16 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
 def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     """Who was asked first, and by which step each of the others was."""
     st.dataframe(
-        [_session(labels, session) for session in detail.sessions],
+        [_session(detail, labels, session) for session in detail.sessions],
         hide_index=True,
         height=table_height(len(detail.sessions)),
         column_config={"Cost, USD": _RIGHT},
     )
 
 
-def _session(labels: Mapping[str, str], session: SessionRow) -> dict[str, object]:
-    asked_by = "the person" if session.parent_span_id is None else labels.get(session.parent_span_id, "an unknown step")
+def _session(detail: TraceDetail, labels: Mapping[str, str], session: SessionRow) -> dict[str, object]:
+    step = session.parent_span_id
+    asked_by = detail.trace.person if step is None else labels.get(step, "an unknown step")
     return {
         "Agent": as_cell(labels[session.id]),
         "Asked by": as_cell(asked_by),

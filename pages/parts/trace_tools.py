@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import streamlit as st
 
 from core.analytics.trace_detail import TraceDetail
-from core.analytics.trace_parts import ApprovalRow, SpanRow
+from core.analytics.trace_parts import SpanRow
 from core.chat.ownership import may_read
 from core.wiring import Services
 from pages.parts.figures import byte_size, seconds
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
 
+_COLUMNS = {
+    "Iteration": st.column_config.NumberColumn(width=65),
+    **{name: st.column_config.TextColumn(width=75) for name in ("Status", "Time", "Waited")},
+}
+_TEXTS_AT_ONCE = 10
 _DECISIONS = {
     "approved": "approved by {who}",
     "denied": "denied by {who}",
@@ -27,22 +33,19 @@ def draw_tools(services: Services, detail: TraceDetail, labels: Mapping[str, str
         return
     may_see = may_read(services.me, detail.owner_id) and not detail.deleted
     st.subheader("Tool calls", anchor=False)
-    agents = {session.id: labels[session.id] for session in detail.sessions}
     rows = [
         {
             "Tool": as_cell(labels[span.id]),
-            **({"Agent": as_cell(agents[span.session_id])} if len(agents) > 1 else {}),
             **_call(span),
-            "Consent": as_cell(_consent(detail.approvals.get(span.id), with_reason=may_see)),
+            **_consent(detail, span, with_reason=may_see),
+            **({"Agent": as_cell(labels[span.session_id])} if len(detail.sessions) > 1 else {}),
         }
         for span in detail.tools
     ]
-    if not detail.approvals:
-        for row in rows:
-            del row["Consent"]
-    st.dataframe(rows, hide_index=True, height=table_height(len(rows)))
+    st.dataframe(rows, hide_index=True, height=table_height(len(rows)), column_config=_COLUMNS)
     if may_see:
-        _draw_texts(services, detail, labels)
+        with st.container(height=400) if len(rows) > _TEXTS_AT_ONCE else nullcontext():
+            _draw_texts(services, detail, labels)
 
 
 def _call(span: SpanRow) -> dict[str, object]:
@@ -63,11 +66,15 @@ def _size(span: SpanRow) -> str:
     return byte_size(span.output_size) + (f", cut at {byte_size(span.output_kept or 0)}" if cut else "")
 
 
-def _consent(asked: ApprovalRow | None, *, with_reason: bool) -> str:
+def _consent(detail: TraceDetail, span: SpanRow, *, with_reason: bool) -> dict[str, str]:
+    """Who decided; a reason that was given to the model is a word of the conversation. Nothing if nobody was asked."""
+    if not detail.approvals:
+        return {}
+    asked = detail.approvals.get(span.id)
     if asked is None:
-        return ""
+        return {"Consent": ""}
     told = _DECISIONS[asked.decision].format(who=asked.person or "an unknown person")
-    return f"{told}: {asked.reason}" if asked.reason and with_reason else told
+    return {"Consent": as_cell(f"{told}: {asked.reason}" if asked.reason and with_reason else told)}
 
 
 # Opening one reads its words and draws nothing else anew.

@@ -24,7 +24,7 @@ _WHOLE = "whole"
 _WHOLE_COLOUR = "#8b93a34d"
 _AROUND, _LONGEST = 110, 640
 _HIGHEST_ROW, _LOWEST_ROW = 30, 18
-_NARROWEST_NAME, _WIDEST_NAME, _LETTER = 120, 180, 7
+_NARROWEST_NAME, _WIDEST_NAME, _LETTER = 120, 160, 7
 _VISIBLE = 0.003
 """The part of the axis that a bar takes at least."""
 
@@ -84,10 +84,11 @@ def _colour(rows: list[dict[str, object]]) -> alt.Color:
     """With a legend of the phases that occur."""
     present = {row["phase"] for row in rows}
     phases = {phase: colour for phase, colour in PHASES.items() if phase in present}
+    columns = 3 if len(phases) <= 3 else 2
     return alt.Color(
         "phase:N",
         scale=alt.Scale(domain=list(phases), range=list(phases.values())),
-        legend=alt.Legend(title=None, orient="top", labelFontSize=11, symbolSize=70, columnPadding=8, columns=3),
+        legend=alt.Legend(title=None, orient="top", labelFontSize=11, symbolSize=70, columnPadding=8, columns=columns),
     )
 
 

@@ -116,13 +116,13 @@ class Errand:
     sessions: dict[str, str]
 
 
-def an_errand(acts: Acts, researcher: str, archivist: str) -> Errand:
+def an_errand(acts: Acts, researcher: str, archivist: str, *, output: str = "42") -> Errand:
     """The agent calls two tools at once, one after consent, then asks a researcher, who asks an archivist."""
     session = {"master": acts.session(acts.agent, 0, 9_000)}
     span = {
         "refused": acts.call(session["master"], 1, 0, 300, cost=0, status="failed", error_type="overloaded_error"),
         "first": acts.call(session["master"], 1, 800, 1_200, attempt=2, cost=5_000),
-        "calculator": acts.tool(session["master"], 1, "calculator", 2_000, 0),
+        "calculator": acts.tool(session["master"], 1, "calculator", 2_000, 0, output=output, output_size=len(output)),
         "fetch": acts.tool(
             session["master"],
             1,

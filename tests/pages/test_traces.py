@@ -151,14 +151,14 @@ def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
     app = one(errand.trace)
     agents, steps, tools, ledger = (frame.value for frame in app.dataframe)
     assert list(agents["Agent"]) == ["Lead <b>", "Researcher (2)", "Archivist (3)"]
-    assert list(agents["Asked by"]) == ["the person", "ask Researcher", "ask Archivist (2)"]
+    assert list(agents["Asked by"]) == ["Local admin", "ask Researcher", "ask Archivist (2)"]
     assert sum(map(Decimal, agents["Cost, USD"])) == Decimal("0.000012342")
     assert list(steps["Step"]) == list(ledger["Step"])
     assert list(tools["Tool"])[:3] == ["calculator", "fetch_url 1", "fetch_url 2"]
     assert list(tools["Result"])[:2] == ["2 B", "52.4 MB, cut at 20.0 kB"]
     assert list(tools["Waited"])[:3] == ["", "1.5 s", "900 ms"]
     assert list(tools["Consent"])[1:3] == ["approved by Local admin", "denied by Local admin: Not <b>this</b> site"]
-    assert [metric.value for metric in app.metric if metric.label in ("Attempts", "Tool calls")] == ["6", "5"]
+    assert [metric.value for metric in app.metric if metric.label == "Calls + tools"] == ["6 + 5"]
     assert "**Request**: 3 sessions = \\$0.000012342" in words(app)
     assert "**Lead \\<b\\>**: 7 steps = \\$0.000012000" in words(app)
 
