@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         description="How long a turn nobody watches goes on; 0 stops it, `none` runs it to its end.",
     )
     turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
+    approval_seconds: float = Field(
+        600, gt=0, description="How long a tool waits for somebody's consent before it counts as denied."
+    )
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")
     attempts: int = Field(3, ge=1, le=10, description="Most tries for one answer; only before its first event.")

@@ -5,15 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
-from core.chat.agents import Agents, AgentView
+from core.chat.agent_run import Parts
+from core.chat.agents import Agents
+from core.chat.approvals import Approvals
 from core.chat.conversations import Conversations
+from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
+from core.chat.mcp_registry import McpRegistry
+from core.chat.own_tools import own_tools
 from core.chat.people import Person, local_person
-from core.chat.turns import ToolSource, Turns
+from core.chat.toolbox import Toolbox
+from core.chat.turns import Turns
+from core.demo.agents import seed
 from core.demo.month import DemoMonth
 from core.exports.exports import Exports
 from core.exports.links import signing_key
@@ -42,24 +50,31 @@ class Services:
     exports: Exports
     demo: DemoMonth
     refresher: Refresher
+    registry: McpRegistry
+    mcp: McpServers
+    approvals: Approvals
     turns: Turns
     me: Person
 
     def close(self) -> None:
-        """Book every live turn, then let go of the provider and the database."""
+        """Book every live turn, then let go of the servers of tools, the provider and the database."""
         self.exports.close()
-        self.engine.drain(self.settings.drain_seconds, self.provider.close)
+        self.engine.drain(self.settings.drain_seconds, self._let_go)
         self.refresher.stop()
         self.store.close()
 
+    async def _let_go(self) -> None:
+        await self.mcp.close()
+        await self.provider.close()
 
-def no_tools(_: AgentView) -> Mapping[str, Tool]:
-    """What every agent may use so far."""
-    return {}
 
+def open_services(
+    chosen: Settings, provider: Provider | None = None, tools: Mapping[str, Tool] | None = None
+) -> Services:
+    """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError.
 
-def open_services(chosen: Settings, provider: Provider | None = None, tools: ToolSource = no_tools) -> Services:
-    """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError."""
+    ``tools`` take the place of those that run in this process.
+    """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
     book = price_book(chosen.price_book)
@@ -67,13 +82,17 @@ def open_services(chosen: Settings, provider: Provider | None = None, tools: Too
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
     recorder.take_over()
     me = local_person(store)
-    agents = Agents(store)
-    agents.seed(me.id)
+    agents, registry = Agents(store), McpRegistry(store)
+    seed(agents, registry, me.id)
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
     zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
+    mcp = McpServers(registry.active)
+    approvals = Approvals(store, chosen.approval_seconds)
+    toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
         store=store,
@@ -87,7 +106,10 @@ def open_services(chosen: Settings, provider: Provider | None = None, tools: Too
         exports=Exports(store, key),
         demo=DemoMonth(store, book, zone),
         refresher=refresher,
-        turns=Turns(store, agents, recorder, engine, provider=provider, book=book, tools=tools, zone=chosen.time_zone),
+        registry=registry,
+        mcp=mcp,
+        approvals=approvals,
+        turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
         me=me,
     )
 

@@ -1,5 +1,6 @@
 """How much one answer may take, looked at before anything more is spent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -57,6 +58,23 @@ class Limits:
         if self.output_tokens is None:
             return wanted
         return max(1, min(wanted, self.output_tokens - spent.output_tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Limits beside what is taken of them; ``outer`` is that of whoever asked for this run, and holds as well."""
+
+    limits: Limits
+    spent: Callable[[], Spending]
+    outer: "Allowance | None" = None
+
+    def reached(self, iterations: int) -> CutShort | None:
+        own = self.limits.reached(iterations, self.spent())
+        return own or (self.outer.reached(0) if self.outer else None)
+
+    def room(self, wanted: int) -> int:
+        own = self.limits.room(wanted, self.spent())
+        return self.outer.room(own) if self.outer else own
 
 
 def _cut(kind: Shortage, why: str) -> CutShort:

@@ -1,13 +1,15 @@
 """An agent at work: the model is asked, the tools it asks for are run, it is asked again, until it is done."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from anyio import CancelScope
+
 from core.agent.context import follow_up
-from core.agent.limits import CutShort, Limits, Spending
+from core.agent.limits import Allowance, CutShort
 from core.agent.tools.running import run_tool
 from core.agent.tools.tool import Asking, Tool, ToolOutcome
 from core.errors import ContextTooLong
@@ -19,6 +21,8 @@ from core.provider.request import ModelRequest
 from core.provider.stream import ProviderEvent, ReplyEnded
 
 LONGEST_SHOWN = 500
+AT_ONCE = 16
+LONGEST_END_SECONDS = 2.0
 
 _STATUS: dict[bool, ToolStatus] = {True: "completed", False: "failed"}
 _TOO_LONG = ("max_tokens", "model_context_window_exceeded")
@@ -34,12 +38,11 @@ _CONTEXT_FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an agent shall do, for whom, with what and within which limits."""
+    """What an agent shall do, for whom, and with what."""
 
     request: ModelRequest
     asking: Asking
     tools: Mapping[str, Tool] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,12 @@ LoopEvent: TypeAlias = (
 
 
 class Loop:
-    """One answer being worked out; ``run`` may be called once.
+    """One answer being worked out; ``run`` may be called once. ``allowance`` is asked between two steps."""
 
-    ``spent`` is asked between two steps what the answer has taken so far.
-    """
-
-    def __init__(self, provider: Provider, work: Work, spent: Callable[[], Spending]) -> None:
-        self._provider, self._work, self._spent = provider, work, spent
+    def __init__(self, provider: Provider, work: Work, allowance: Allowance) -> None:
+        self._provider, self._work, self._allowance = provider, work, allowance
         self._request, self._n, self._prompt_estimate = work.request, 1, 0
+        self._room_for_tools = asyncio.Semaphore(AT_ONCE)
         self._reply: Reply | None = None
         self._results: list[Block] = []
 
@@ -107,8 +108,7 @@ class Loop:
             yield GoingOn(self._n, self._prompt_estimate)
 
     def _allowed(self) -> ModelRequest:
-        room = self._work.limits.room(self._request.max_tokens, self._spent())
-        return replace(self._request, max_tokens=room)
+        return replace(self._request, max_tokens=self._allowance.room(self._request.max_tokens))
 
     def _notice(self, event: ProviderEvent) -> None:
         if isinstance(event, ReplyEnded):
@@ -127,12 +127,12 @@ class Loop:
 
     def _cannot_go_on(self) -> CutShort | None:
         if self._goes_on:
-            return self._work.limits.reached(self._n, self._spent())
+            return self._allowance.reached(self._n)
         cut_call = self._said.stop_reason in _TOO_LONG and tool_calls(self._said.content)
         return CutShort("tool_call_cut", _TOOL_CALL_CUT) if cut_call else None
 
     async def _run_tools(self) -> AsyncGenerator[LoopEvent, None]:
-        """All calls side by side; what has ended is told at once, what is still running ends with the generator."""
+        """All calls, some at a time; what has ended is told at once, what still runs ends with the generator."""
         calls = tool_calls(self._said.content) if self._said.stop_reason == "tool_use" else []
         self._results = []
         if not calls:
@@ -150,12 +150,13 @@ class Loop:
                     yield CallEnded(place, _outcome(tasks[place]))
                     yield _progress(calls, place, _outcome(tasks[place]))
         finally:
-            for task in pending:
-                task.cancel()
+            await _end(pending)
         self._results = [result_of(call, _outcome(task)) for call, task in zip(calls, tasks, strict=True)]
 
     async def _run_tool(self, call: ToolCall) -> ToolOutcome:
-        return await run_tool(self._work.tools, call.name, call.input, self._work.asking)
+        async with self._room_for_tools:
+            asking = replace(self._work.asking, call_id=call.id)
+            return await run_tool(self._work.tools, call.name, call.input, asking)
 
     def _prepare_next(self) -> CutShort | None:
         """Tools take time, and may have spent: the limits are looked at once more."""
@@ -163,9 +164,18 @@ class Loop:
             self._request, self._prompt_estimate = follow_up(self._request, self._said, self._results)
         except ContextTooLong:
             return CutShort("context_full", _CONTEXT_FULL)
-        cut = self._work.limits.reached(self._n, self._spent())
+        cut = self._allowance.reached(self._n)
         self._n += 1
         return cut
+
+
+async def _end(tasks: Collection["asyncio.Task[ToolOutcome]"]) -> None:
+    """What a tool does to end properly belongs to the answer; one that will not end is left behind."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with CancelScope(shield=True):
+            await asyncio.wait(tasks, timeout=LONGEST_END_SECONDS)
 
 
 def result_of(call: ToolCall, outcome: ToolOutcome) -> Block:

@@ -1,26 +1,21 @@
 """The registry of agents: each edit is a new version, and versions never change."""
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from core.agent.limits import MOST_ITERATIONS, Limits
 from core.chat.agent_draft import AgentDraft, checked, name_key
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
-from core.settings import PROJECT
 from core.store.database import Store
 from core.store.tables import Agent, AgentVersion, User
 from core.store.text import storable
 
 __all__ = ["AgentDraft", "AgentView", "Agents"]
-
-_DEMO_AGENTS = PROJECT / "data" / "demo_agents.json"
-_DRAFTS = TypeAdapter(tuple[AgentDraft, ...])
 
 _agents, _versions, _users = Agent.__table__, AgentVersion.__table__, User.__table__
 _ALL_VERSIONS = (
@@ -101,25 +96,20 @@ class Agents:
         if self._store.write(lambda connection: connection.execute(change).rowcount).result() == 0:
             raise _unknown()
 
-    def seed(self, by: str) -> None:
-        """Create the demo agents if there is no agent at all; safe when several processes start at once."""
-        if self.list(include_inactive=True):
-            return
-        drafts = [checked(draft) for draft in read_demo_agents()]
-        self._store.write(lambda connection: _seed(connection, drafts, by)).result()
+    def begin_with(self, drafts: Sequence[AgentDraft], by: str) -> None:
+        """Create these if there is no agent at all; their delegates are names of earlier ones."""
+        fit = [checked(draft) for draft in drafts]
+        self._store.write(lambda connection: _begin_with(connection, fit, by)).result()
 
 
-def read_demo_agents() -> tuple[AgentDraft, ...]:
-    """The drafts in ``data/demo_agents.json``, where a system prompt is a list of lines."""
-    entries = json.loads(_DEMO_AGENTS.read_text("utf-8"))
-    return _DRAFTS.validate_python([{**each, "system_prompt": "\n".join(each["system_prompt"])} for each in entries])
-
-
-def _seed(connection: Connection, drafts: list[AgentDraft], by: str) -> None:
+def _begin_with(connection: Connection, drafts: Sequence[AgentDraft], by: str) -> None:
     _one_at_a_time(connection)
-    if connection.execute(select(func.count()).select_from(_agents)).scalar_one() == 0:
-        for draft in drafts:
-            _create(connection, draft, by)
+    if connection.execute(select(func.count()).select_from(_agents)).scalar_one() > 0:
+        return
+    ids: dict[str, str] = {}
+    for draft in drafts:
+        delegates = tuple(ids[name] for name in draft.delegates)
+        ids[draft.name] = _create(connection, replace(draft, delegates=delegates), by)
 
 
 def _create(connection: Connection, draft: AgentDraft, by: str) -> str:

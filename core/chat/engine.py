@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from time import monotonic
-from typing import Any
+from typing import TypeVar
 
 import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -17,6 +17,8 @@ from core.tracing.instance import HEARTBEAT_SECONDS
 from core.tracing.recorder import Recorder
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 TICK_SECONDS = 1.0
 TAKE_OVER_SECONDS = 15.0
@@ -69,6 +71,15 @@ class Engine:
     def live(self) -> list[Turn]:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
+    def call(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Await the work on the engine's loop, and return what it gives; within ``admission``, not on the loop."""
+        return self._portal.call(work)
+
+    def begin(self, chore: str, work: Callable[[], Awaitable[object]]) -> None:
+        """The same without waiting; what goes wrong is only logged."""
+        with suppress(ShuttingDown), self.admission():
+            self._portal.start_task_soon(lambda: self._quietly(chore, work()))
+
     def call_soon(self, call: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(call)
 
@@ -90,7 +101,7 @@ class Engine:
             await self._quietly("checkpoint", self._checkpoint())
 
     async def _checkpoint(self) -> None:
-        points = [point for turn in self.live() if (point := turn.checkpoint())]
+        points = [point for turn in self.live() for point in turn.checkpoints()]
         if points:
             await self._recorder.checkpoint(points)
 
@@ -121,7 +132,7 @@ class Engine:
                 live = {turn.id for turn in self.live()}
                 await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over, live))
 
-    async def _quietly(self, chore: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, chore: str, work: Awaitable[object]) -> None:
         try:
             await work
         except StoreError as error:

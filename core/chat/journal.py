@@ -1,9 +1,9 @@
-"""What a turn has done so far, as values for the books: it writes nothing itself."""
+"""What an agent's run has done so far, as values for the books: it writes nothing itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from core.agent.limits import Spending
 from core.agent.tools.tool import ToolOutcome
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
@@ -13,14 +13,14 @@ from core.pricing import PriceBook
 from core.provider.blocks import Block, ToolCall
 from core.provider.reply import Reply
 from core.store.text import storable
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, NewAttempt, Opening, Step
+from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
 from core.tracing.settling import Attempt, Ending, Spent, price_reply, read_usage, settle, total_of, usage_so_far
 from core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn, or an attempt, ended; ``error`` is the provider's, ``error_text`` is for the user."""
+    """How a turn, a run or an attempt ended; ``error`` is the provider's, ``error_text`` is for the user."""
 
     status: TurnStatus
     error_type: str | None = None
@@ -28,23 +28,38 @@ class Outcome:
     error: ProviderError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """One agent's run as its books were opened; only the master agent's run writes an answer."""
+
+    task_trace_id: str
+    session_id: str
+    span_id: str
+    model: str
+    prompt_estimate: int
+    trace_started_at: datetime
+    answer_message_id: str | None = None
+
+
 class Journal:
-    """One turn's; ``elapsed_ms`` counts from its beginning.
+    """One run's; ``elapsed_ms`` counts from its beginning.
 
     What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
     """
 
-    def __init__(self, opening: Opening, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
-        self._opening, self._book, self._elapsed_ms = opening, book, elapsed_ms
+    def __init__(self, start: RunStart, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
+        self._start, self._book, self._elapsed_ms = start, book, elapsed_ms
         self._iteration, self._attempt_began = 1, 0
-        self._attempt = Attempt(opening.span_id, 1, opening.model, opening.prompt_estimate, now())
+        self._attempt = Attempt(start.span_id, 1, start.model, start.prompt_estimate, now())
         self._under_way = True
         self._following: Attempt | None = None
-        self._ended: list[AttemptEnd] = []
+        self.ended: list[AttemptEnd] = []
         self._unbooked = False
         self._tools = ToolRuns()
         self._blocks: list[Block] = []
         self._texts: list[str] = []
+        self._content: list[Block] = []
+        self._text = ""
         self.first_token_ms: int | None = None
 
     @property
@@ -60,9 +75,9 @@ class Journal:
 
     def delta_arrived(self) -> None:
         if self._attempt.time_to_first_token_ms is None:
-            self._attempt.time_to_first_token_ms = self._elapsed_ms()
+            self._attempt.time_to_first_token_ms = self._elapsed_ms() - self._attempt_began
             if self.first_token_ms is None:
-                self.first_token_ms = self._attempt.time_to_first_token_ms
+                self.first_token_ms = self._elapsed_ms()
 
     def reply_ended(self, reply: Reply) -> None:
         self._settle(Outcome("completed"))
@@ -77,6 +92,14 @@ class Journal:
     def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
         self._tools.announce(calls, self._iteration)
         return self._step()
+
+    def span_of(self, call_id: str) -> str:
+        """The span of a call that runs."""
+        return self._tools.span_of(call_id)
+
+    def waited(self, call_id: str, milliseconds: int) -> None:
+        """A call that runs has waited for somebody's consent."""
+        self._tools.waited(call_id, milliseconds)
 
     def call_ended(self, place: int, outcome: ToolOutcome) -> None:
         self._tools.end(place, outcome)
@@ -109,12 +132,12 @@ class Journal:
 
     def total(self) -> Spent:
         """What the attempts came to that have ended."""
-        return total_of(self._ended)
+        return total_of(self.ended)
 
-    def spending(self) -> Spending:
-        """The same between two iterations, when nothing else is under way."""
-        ended = self.total()
-        return Spending(ended.total, ended.usage.output, self._elapsed_ms() / 1000)
+    @property
+    def said_last(self) -> str:
+        """The text of the last reply that had any."""
+        return self._so_far()[1] if not self._texts else self._texts[-1]
 
     def checkpoint(self) -> Checkpoint | None:
         """How far it has come, once anything has arrived."""
@@ -124,7 +147,7 @@ class Journal:
             return None
         return Checkpoint(
             span_id=attempt.span_id,
-            answer_message_id=self._opening.answer_message_id,
+            answer_message_id=self._start.answer_message_id,
             usage=read_usage(usage_so_far(reply)) if reply else Usage(input=attempt.prompt_estimate),
             usage_json=dict(reply.usage) if reply else None,
             response_model=reply.model if reply else None,
@@ -135,23 +158,18 @@ class Journal:
             tools=self._tools.ended,
         )
 
-    def finish(self, outcome: Outcome) -> Finish:
+    def end(self, outcome: Outcome) -> SessionEnd:
         """The end, which leaves nothing open; to be asked for once."""
         self._tools.stop(STEP_STATUS[outcome.status], outcome.error_type)
-        content, text = self._so_far()
+        self._content, self._text = self._so_far()
         if self._under_way:
             self._settle(outcome)
-        return Finish(
-            task_trace_id=self._opening.task_trace_id,
-            session_id=self._opening.session_id,
-            answer_message_id=self._opening.answer_message_id,
-            status=outcome.status,
-            started_at=self._opening.at,
+        return SessionEnd(
+            session_id=self._start.session_id,
+            status=STEP_STATUS[outcome.status],
             duration_ms=self._elapsed_ms(),
-            attempt=self._ended[-1],
-            content=whole(content),
-            text=text,
-            tools=self._tools.ended + never_run(content, self._iteration),
+            attempt=self.ended[-1],
+            tools=self._tools.ended + never_run(self._content, self._iteration),
             unmade=(self._following.span_id,) if self._following else (),
             ended_at=now(),
             time_to_first_token_ms=self.first_token_ms,
@@ -159,28 +177,32 @@ class Journal:
             error_text=outcome.error_text,
         )
 
+    def answer(self) -> tuple[list[Block], str]:
+        """Content blocks and plain text of what was said up to the end."""
+        return whole(self._content), self._text
+
     @property
     def _reply(self) -> Reply | None:
         """What is arriving now."""
         return self._attempt.reply if self._under_way else None
 
     def _about_to_ask(self, number: int, prompt_estimate: int) -> Step:
-        self._following = Attempt(new_id(), number, self._opening.model, prompt_estimate, now())
+        self._following = Attempt(new_id(), number, self._start.model, prompt_estimate, now())
         return self._step()
 
     def _step(self) -> Step:
         (content, text), following = self._so_far(), self._following
         return Step(
-            task_trace_id=self._opening.task_trace_id,
-            session_id=self._opening.session_id,
-            trace_started_at=self._opening.at,
-            ended=self._ended[-1] if self._unbooked else None,
+            task_trace_id=self._start.task_trace_id,
+            session_id=self._start.session_id,
+            trace_started_at=self._start.trace_started_at,
+            ended=self.ended[-1] if self._unbooked else None,
             tools_ended=self._tools.ended,
             attempt=self._row_of(following) if following else None,
             prompt_estimate=following.prompt_estimate if following else 0,
             tools=self._tools.announced,
             at=following.started_at if following else None,
-            answer_message_id=self._opening.answer_message_id,
+            answer_message_id=self._start.answer_message_id,
             content=content or None,
             text=text,
         )
@@ -188,11 +210,11 @@ class Journal:
     def _row_of(self, attempt: Attempt) -> NewAttempt:
         return NewAttempt(
             span_id=attempt.span_id,
-            task_trace_id=self._opening.task_trace_id,
-            session_id=self._opening.session_id,
+            task_trace_id=self._start.task_trace_id,
+            session_id=self._start.session_id,
             model=attempt.model,
             number=attempt.number,
-            trace_started_at=self._opening.at,
+            trace_started_at=self._start.trace_started_at,
             iteration=self._iteration,
         )
 
@@ -201,7 +223,7 @@ class Journal:
         took = self._elapsed_ms() - self._attempt_began
         status = STEP_STATUS[outcome.status]
         ending = Ending(status, now(), took, outcome.error_type, outcome.error_text, outcome.error)
-        self._ended.append(settle(self._book, self._attempt, ending))
+        self.ended.append(settle(self._book, self._attempt, ending))
         self._unbooked, self._under_way = True, False
 
     def _so_far(self) -> tuple[list[Block], str]:

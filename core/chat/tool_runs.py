@@ -1,7 +1,7 @@
 """The tools of one iteration while they run: each call gets exactly one result and one end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from core.agent.loop import result_of
@@ -19,6 +19,7 @@ NOT_RUN = "This tool was not run, because the answer ended before."
 class _Run:
     call: ToolCall
     tool: NewTool
+    waited_ms: int | None = None
     result: Block | None = None
     end: ToolEnd | None = None
 
@@ -42,11 +43,21 @@ class ToolRuns:
         if self._starting:
             self._runs, self._starting = self._starting, []
 
+    def span_of(self, call_id: str) -> str:
+        return self._run(call_id).tool.span_id
+
+    def waited(self, call_id: str, milliseconds: int) -> None:
+        self._run(call_id).waited_ms = milliseconds
+
+    def _run(self, call_id: str) -> _Run:
+        return next(run for run in self._runs if run.call.id == call_id)
+
     def end(self, place: int, outcome: ToolOutcome) -> None:
         run, text = self._runs[place], cut(outcome.text)
         status: StepStatus = "success" if outcome.failure is None else "failed"
         run.result = result_of(run.call, outcome)
-        run.end = ToolEnd(run.tool, status, now(), outcome.duration_ms, text, outcome.size, outcome.failure)
+        end = ToolEnd(run.tool, status, now(), outcome.duration_ms, text, outcome.size, outcome.failure)
+        run.end = replace(end, waited_ms=run.waited_ms)
 
     @property
     def ended(self) -> tuple[ToolEnd, ...]:

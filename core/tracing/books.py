@@ -12,7 +12,17 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing import spans
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, Finish, NewAttempt, NewTool, Step, ToolEnd
+from core.tracing.entries import (
+    AttemptEnd,
+    Checkpoint,
+    Finish,
+    NewAttempt,
+    NewSession,
+    NewTool,
+    SessionEnd,
+    Step,
+    ToolEnd,
+)
 from core.tracing.totals import close_sessions, close_traces
 
 INSTANCE_LOST = "instance_lost"
@@ -23,6 +33,7 @@ _sessions = TraceSession.__table__
 _spans = TraceSpan.__table__
 
 _RUNNING = spans.RUNNING
+_INSERT_SESSION = insert(_sessions)
 _MARK_DIRTY = insert(DirtyBucket.__table__)
 _LOCK_SESSION = select(_sessions.c.status).where(_sessions.c.id == bindparam("session")).with_for_update()
 _LOCK_SESSIONS = (
@@ -85,13 +96,41 @@ def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Non
     spans.checkpoint_attempts(connection, checkpoints)
     spans.end_running_tools(connection, [end for point in checkpoints for end in point.tools])
     answers = [
-        {"message": point.answer_message_id, "content": point.content, "text": point.text} for point in checkpoints
+        {"message": point.answer_message_id, "content": point.content, "text": point.text}
+        for point in checkpoints
+        if point.answer_message_id is not None
     ]
-    connection.execute(_CHANGE_RUNNING_ANSWER, answers)
+    if answers:
+        connection.execute(_CHANGE_RUNNING_ANSWER, answers)
 
 
 def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
     connection.execute(_HEARTBEAT, {"instance": instance_id, "heartbeat_at": at})
+
+
+def open_session(connection: Connection, new: NewSession) -> None:
+    """The row of another agent's run and its first attempt; raises TurnLost if the turn was closed meanwhile."""
+    if connection.execute(_LOCK_SESSION, {"session": new.parent_session_id}).scalar() != _RUNNING:
+        raise TurnLost
+    row = {
+        "id": new.session_id,
+        "task_trace_id": new.attempt.task_trace_id,
+        "agent_id": new.agent_id,
+        "agent_version": new.agent_version,
+        "session_type": new.session_type,
+        "model": new.attempt.model,
+        "parent_span_id": new.parent_span_id,
+    }
+    connection.execute(_INSERT_SESSION, {**row, **spans.begun_tally(new.at)})
+    spans.open_attempt(connection, new.attempt, new.prompt_estimate, new.at)
+
+
+def end_session(connection: Connection, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
+    """Close another agent's run while the turn goes on; raises TurnLost if the turn was closed meanwhile."""
+    if connection.execute(_LOCK_SESSION, {"session": end.session_id}).scalar() != _RUNNING:
+        raise TurnLost
+    _close_sessions(connection, [_Closing(end, task_trace_id, recovered=False, first_line=1)])
+    connection.execute(_MARK_DIRTY, {"hour": _hour(trace_started_at)})
 
 
 def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
@@ -99,14 +138,16 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
     Many ends take hardly more statements than one.
     """
-    sessions, attempts = _states(connection, ends)
-    closing, closed = list[_Closing](), list[bool]()
+    states = _states(connection, ends)
+    closed, done, closing = list[bool](), list[Finish](), list[_Closing]()
     for end in ends:
-        closed.append(_is_open(sessions.pop(end.session_id, None), end))
+        sessions = [each for each in end.sessions if states.still_open(each, end.recovered)]
+        closed.append(end.session_id in {each.session_id for each in sessions})
         if closed[-1]:
-            closing.append(_Closing(end, _first_line(connection, attempts.get(end.attempt.span_id), end)))
-    if closing:
-        _close(connection, closing)
+            done.append(end)
+            closing += [_closing(connection, states, end, each) for each in sessions]
+    if done:
+        _close(connection, done, closing)
     return closed
 
 
@@ -114,7 +155,9 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 class _Closing:
     """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end."""
 
-    end: Finish
+    end: SessionEnd
+    task_trace_id: str
+    recovered: bool
     first_line: int | None
 
 
@@ -122,46 +165,62 @@ _State: TypeAlias = tuple[str, str | None]
 _GUESSED: _State = ("interrupted", INSTANCE_LOST)
 
 
-def _states(connection: Connection, ends: Sequence[Finish]) -> tuple[dict[str, _State], dict[str, _State]]:
-    """Status and error type of the ends' sessions, locked until the transaction is over, and of their attempts."""
-    ids = {"ids": sorted({end.session_id for end in ends}), "spans": sorted({end.attempt.span_id for end in ends})}
+@dataclass(frozen=True, slots=True)
+class _States:
+    """Status and error type of sessions, locked until the transaction is over, and of their last attempts."""
+
+    sessions: dict[str, _State]
+    attempts: dict[str, _State]
+
+    def still_open(self, end: SessionEnd, recovered: bool) -> bool:
+        """Of two ends of one session the first counts."""
+        return _is_open(self.sessions.pop(end.session_id, None), recovered)
+
+
+def _states(connection: Connection, ends: Sequence[Finish]) -> _States:
+    parts = [each for end in ends for each in end.sessions]
+    ids = {
+        "ids": sorted({each.session_id for each in parts}),
+        "spans": sorted({each.attempt.span_id for each in parts}),
+    }
     rows = connection.execute(_LOCK_SESSIONS, ids).all()
     sessions = {row.id: (row.status, row.error_type) for row in rows}
-    return sessions, {row.span: (row.span_status, row.why) for row in rows if row.span is not None}
+    return _States(sessions, {row.span: (row.span_status, row.why) for row in rows if row.span is not None})
 
 
-def _is_open(state: _State | None, end: Finish) -> bool:
-    """Whether it is still running, or was closed by a guess that this end knows better than."""
-    return state is not None and (state[0] == _RUNNING or (state == _GUESSED and not end.recovered))
+def _is_open(state: _State | None, recovered: bool) -> bool:
+    """Whether it is still running, or was closed by a guess that a true end knows better than."""
+    return state is not None and (state[0] == _RUNNING or (state == _GUESSED and not recovered))
 
 
-def _first_line(connection: Connection, attempt: _State | None, end: Finish) -> int | None:
-    if not _is_open(attempt, end):
-        return None
-    return spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else 1
+def _closing(connection: Connection, states: _States, turn: Finish, end: SessionEnd) -> _Closing:
+    attempt, first_line = states.attempts.get(end.attempt.span_id), None
+    if _is_open(attempt, turn.recovered):
+        first_line = spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else 1
+    return _Closing(end, turn.task_trace_id, turn.recovered, first_line)
 
 
-def _close(connection: Connection, closing: Sequence[_Closing]) -> None:
-    ends = [one.end for one in closing]
-    _close_attempts(connection, closing)
-    for end in ends:
-        _close_tools(connection, end)
+def _close(connection: Connection, ends: Sequence[Finish], closing: Sequence[_Closing]) -> None:
+    _close_sessions(connection, closing)
     connection.execute(_END_ANSWER, [_answer_columns(end) for end in ends])
-    close_sessions(connection, [_ended(end, end.session_id, STEP_STATUS[end.status]) for end in ends])
     close_traces(connection, [_ended(end, end.task_trace_id, end.status) for end in ends])
     hours = {_hour(end.started_at) for end in ends}
     connection.execute(_MARK_DIRTY, [{"hour": hour} for hour in sorted(hours)])
 
 
-def _close_attempts(connection: Connection, closing: Sequence[_Closing]) -> None:
-    unbooked = [(one.end, one.first_line) for one in closing if one.first_line is not None]
-    spans.end_attempts(connection, [end.attempt for end, _ in unbooked])
-    lines = [row for end, first in unbooked for row in spans.line_rows(end.attempt, end.task_trace_id, first)]
+def _close_sessions(connection: Connection, closing: Sequence[_Closing]) -> None:
+    unbooked = [(one, one.first_line) for one in closing if one.first_line is not None]
+    spans.end_attempts(connection, [one.end.attempt for one, _ in unbooked])
+    lines = [row for one, first in unbooked for row in spans.line_rows(one.end.attempt, one.task_trace_id, first)]
     spans.add_lines(connection, lines)
+    for one in closing:
+        _close_tools(connection, one)
+    close_sessions(connection, [_ended(one.end, one.end.session_id, one.end.status) for one in closing])
 
 
-def _close_tools(connection: Connection, end: Finish) -> None:
+def _close_tools(connection: Connection, closing: _Closing) -> None:
     """A call has one span, whoever opened it: the turn, or the one who took it for lost."""
+    end = closing.end
     spans.close_unmade(connection, end.unmade, _closed_at(end))
     if not end.tools:
         return
@@ -172,9 +231,9 @@ def _close_tools(connection: Connection, end: Finish) -> None:
         row = known.get(each.tool.span_id) or known.get((each.tool.iteration, each.tool.tool_use_id))
         if row is None:
             missing.append(each.tool)
-        if row is None or _is_open((row.status, row.error_type), end):
+        if row is None or _is_open((row.status, row.error_type), closing.recovered):
             ended[each.tool.span_id if row is None else row.id] = each
-    spans.open_tools(connection, end.task_trace_id, end.session_id, missing)
+    spans.open_tools(connection, closing.task_trace_id, end.session_id, missing)
     spans.end_tools(connection, ended)
 
 
@@ -183,11 +242,11 @@ def _answer_columns(end: Finish) -> dict[str, Any]:
     return {"message": end.answer_message_id, "status": status, "content": end.content, "text": end.text}
 
 
-def _closed_at(end: Finish) -> datetime:
+def _closed_at(end: Finish | SessionEnd) -> datetime:
     return end.ended_at or end.attempt.ended_at
 
 
-def _ended(end: Finish, row_id: str, status: str) -> dict[str, Any]:
+def _ended(end: Finish | SessionEnd, row_id: str, status: str) -> dict[str, Any]:
     attempt = end.attempt
     first_token = end.time_to_first_token_ms
     return {

@@ -1,7 +1,7 @@
 """What is written into the books: plain values that survive a trip through a file."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -23,10 +23,21 @@ STEP_STATUS: dict[TurnStatus, StepStatus] = {
 
 
 @dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
+    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces.
     """
 
     task_trace_id: str
@@ -48,6 +59,13 @@ class Opening:
     last_message_id: str | None
     prompt_estimate: int
     at: datetime
+    kept: tuple[dict[str, Any], ...] = ()
+    files: tuple[NewAttachment, ...] = ()
+
+    @property
+    def attached(self) -> list[dict[str, Any]]:
+        """References to all that the message has attached."""
+        return [*self.kept, *(file.reference for file in self.files)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,24 @@ class NewAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSession:
+    """Another agent's run about to start with ``attempt``; ``parent_span_id`` is the call of a tool that asked for it.
+
+    It starts only while ``parent_session_id`` runs.
+    """
+
+    session_id: str
+    parent_session_id: str
+    parent_span_id: str
+    agent_id: str
+    agent_version: int
+    session_type: str
+    attempt: NewAttempt
+    prompt_estimate: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewTool:
     """A call of a tool that is about to be made; ``input`` is JSON text, cut to a length that can be looked at."""
 
@@ -118,7 +154,10 @@ class NewTool:
 
 @dataclass(frozen=True, slots=True)
 class ToolEnd:
-    """How a call of a tool ended; ``output`` is cut to a length that can be looked at, ``output_size`` is in bytes."""
+    """How a call of a tool ended; ``output`` is cut to a length that can be looked at, ``output_size`` is in bytes.
+
+    ``waited_ms`` is the part of its duration in which somebody's consent was waited for.
+    """
 
     tool: NewTool
     status: StepStatus
@@ -128,6 +167,7 @@ class ToolEnd:
     output_size: int | None = None
     error_type: str | None = None
     error_text: str | None = None
+    waited_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +193,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a running turn has come; ``tools`` are those of this iteration that have ended."""
+    """How far a run has come; ``tools`` are those of this iteration that have ended.
+
+    Only the master agent's run writes an answer.
+    """
 
     span_id: str
-    answer_message_id: str
+    answer_message_id: str | None
     usage: Usage
     usage_json: dict[str, Any] | None
     response_model: str | None
@@ -168,13 +211,32 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
-    """The end of a turn; ``text`` is storable.
+class SessionEnd:
+    """The end of one agent's run.
 
     ``attempt`` is the last one at a model call and ``tools`` those of its iteration: passed over where the books have
     their end already. ``unmade`` are spans that may have been opened although the turn was told that they were not.
-    When and how the turn ended is as its last attempt did, unless said otherwise. ``recovered`` ones are guesses about
-    a lost instance and give way to the true end.
+    When and how the run ended is as its last attempt did, unless said otherwise.
+    """
+
+    session_id: str
+    status: StepStatus
+    duration_ms: int
+    attempt: AttemptEnd
+    tools: tuple[ToolEnd, ...] = ()
+    unmade: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    time_to_first_token_ms: int | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of a turn and of its master agent's run; ``text`` is storable. The rest is as in ``SessionEnd``.
+
+    ``delegated`` are the runs of other agents that ended with it. ``recovered`` ones are guesses about a lost instance
+    and give way to the true end.
     """
 
     task_trace_id: str
@@ -193,6 +255,24 @@ class Finish:
     time_to_first_token_ms: int | None = None
     error_type: str | None = None
     error_text: str | None = None
+    delegated: tuple[SessionEnd, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[SessionEnd, ...]:
+        """The master agent's first."""
+        own = SessionEnd(
+            session_id=self.session_id,
+            status=STEP_STATUS[self.status],
+            duration_ms=self.duration_ms,
+            attempt=self.attempt,
+            tools=self.tools,
+            unmade=self.unmade,
+            ended_at=self.ended_at,
+            time_to_first_token_ms=self.time_to_first_token_ms,
+            error_type=self.error_type,
+            error_text=self.error_text,
+        )
+        return own, *self.delegated
 
 
 _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -12,7 +12,7 @@ from core.clock import now
 from core.pricing import PriceBook
 from core.store.database import Store
 from core.tracing import books
-from core.tracing.entries import Checkpoint, Finish, Opening, Step
+from core.tracing.entries import Checkpoint, Finish, NewSession, Opening, SessionEnd, Step
 from core.tracing.instance import is_dead
 from core.tracing.opening import open_turn
 from core.tracing.recovery import recover
@@ -43,6 +43,14 @@ class Recorder:
     async def advance(self, step: Step) -> None:
         """Returns once what has ended and what starts is committed. Raises StoreError, TurnLost."""
         await self._write(lambda connection: books.advance(connection, step))
+
+    async def open_session(self, new: NewSession) -> None:
+        """Returns once another agent's run is committed. Raises StoreError, TurnLost."""
+        await self._write(lambda connection: books.open_session(connection, new))
+
+    async def end_session(self, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
+        """Returns once its end is committed. Raises StoreError, TurnLost."""
+        await self._write(lambda connection: books.end_session(connection, end, task_trace_id, trace_started_at))
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         await self._write(lambda connection: books.checkpoint(connection, checkpoints))

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from core.clock import now
 from core.pricing import PriceBook
-from core.provider.blocks import open_calls, with_every_result
+from core.provider.blocks import Block, open_calls, with_every_result
 from core.store.database import Store
-from core.store.tables import Message, TaskTrace, TraceSpan
+from core.store.tables import Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing.books import INSTANCE_LOST, finish
-from core.tracing.entries import AttemptEnd, Finish, NewTool, ToolEnd
+from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEnd
 from core.tracing.settling import NO_ANSWER, lines_of, read_usage
 from core.tracing.tool_calls import new_tool
 
@@ -24,7 +24,8 @@ INTERRUPTED = (
 
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
 
-_traces, _spans, _messages = TaskTrace.__table__, TraceSpan.__table__, Message.__table__
+_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
+_spans, _messages = TraceSpan.__table__, Message.__table__
 _LOST = (
     select(
         _traces.c.id.label("task_trace_id"),
@@ -38,6 +39,11 @@ _LOST = (
     .join(_messages, (_messages.c.task_trace_id == _traces.c.id) & (_messages.c.role == "assistant"))
     .where(_traces.c.status == "running")
 )
+_RUNS = (
+    select(_sessions.c.id, _sessions.c.task_trace_id, _sessions.c.parent_span_id, _sessions.c.started_at)
+    .where(_sessions.c.task_trace_id.in_(bindparam("ids", expanding=True)), _sessions.c.status == "running")
+    .order_by(_sessions.c.started_at, _sessions.c.id)
+)
 _STEPS = (
     select(_spans)
     .where(_spans.c.task_trace_id.in_(bindparam("ids", expanding=True)))
@@ -46,12 +52,27 @@ _STEPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Lost:
-    """A turn nobody answers for any more, with its steps in the order they began."""
+class _LostRun:
+    """One agent's run, with its steps in the order they began; ``parent`` is None for the master agent's."""
 
-    turn: RowMapping
+    id: str
+    parent: str | None
+    started_at: datetime
     calls: list[RowMapping]
     tools: list[RowMapping]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A turn nobody answers for any more, with its runs that have not ended."""
+
+    turn: RowMapping
+    runs: list[_LostRun]
+
+    @property
+    def last_seen(self) -> datetime:
+        seen: datetime = self.turn["heartbeat_at"]
+        return seen
 
 
 def recover(store: Store, book: PriceBook, is_lost: Callable[[RowMapping], bool]) -> int:
@@ -61,34 +82,57 @@ def recover(store: Store, book: PriceBook, is_lost: Callable[[RowMapping], bool]
     """
     with store.read() as connection:
         turns = [row for row in connection.execute(_LOST).mappings() if is_lost(row)]
-        lost = _with_steps(connection, turns)
+        lost = _with_runs(connection, turns) if turns else []
     ends = [_ended(one, book) for one in lost]
     return sum(store.write(lambda connection: finish(connection, ends)).result()) if ends else 0
 
 
-def _with_steps(connection: Connection, turns: list[RowMapping]) -> list[_Lost]:
-    lost = {turn["task_trace_id"]: _Lost(turn, [], []) for turn in turns}
-    for span in connection.execute(_STEPS, {"ids": list(lost)}).mappings() if lost else ():
-        one = lost[span["task_trace_id"]]
-        (one.tools if span["kind"] == "tool" else one.calls).append(span)
-    return [one for one in lost.values() if one.calls]
+def _with_runs(connection: Connection, turns: list[RowMapping]) -> list[_Lost]:
+    ids = {"ids": [turn["task_trace_id"] for turn in turns]}
+    lost, runs = {turn["task_trace_id"]: _Lost(turn, []) for turn in turns}, dict[str, _LostRun]()
+    for row in connection.execute(_RUNS, ids):
+        runs[row.id] = _LostRun(row.id, row.parent_span_id, row.started_at, [], [])
+        lost[row.task_trace_id].runs.append(runs[row.id])
+    for span in connection.execute(_STEPS, ids).mappings():
+        if run := runs.get(span["trace_session_id"]):
+            (run.tools if span["kind"] == "tool" else run.calls).append(span)
+    return [one for one in lost.values() if one.runs and all(run.calls for run in one.runs)]
 
 
 def _ended(lost: _Lost, book: PriceBook) -> Finish:
-    end, turn, last = now(), lost.turn, lost.calls[-1]
-    first_tokens = (call["time_to_first_token_ms"] for call in lost.calls)
+    end, turn = now(), lost.turn
+    [master] = [run for run in lost.runs if run.parent is None]
+    own = _run_ended(lost, master, book, end)
     return Finish(
         task_trace_id=turn["task_trace_id"],
-        session_id=last["trace_session_id"],
+        session_id=own.session_id,
         answer_message_id=turn["answer_message_id"],
         status="interrupted",
         started_at=turn["trace_started_at"],
-        duration_ms=_milliseconds(turn["trace_started_at"], turn["heartbeat_at"]),
-        attempt=_attempt_end(lost, book, end),
+        duration_ms=own.duration_ms,
+        attempt=own.attempt,
         content=with_every_result(turn["content"], NOT_FINISHED),
         text=turn["text"],
         recovered=True,
-        tools=tuple(_tools_ended(lost, end)),
+        tools=own.tools,
+        ended_at=end,
+        time_to_first_token_ms=own.time_to_first_token_ms,
+        error_type=INSTANCE_LOST,
+        error_text=INTERRUPTED,
+        delegated=tuple(_run_ended(lost, run, book, end) for run in lost.runs if run is not master),
+    )
+
+
+def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> SessionEnd:
+    """Of the runs only the master agent's has written what the answer holds."""
+    first_tokens = (call["time_to_first_token_ms"] for call in run.calls)
+    content = lost.turn["content"] if run.parent is None else []
+    return SessionEnd(
+        session_id=run.id,
+        status="interrupted",
+        duration_ms=_milliseconds(run.started_at, lost.last_seen),
+        attempt=_attempt_end(run.calls[-1], lost.last_seen, len(content), book, end),
+        tools=tuple(_tools_ended(run, content, lost.last_seen, end)),
         ended_at=end,
         time_to_first_token_ms=next((first for first in first_tokens if first is not None), None),
         error_type=INSTANCE_LOST,
@@ -96,10 +140,9 @@ def _ended(lost: _Lost, book: PriceBook) -> Finish:
     )
 
 
-def _attempt_end(lost: _Lost, book: PriceBook, end: datetime) -> AttemptEnd:
+def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
-    row = lost.calls[-1]
-    usage, blocks = _used(row), len(lost.turn["content"])
+    usage = _used(row)
     model = row["response_model"] or row["model"]
     priced = book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
     return AttemptEnd(
@@ -107,7 +150,7 @@ def _attempt_end(lost: _Lost, book: PriceBook, end: datetime) -> AttemptEnd:
         status="interrupted",
         started_at=row["started_at"],
         ended_at=end,
-        duration_ms=_milliseconds(row["started_at"], lost.turn["heartbeat_at"]),
+        duration_ms=_milliseconds(row["started_at"], last_seen),
         time_to_first_token_ms=row["time_to_first_token_ms"],
         usage=read_usage(usage),
         total=priced.total,
@@ -129,14 +172,14 @@ def _used(row: RowMapping) -> dict[str, Any]:
     return {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]}
 
 
-def _tools_ended(lost: _Lost, end: datetime) -> Iterator[ToolEnd]:
+def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolEnd]:
     """The calls that were running, and those that were asked for but not yet begun."""
-    iteration, known = lost.calls[-1]["iteration"], {row["tool_use_id"] for row in lost.tools}
-    for row in lost.tools:
+    iteration, known = run.calls[-1]["iteration"], {row["tool_use_id"] for row in run.tools}
+    for row in run.tools:
         if row["status"] == "running":
             tool = NewTool(row["id"], row["tool_use_id"], row["tool_name"], row["input"], iteration, row["started_at"])
-            yield _interrupted(tool, end, _milliseconds(row["started_at"], lost.turn["heartbeat_at"]))
-    for call in open_calls(lost.turn["content"]):
+            yield _interrupted(tool, end, _milliseconds(row["started_at"], last_seen))
+    for call in open_calls(content):
         if call.id not in known:
             yield _interrupted(new_tool(call, iteration, end), end, 0)
 

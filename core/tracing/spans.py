@@ -147,6 +147,7 @@ def _ended_tool_columns(end: ToolEnd) -> dict[str, Any]:
         "duration_ms": end.duration_ms,
         "output": end.output,
         "output_size": end.output_size,
+        "waited_ms": end.waited_ms,
         "error_type": end.error_type,
         "error_text": end.error_text,
         **_free(),

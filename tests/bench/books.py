@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from core.chat.agents import Agents
 from core.chat.people import local_person
+from core.demo.agents import read_demo_agents
 from core.store.database import Store, open_store
 from core.tracing.entries import Finish, Opening
 from core.tracing.opening import open_turn
@@ -81,7 +82,7 @@ def run(store: Store, jobs: list[Callable[[Connection], object]]) -> Timed:
 
 def opened(store: Store) -> list[tuple[Opening, Finish]]:
     person, agents = local_person(store), Agents(store)
-    agents.seed(person.id)
+    agents.begin_with(read_demo_agents(), person.id)
     agent = agents.list()[0].id
     store.write(
         lambda connection: connection.execute(text("CREATE TABLE bare (id INTEGER, a INTEGER, b TEXT)"))

@@ -18,6 +18,11 @@ def tool_name(server: str, tool: str, taken: Container[str] = ()) -> str:
     return name
 
 
+def is_of(name: str, server: str) -> bool:
+    """Whether a tool of this name is, or would be, one of the server's."""
+    return name.startswith(f"{server_slug(server) or 'server'}__")
+
+
 def server_slug(server: str) -> str:
     """Never two underscores in a row: the first two in a tool's name are where the server's ends."""
     return re.sub(r"_+", "_", _allowed(server)).strip("_")

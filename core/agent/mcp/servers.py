@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 from anyio import to_thread
 
+from core.agent.mcp.naming import is_of
 from core.agent.mcp.server import Limits, McpServer, ServerState
 from core.agent.tools.tool import Tool
 from core.errors import StoreError
@@ -42,12 +43,27 @@ class McpServers:
         async with self._changing:
             await self._read()
             opened = [found for server_id in dict.fromkeys(server_ids) if (found := self._open(server_id))]
-        await asyncio.gather(*(connection.settled() for connection in opened))
-        taken: dict[str, Tool] = {}
-        for connection in opened:
-            for tool in connection.tools(taken):
-                taken[tool.name] = tool
-        return list(taken.values())
+        return list((await _tools_of(opened)).values())
+
+    async def named(self, names: Sequence[str]) -> dict[str, Tool]:
+        """Those of the tools that there are, as ``tools`` gives them; only their servers are opened."""
+        async with self._changing:
+            await self._read()
+            wanted = [each.id for each in self._configured.values() if any(is_of(name, each.name) for name in names)]
+            opened = [found for server_id in wanted if (found := self._open(server_id))]
+        there = await _tools_of(opened)
+        return {name: there[name] for name in names if name in there}
+
+    def why_missing(self, names: Sequence[str]) -> list[str]:
+        """For whoever reads the answer: what agents have to do without, each server or tool named once."""
+        return list(dict.fromkeys(self._why_missing(name) for name in names))
+
+    def _why_missing(self, name: str) -> str:
+        server = next((each for each in self._configured.values() if is_of(name, each.name)), None)
+        reason = next((each.reason for each in self.states() if server and each.server_id == server.id), None)
+        if server is None or reason is None:
+            return f"The tool {name} is not there any more."
+        return f"The server {server.name} is not there, and none of its tools: {reason}"
 
     def states(self) -> list[ServerState]:
         """Of the servers that were asked for since the start; from any thread."""
@@ -91,6 +107,15 @@ class McpServers:
         stopping = asyncio.create_task(self._connections.pop(server_id).stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
+
+
+async def _tools_of(opened: "Sequence[Connection]") -> dict[str, Tool]:
+    await asyncio.gather(*(connection.settled() for connection in opened))
+    taken: dict[str, Tool] = {}
+    for connection in opened:
+        for tool in connection.tools(taken):
+            taken[tool.name] = tool
+    return taken
 
 
 def warm_up() -> None:

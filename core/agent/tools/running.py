@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import anyio
 import structlog
@@ -12,33 +12,9 @@ import structlog
 from core.agent.tools.fitting import misfits
 from core.agent.tools.result_text import bounded, is_binary, size_of
 from core.agent.tools.tool import Asking, Tool, ToolFailure, ToolOutcome
-from core.errors import AppError, ToolInputInvalid, ToolUnavailable
+from core.errors import AppError, ToolDenied, ToolInputInvalid, ToolUnavailable
 
 _log = structlog.get_logger(__name__)
-
-_AT_ONCE = 16
-
-Tools: TypeAlias = Mapping[str, Tool]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """``id`` is the model's own; ``input`` is whatever it wrote."""
-
-    id: str
-    name: str
-    input: Any
-
-
-@dataclass(frozen=True, slots=True)
-class ToolProgress:
-    """Call ``number`` of ``count``, from 1 in the order asked; ``duration_ms`` is 0 while it is executing."""
-
-    call: ToolCall
-    state: Literal["executing", "completed", "failed"]
-    duration_ms: int
-    number: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +23,7 @@ class _Failed:
     text: str
 
 
-async def run_all(
-    tools: Tools, calls: Sequence[ToolCall], asking: Asking, on_progress: Callable[[ToolProgress], None]
-) -> list[ToolOutcome]:
-    """Side by side, some at a time; the outcomes are in the order of the calls. Raises only when cancelled."""
-    outcomes: dict[int, ToolOutcome] = {}
-    limit = anyio.Semaphore(_AT_ONCE)
-
-    async def run(number: int, call: ToolCall) -> None:
-        async with limit:
-            on_progress(ToolProgress(call, "executing", 0, number, len(calls)))
-            outcome = outcomes[number] = await run_tool(tools, call.name, call.input, asking)
-            state: Literal["completed", "failed"] = "failed" if outcome.failure else "completed"
-            on_progress(ToolProgress(call, state, outcome.duration_ms, number, len(calls)))
-
-    async with anyio.create_task_group() as group:
-        for number, call in enumerate(calls, 1):
-            group.start_soon(run, number, call)
-    return [outcomes[number] for number in range(1, len(calls) + 1)]
-
-
-async def run_tool(tools: Tools, name: str, given: Any, asking: Asking) -> ToolOutcome:
+async def run_tool(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking) -> ToolOutcome:
     """Raises only when cancelled."""
     began = time.monotonic()
     result = await _limited_run(tools, name, given, asking)
@@ -83,35 +39,38 @@ def _milliseconds_since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-async def _limited_run(tools: Tools, name: str, given: Any, asking: Asking) -> str | _Failed:
+async def _limited_run(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking) -> str | _Failed:
     tool = tools.get(name)
     if tool is None:
         return _Failed("unknown", f"There is no tool called {name[:100]}. There are: {', '.join(tools) or 'none'}.")
-    with anyio.move_on_after(tool.timeout_seconds) as limit:
-        try:
-            return await _fitting_run(tool, given, asking)
-        except BaseException as error:
-            if _is_our_end(error, limit):
-                raise
-            return _failed(tool, error)
-    return _Failed("timeout", f"The tool {tool.name} was given up after {tool.timeout_seconds:g} seconds.")
+    try:
+        return await _fitting_run(tool, given, asking)
+    except BaseException as error:
+        if _is_our_end(error):
+            raise
+        return _failed(tool, error)
 
 
-async def _fitting_run(tool: Tool, given: Any, asking: Asking) -> str:
+async def _fitting_run(tool: Tool, given: Any, asking: Asking) -> str | _Failed:
+    """Nobody is asked for consent to a call that does not fit, and waiting for it is not the tool's time."""
     problems = misfits(tool.input_schema, given)
     if problems:
         raise ToolInputInvalid("\n".join(problems))
-    result: Any = await tool.run(given, asking)
-    if not isinstance(result, str):
-        raise TypeError(f"a tool gives text, not {type(result).__name__}")
-    return result
+    if tool.consent is not None:
+        await tool.consent(tool.name, given, asking)
+    with anyio.move_on_after(tool.timeout_seconds):
+        result: Any = await tool.run(given, asking)
+        if not isinstance(result, str):
+            raise TypeError(f"a tool gives text, not {type(result).__name__}")
+        return result
+    return _Failed("timeout", f"The tool {tool.name} was given up after {tool.timeout_seconds:g} seconds.")
 
 
-def _is_our_end(error: BaseException, limit: anyio.CancelScope) -> bool:
+def _is_our_end(error: BaseException) -> bool:
     """Not so when the tool itself was cancelled somewhere inside, or tries to end the process."""
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
-        return limit.cancel_called or (task is not None and task.cancelling() > 0)
+        return task is not None and task.cancelling() > 0
     return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
@@ -122,6 +81,8 @@ def _failed(tool: Tool, error: BaseException) -> _Failed:
             return _Failed("invalid_input", f"The input does not fit {tool.name}, which did nothing:\n{problems}")
         case ToolUnavailable():
             return _Failed("unavailable", error.for_user)
+        case ToolDenied():
+            return _Failed("denied", error.for_user)
         case AppError():
             return _Failed("failed", error.for_user)
     _log.error("a tool failed", tool=tool.name, exc_info=error)

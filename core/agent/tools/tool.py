@@ -9,11 +9,12 @@ ToolFailure: TypeAlias = Literal["unknown", "invalid_input", "failed", "timeout"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """For whom a tool runs: it may do and see what they may."""
+    """For whom a tool runs: it may do and see what they may. ``call_id`` is that of the model's call."""
 
     person_id: str
     role: str
     zone: str
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Tool:
     """``input_schema`` is JSON Schema of an object; ``run`` gives the text for the model.
 
     ``run`` may raise ToolError, whose text is meant for the model, or another AppError, whose text is fit for it;
-    whatever else it raises is a defect of the tool.
+    whatever else it raises is a defect of the tool. ``consent`` is awaited before and raises ToolDenied.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Tool:
     input_schema: dict[str, Any]
     run: Callable[[Mapping[str, Any], Asking], Awaitable[str]]
     timeout_seconds: float = 30.0
+    consent: Callable[[str, Mapping[str, Any], Asking], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

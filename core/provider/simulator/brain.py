@@ -37,6 +37,8 @@ def choose(talk: Talk, tools: Sequence[Mapping[str, Any]], orders: Orders) -> li
 
 def _input(question: str, tool: Mapping[str, Any]) -> Input | None:
     properties = (tool["input_schema"].get("properties") or {}).keys()
+    if tool["name"].startswith("ask_"):
+        return _task(question, tool["name"])
     for part, make in _SKILLS:
         if part in tool["name"]:
             return make(question, list(properties))
@@ -80,6 +82,13 @@ def _costs(question: str, _: Sequence[str]) -> Input | None:
 def _page(question: str, properties: Sequence[str]) -> Input | None:
     found = _ADDRESS.search(question)
     return {_first(properties, "url"): found[0].rstrip(".,;")} if found else None
+
+
+def _task(question: str, name: str) -> Input | None:
+    """For another agent that the question names, or that is the one for people."""
+    words = [word for word in name.lower().split("_")[1:] if len(word) > 3]
+    meant = any(word in question.lower() for word in words) or ("people" in words and _PEOPLE.search(question))
+    return {"task": question} if meant else None
 
 
 def _first(properties: Sequence[str], usual: str) -> str:

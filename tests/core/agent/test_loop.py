@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.agent.limits import CutShort, Limits, Spending
-from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
+from core.agent.limits import Allowance, CutShort, Limits, Spending
+from core.agent.loop import AT_ONCE, CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
+from core.agent.tools.tool import Asking
 from core.errors import ProviderRefused
 from core.events import IterationStarted, TextDelta, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.blocks import ToolCall
@@ -50,8 +51,8 @@ def request(max_tokens: int = 4_000) -> ModelRequest:
 async def follow(*answers: WireResponse, limits: Limits | None = None, spent: Spending | None = None) -> Told:
     told = Told(Strict(*answers))
     async with in_process(told.script) as provider:
-        work = Work(request(), ASKING, TOOLS, limits or Limits())
-        async for event in Loop(provider, work, lambda: spent or Spending(0, 0, 0.0)).run():
+        allowance = Allowance(limits or Limits(), lambda: spent or Spending(0, 0, 0.0))
+        async for event in Loop(provider, Work(request(), ASKING, TOOLS), allowance).run():
             told.events.append(event)
     return told
 
@@ -188,15 +189,34 @@ def test_a_limit_reached_while_tools_ran_stops_the_next_call() -> None:
     async def run() -> Told:
         seen, spent = Told(Strict(asks(("a", "echo", {})), says("Never."))), [Spending(0, 0, 0), Spending(9, 0, 0)]
         async with in_process(seen.script) as provider:
-            loop = Loop(
-                provider, Work(request(), ASKING, TOOLS, Limits(nanos=9)), lambda: spent[bool(seen.of(CallEnded))]
-            )
-            async for event in loop.run():
+            allowance = Allowance(Limits(nanos=9), lambda: spent[bool(seen.of(CallEnded))])
+            async for event in Loop(provider, Work(request(), ASKING, TOOLS), allowance).run():
                 seen.events.append(event)
         return seen
 
     seen = asyncio.run(run())
     assert (seen.cut, len(seen.of(CallEnded)), len(seen.script.requests)) == ("cost_limit", 1, 1)
+
+
+def test_only_some_tools_run_at_once_and_all_run() -> None:
+    running, most = 0, 0
+
+    async def act(given: Any, asking: Asking) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return asking.call_id
+
+    async def run() -> list[str]:
+        calls = [(f"c{n}", "act", {"n": n}) for n in range(40)]
+        async with in_process(Strict(asks(*calls), says("Done."))) as provider:
+            work = Work(request(), ASKING, {"act": tool("act", act)})
+            events = [each async for each in Loop(provider, work, Allowance(Limits(), lambda: Spending(0, 0, 0))).run()]
+        return [each.outcome.text for each in events if isinstance(each, CallEnded)]
+
+    assert (sorted(asyncio.run(run())), most) == (sorted(f"c{n}" for n in range(40)), AT_ONCE)
 
 
 def test_results_that_no_longer_fit_the_model_end_the_answer() -> None:
@@ -226,7 +246,8 @@ def test_leaving_the_loop_stops_its_tools() -> None:
 
         async with in_process(Strict(asks(("a", "wait", {}), ("b", "wait", {})))) as provider:
             work = Work(request(), ASKING, {"wait": tool("wait", wait)})
-            following = asyncio.create_task(_last_of(Loop(provider, work, lambda: Spending(0, 0, 0)).run()))
+            allowance = Allowance(Limits(), lambda: Spending(0, 0, 0))
+            following = asyncio.create_task(_last_of(Loop(provider, work, allowance).run()))
             await begun.wait()
             following.cancel()
             await asyncio.wait([following])

@@ -10,10 +10,9 @@ import pytest
 import time_machine
 
 from core.agent.limits import Limits
-from core.chat.agents import AgentDraft, Agents, AgentView, limits_of, read_demo_agents
+from core.chat.agents import AgentDraft, Agents, AgentView, limits_of
 from core.chat.people import local_person
 from core.errors import InputError, NotFound
-from core.provider.models import find_model
 from core.store.database import Store, open_store
 
 DRAFT = AgentDraft(
@@ -218,42 +217,15 @@ def test_unknown_agents_are_not_found(agents: Agents, me: str, unknown: str) -> 
             ask()
 
 
-def test_an_empty_registry_is_seeded_once(agents: Agents, me: str) -> None:
-    agents.seed(me)
-    seeded = agents.list()
-    agents.seed(me)
-    assert agents.list() == seeded
-    assert [draft_of(view) for view in seeded] == list(read_demo_agents())
+def test_agents_may_be_asked_by_others_but_not_by_themselves(agents: Agents, me: str) -> None:
+    one = agents.create(DRAFT, me)
+    other = agents.create(replace(DRAFT, name="Other", delegates=(one.id, one.id)), me)
+    assert other.delegates == (one.id,)
+    for delegates in [(other.id,), ("nobody",)]:
+        with pytest.raises(InputError, match="it may ask"):
+            agents.edit(other.id, replace(DRAFT, name="Other", delegates=delegates), me)
 
 
-def test_a_registry_with_any_agent_is_left_alone(agents: Agents, me: str) -> None:
-    only = agents.create(DRAFT, me)
-    agents.set_active(only.id, active=False)
-    agents.seed(me)
-    assert [view.id for view in agents.list(include_inactive=True)] == [only.id]
-
-
-def test_processes_that_start_together_seed_once(store: Store, me: str) -> None:
-    stores = [open_store(store.url) for _ in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda each: Agents(each).seed(me), stores))
-    for each in stores:
-        each.close()
-    assert len(Agents(store).list()) == 3
-
-
-@pytest.mark.parametrize("draft", read_demo_agents(), ids=lambda draft: draft.name)
-def test_a_demo_agent_is_ready_for_use(draft: AgentDraft) -> None:
-    model = find_model(draft.model)
-    assert model is not None
-    assert (model.legacy, model.retires, model.by_invitation) == (False, None, False)
-    assert len(set(draft.starters)) == 3
-    assert draft.description
-    assert len(draft.system_prompt) > 1_000
-
-
-def test_one_demo_agent_thinks_and_one_is_long_enough_for_any_current_models_cache() -> None:
-    drafts = read_demo_agents()
-    assert [draft.thinking for draft in drafts].count(True) == 1
-    # Five characters a token is more than English text ever has, so this is a safe lower bound.
-    assert max(len(draft.system_prompt) for draft in drafts) / 5 > 1_100
+def test_only_tools_that_it_has_ask_first(agents: Agents, me: str) -> None:
+    draft = replace(DRAFT, tools=("a", "b"), ask_first=("b", "c"))
+    assert agents.create(draft, me).ask_first == ("b",)

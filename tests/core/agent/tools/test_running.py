@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from core.agent.tools.result_text import LONGEST
-from core.agent.tools.running import ToolCall, ToolProgress, run_all, run_tool
+from core.agent.tools.running import run_tool
 from core.agent.tools.tool import Asking, Tool
-from core.errors import ToolError, ToolInputInvalid, ToolUnavailable
+from core.errors import ToolDenied, ToolError, ToolInputInvalid, ToolUnavailable
 from tests.core.agent.tools.asking import ADA, ANYTHING, run, run_named
 
 Act = Callable[[Any], Awaitable[Any]]
@@ -82,7 +82,12 @@ def test_a_schema_that_cannot_be_used_fails_the_call_alone(schema: dict[str, Any
 
 @pytest.mark.parametrize(
     ("error", "failure"),
-    [(ToolError("No."), "failed"), (ToolInputInvalid("No."), "invalid_input"), (ToolUnavailable("No."), "unavailable")],
+    [
+        (ToolError("No."), "failed"),
+        (ToolInputInvalid("No."), "invalid_input"),
+        (ToolUnavailable("No."), "unavailable"),
+        (ToolDenied("No."), "denied"),
+    ],
 )
 def test_an_error_written_for_the_model_reaches_it(error: ToolError, failure: str) -> None:
     with capture_logs() as logs:
@@ -185,18 +190,6 @@ def test_a_cancelled_turn_cancels_its_tools() -> None:
         asyncio.run(turn())
 
 
-def test_cancelled_calls_end_at_once() -> None:
-    async def turn() -> bool:
-        calls = [ToolCall(str(n), "it", {}) for n in range(20)]
-        with anyio.move_on_after(0.02) as limit:
-            await run_all({"it": tool(lambda _: anyio.sleep_forever())}, calls, ADA, lambda _: None)
-        return limit.cancelled_caught
-
-    began = time.monotonic()
-    assert anyio.run(turn)
-    assert time.monotonic() - began < 2
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -239,52 +232,3 @@ def test_any_tool_with_any_input_has_one_clean_outcome(tool: Tool, name: str, gi
 def test_printable_text_is_never_changed(text: str) -> None:
     plain = "".join(letter for letter in text if letter.isprintable())
     assert run(gives(plain)).text == (plain or "The tool gave no output.")
-
-
-def test_calls_run_side_by_side_and_answer_in_order() -> None:
-    async def act(given: Any) -> str:
-        await anyio.sleep(given["wait"])
-        if given["wait"] == 0.1:
-            raise ToolError("No.")
-        return str(given["wait"])
-
-    seen: list[ToolProgress] = []
-    calls = [ToolCall(f"id{n}", "it", {"wait": wait}) for n, wait in enumerate((0.2, 0.1, 0.0))]
-    began = time.monotonic()
-    outcomes = anyio.run(run_all, {"it": tool(act)}, calls, ADA, seen.append)
-    assert time.monotonic() - began < 0.29
-    assert [outcome.text for outcome in outcomes] == ["0.2", "No.", "0.0"]
-    assert [(each.call.id, each.state, each.number, each.count) for each in seen] == [
-        ("id0", "executing", 1, 3),
-        ("id1", "executing", 2, 3),
-        ("id2", "executing", 3, 3),
-        ("id2", "completed", 3, 3),
-        ("id1", "failed", 2, 3),
-        ("id0", "completed", 1, 3),
-    ]
-    assert [each.duration_ms for each in seen[3:]] == [outcome.duration_ms for outcome in reversed(outcomes)]
-
-
-def test_no_calls_give_no_outcomes() -> None:
-    tools: dict[str, Tool] = {}
-    calls: list[ToolCall] = []
-    seen: list[ToolProgress] = []
-    assert anyio.run(run_all, tools, calls, ADA, seen.append) == []
-    assert seen == []
-
-
-def test_only_some_calls_run_at_once_and_all_run() -> None:
-    running, most = 0, 0
-
-    async def act(_: Any) -> str:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await anyio.sleep(0.001)
-        running -= 1
-        return "ok"
-
-    calls = [ToolCall(str(n), "it", {}) for n in range(50)]
-    outcomes = anyio.run(run_all, {"it": tool(act)}, calls, ADA, lambda _: None)
-    assert [outcome.text for outcome in outcomes] == ["ok"] * 50
-    assert most == 16

@@ -1,0 +1,268 @@
+"""One agent at work within a turn: its loop is followed, told of and written into the books step by step."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, assert_never
+
+import structlog
+from anyio import CancelScope
+
+from core.agent.limits import Allowance, CutShort, Limits, Spending
+from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
+from core.agent.tools.tool import Asking, Tool
+from core.chat.agents import AgentView
+from core.chat.approvals import Approvals
+from core.chat.journal import Journal, Outcome, RunStart
+from core.chat.toolbox import TASK, Toolbox, Toolset
+from core.clock import now
+from core.errors import AppError, ProviderError, ToolDenied
+from core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    CostSoFar,
+    IterationStarted,
+    RetryScheduled,
+    RunEvent,
+    TextDelta,
+    ThinkingDelta,
+    ToolDetected,
+    ToolProgress,
+    ToolsExecuting,
+    Warned,
+)
+from core.pricing import PriceBook
+from core.provider.client import Provider
+from core.provider.request import ModelRequest
+from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
+from core.tracing.entries import AttemptEnd, Checkpoint, SessionEnd, Step
+from core.tracing.recorder import Recorder
+from core.tracing.settling import Spent, total_of
+
+log = structlog.get_logger()
+
+CHECKPOINT_CHARACTERS = 2_000
+LONGEST_DELEGATION_SECONDS = 3_600.0
+
+_DEFECT = "Something went wrong on our side; it has been logged. Retry."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
+
+    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
+    """
+
+    provider: Provider
+    recorder: Recorder
+    book: PriceBook
+    toolbox: Toolbox
+    approvals: Approvals
+    ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
+    wake: Callable[[], None]
+    call_soon: Callable[[Callable[[], object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What an agent shall do; ``path`` led to it: ids of agents, the master's first, its own last."""
+
+    request: ModelRequest
+    prompt_estimate: int
+    toolset: Toolset
+    asking: Asking
+    limits: Limits
+    ask_first: frozenset[str]
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is told: ``tell`` gets what happens, ``cost_changed`` is called when the cost may be another."""
+
+    tell: Callable[[RunEvent], object]
+    cost_changed: Callable[[], None]
+
+
+class AgentRun:
+    """On the engine's loop. ``outer`` is the allowance of whoever asked for this run."""
+
+    def __init__(
+        self, start: RunStart, assignment: Assignment, parts: Parts, reader: Reader, outer: Allowance | None = None
+    ) -> None:
+        self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
+        self._began = monotonic()
+        self.journal = Journal(start, parts.book, self._elapsed_ms)
+        self.allowance = Allowance(assignment.limits, self.spending, outer)
+        self.children: list[AgentRun] = []
+        self.unbooked: list[SessionEnd] = []
+        self.cut_short: CutShort | None = None
+        self._consents = 0
+        self._uncounted = 0
+        self._unsaved, self._saved_characters = False, 0
+
+    async def follow(self) -> Outcome:
+        """Until the agent is done or fails; raises only when cancelled."""
+        try:
+            return await self._follow()
+        except ProviderError as error:
+            return Outcome("failed", error.kind, error.for_user, error)
+        except AppError as error:
+            return Outcome("failed", error.code, error.for_user)
+        except Exception:  # a defect of ours must not leave a turn open in the books
+            log.exception("run_failed", task_trace_id=self.start.task_trace_id)
+            return Outcome("failed", "internal", _DEFECT)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it, or an agent it asked, waits for somebody's consent."""
+        return self._consents > 0 or any(child.waits for child in self.children)
+
+    def spending(self) -> Spending:
+        """Of this run and those it asked for, the latter with what is under way."""
+        own, others = self.journal.total(), [child.cost_so_far() for child in self.children]
+        costs = [own.total, *(other.total for other in others)]
+        output = own.usage.output + sum(other.usage.output for other in others)
+        return Spending(_sum(costs), output, self._elapsed_ms() / 1000)
+
+    def total(self) -> Spent:
+        """What all attempts came to that have ended, here and further down."""
+        return total_of(list(self._attempts()))
+
+    def _attempts(self) -> Iterator[AttemptEnd]:
+        yield from self.journal.ended
+        for child in self.children:
+            yield from child._attempts()
+
+    def cost_so_far(self) -> CostSoFar:
+        own, others = self.journal.cost_so_far(), [child.cost_so_far() for child in self.children]
+        usage = sum((other.usage for other in others), start=own.usage)
+        return CostSoFar(usage, _sum([own.total, *(other.total for other in others)]), own.time_to_first_token_ms)
+
+    def checkpoints(self) -> Iterator[Checkpoint]:
+        """What has changed since the last ones, here and further down."""
+        characters = self.journal.characters
+        if self._unsaved or characters != self._saved_characters:
+            self._unsaved, self._saved_characters = False, characters
+            if point := self.journal.checkpoint():
+                yield point
+        for child in self.children:
+            yield from child.checkpoints()
+
+    def ends_not_booked(self) -> Iterator[SessionEnd]:
+        """Of runs that were asked for, here and further down."""
+        yield from self.unbooked
+        for child in self.children:
+            yield from child.ends_not_booked()
+
+    def closed(self, outcome: Outcome) -> SessionEnd:
+        """Its end; nothing is left to checkpoint."""
+        self._unsaved = False
+        end = self.journal.end(outcome)
+        self._saved_characters = self.journal.characters
+        return end
+
+    def _elapsed_ms(self) -> int:
+        return round((monotonic() - self._began) * 1000)
+
+    async def _follow(self) -> Outcome:
+        for warning in self.assignment.toolset.warnings:
+            self.reader.tell(Warned(warning))
+        work = Work(self.assignment.request, self.assignment.asking, self._tools())
+        async with aclosing(Loop(self.parts.provider, work, self.allowance).run()) as events:
+            async for event in events:
+                await self._on(event)
+        cut = self.cut_short
+        return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
+
+    def _tools(self) -> Mapping[str, Tool]:
+        toolset, asked = self.assignment.toolset, self.assignment.ask_first
+        delegates = {name: self._delegate(name, agent) for name, agent in toolset.delegates.items()}
+        consented = {
+            name: replace(tool, consent=self._consent) for name, tool in toolset.tools.items() if name in asked
+        }
+        return {**toolset.tools, **consented, **delegates}
+
+    def _delegate(self, name: str, agent: AgentView) -> Tool:
+        async def run(given: Mapping[str, Any], asking: Asking) -> str:
+            return await self.parts.ask_agent(self, agent, given["task"], asking)
+
+        return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
+
+    async def _on(self, event: LoopEvent) -> None:
+        match event:
+            case TextDelta() | ThinkingDelta():
+                self._on_delta(event)
+            case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
+                self.reader.tell(event)
+            case AttemptStarting():
+                self.journal.attempt_starting()
+            case ReplyStarted(reply):
+                self.journal.reply_started(reply)
+                self._show_cost()
+                self.parts.wake()
+            case ReplyEnded(reply):
+                self.journal.reply_ended(reply)
+            case CallEnded(place, outcome):
+                self.journal.call_ended(place, outcome)
+                self._unsaved = True
+            case CutShort():
+                self.cut_short = event
+            case AttemptFailed() | CallsStarting() | GoingOn():
+                await self._on_step(event)
+            case _:
+                assert_never(event)
+
+    def _on_delta(self, delta: TextDelta | ThinkingDelta) -> None:
+        self.journal.delta_arrived()
+        self.reader.tell(delta)
+        self._uncounted += len(delta.text)
+        if self._uncounted >= CHECKPOINT_CHARACTERS:
+            self._uncounted = 0
+            self.parts.wake()
+
+    def _show_cost(self) -> None:
+        self._unsaved = True
+        self.reader.cost_changed()
+
+    async def _on_step(self, event: AttemptFailed | CallsStarting | GoingOn) -> None:
+        """What ended and what is about to begin are in the books before it begins."""
+        match event:
+            case AttemptFailed():
+                await self._book(self.journal.attempt_failed(event.error))
+                self.reader.tell(RetryScheduled(event.attempt, event.error.for_user, event.wait_seconds))
+            case CallsStarting(calls):
+                await self._book(self.journal.calls_starting(calls))
+                self._show_cost()
+            case GoingOn(n, prompt_estimate):
+                await self._book(self.journal.going_on(n, prompt_estimate))
+
+    async def _book(self, step: Step) -> None:
+        with CancelScope(shield=True):
+            await self.parts.recorder.advance(step)
+            self.journal.booked()
+        self._unsaved = True  # a checkpoint under way may have been overtaken
+
+    async def _consent(self, name: str, given: Mapping[str, Any], asking: Asking) -> None:
+        """Raises ToolDenied, and StoreError if nobody can be asked."""
+        call, span_id, began = asking.call_id, self.journal.span_of(asking.call_id), now()
+        expires_at = await self.parts.approvals.ask(span_id, self.start.task_trace_id, name)
+        self.reader.tell(ApprovalRequested(call, span_id, name, dict(given), expires_at))
+        self._consents += 1
+        try:
+            verdict = await self.parts.approvals.verdict(span_id, expires_at)
+        finally:
+            self._consents -= 1
+            self.journal.waited(call, round((now() - began).total_seconds() * 1000))
+        self.reader.tell(ApprovalDecided(call, verdict.decision, verdict.by, verdict.reason))
+        if verdict.decision == "denied":
+            raise ToolDenied(f"{verdict.by} did not allow this call. {verdict.reason}".strip())
+        if verdict.decision == "expired":
+            raise ToolDenied("Nobody allowed this call in time, so it was not made.")
+
+
+def _sum(costs: list[int | None]) -> int | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

@@ -1,0 +1,108 @@
+"""Somebody's consent to a call of a tool: asked for in the books, so that any process may give it."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+
+from core.chat.people import Person
+from core.clock import now
+from core.errors import InputError, NotFound, StoreError
+from core.events import Decision
+from core.store.database import Store
+from core.store.tables import TaskTrace, User
+from core.store.text import storable
+from core.store.tool_tables import ToolApproval
+
+LOOK_EVERY_SECONDS = 0.3
+LONGEST_REASON = 1_000
+
+_approvals, _traces, _users = ToolApproval.__table__, TaskTrace.__table__, User.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``by`` is the name of who decided, None when time ran out."""
+
+    decision: Decision
+    by: str | None
+    reason: str
+
+
+class Approvals:
+    """``seconds`` is how long a call waits before it counts as denied."""
+
+    def __init__(self, store: Store, seconds: float) -> None:
+        self._store, self._seconds = store, seconds
+
+    async def ask(self, span_id: str, task_trace_id: str, tool_name: str) -> datetime:
+        """Returns, once it is committed, until when it waits. Raises StoreError."""
+        at = now()
+        expires_at = at + timedelta(seconds=self._seconds)
+        row = {"span_id": span_id, "task_trace_id": task_trace_id, "tool_name": tool_name, "reason": ""}
+        times = {"asked_at": at, "expires_at": expires_at}
+        await asyncio.wrap_future(self._store.write(lambda each: each.execute(insert(_approvals), {**row, **times})))
+        return expires_at
+
+    async def verdict(self, span_id: str, expires_at: datetime) -> Verdict:
+        """Waits for it; while the database does not answer nothing is decided, and time goes on."""
+        while True:
+            found = await asyncio.to_thread(self._look, span_id, expires_at)
+            if found is not None:
+                return found
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _look(self, span_id: str, expires_at: datetime) -> Verdict | None:
+        late = now() >= expires_at
+        try:
+            if late:
+                self._store.write(lambda connection: _decide(connection, span_id, "expired", None, "")).result()
+            with self._store.read() as connection:
+                return _verdict(connection, span_id)
+        except StoreError:
+            return Verdict("expired", None, "") if late else None
+
+    def decide(self, person: Person, span_id: str, *, approved: bool, reason: str = "") -> None:
+        """Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over."""
+        decision: Decision = "approved" if approved else "denied"
+        words = storable(reason.strip())
+        if len(words) > LONGEST_REASON:
+            raise InputError(f"The reason is {len(words):,} characters long; at most {LONGEST_REASON:,} fit.")
+        self._store.write(lambda connection: _decide_for(connection, person, span_id, decision, words)).result()
+
+
+def _verdict(connection: Connection, span_id: str) -> Verdict | None:
+    query = (
+        select(_approvals.c.decision, _approvals.c.reason, _users.c.name)
+        .outerjoin(_users, _users.c.id == _approvals.c.decided_by)
+        .where(_approvals.c.span_id == span_id, _approvals.c.decision.is_not(None))
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Verdict(row.decision, row.name, row.reason)
+
+
+def _decide_for(connection: Connection, person: Person, span_id: str, decision: Decision, reason: str) -> None:
+    asked = connection.execute(_asked(person, span_id)).first()
+    if asked is None:
+        raise NotFound("Nobody is asked for this consent any more.")
+    if asked.status != "running" or asked.expires_at <= now():
+        raise InputError("The answer has ended or has waited too long, so that nothing is left to decide.")
+    if _decide(connection, span_id, decision, person.id, reason) == 0:
+        raise InputError("This was decided already.")
+
+
+def _asked(person: Person, span_id: str) -> Select[Any]:
+    return (
+        select(_traces.c.status, _approvals.c.expires_at)
+        .join(_approvals, _approvals.c.task_trace_id == _traces.c.id)
+        .where(_approvals.c.span_id == storable(span_id), _traces.c.owner_id == person.id)
+    )
+
+
+def _decide(connection: Connection, span_id: str, decision: Decision, by: str | None, reason: str) -> int:
+    """The first decision counts: returns whether this one is it."""
+    undecided = _approvals.c.span_id == span_id, _approvals.c.decision.is_(None)
+    values = {"decision": decision, "decided_by": by, "decided_at": now(), "reason": reason}
+    return connection.execute(update(_approvals).where(*undecided).values(values)).rowcount

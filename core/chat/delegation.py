@@ -1,0 +1,124 @@
+"""One agent asks another: a run of its own within the same turn, with its own model, limits, steps and cost."""
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+from anyio import CancelScope
+
+from core.agent.context import Persona, build_request, estimate_prompt
+from core.agent.tools.tool import Asking
+from core.chat.agent_run import AgentRun, Assignment, Reader
+from core.chat.agents import AgentView, limits_of
+from core.chat.journal import Outcome, RunStart
+from core.chat.toolbox import Toolset
+from core.clock import new_id, now
+from core.errors import ProviderBroken, StoreError, ToolError
+from core.events import Delegated
+from core.tracing.entries import NewAttempt, NewSession
+from core.tracing.spans import NOT_MADE
+
+log = structlog.get_logger()
+
+MOST_RUNS = 20
+"""How often one agent may ask others for one answer."""
+
+_ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
+
+
+async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
+    """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
+    if len(asker.children) >= MOST_RUNS:
+        raise ToolError(f"Other agents were asked {MOST_RUNS} times for this answer. Go on with what you know.")
+    if asker.allowance.reached(0) is not None:
+        raise ToolError(f"{agent.name} was not asked, because this answer has reached its limit.")
+    path = (*asker.assignment.path, agent.id)
+    toolset = await asker.parts.toolbox.equip(agent, path)
+    child = _child(asker, agent, _assignment(agent, toolset, task, asking, path), asking.call_id)
+    await _open(asker, child, agent, asking.call_id)
+    asker.children.append(child)
+    try:
+        outcome = await child.follow()
+    except asyncio.CancelledError:
+        asker.unbooked.append(child.closed(_ENDED_WITH_IT))
+        raise
+    await _close(asker, child, outcome)
+    return _answer(child, agent, outcome)
+
+
+def persona_of(agent: AgentView, toolset: Toolset) -> Persona:
+    return Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, toolset.definitions)
+
+
+def _assignment(agent: AgentView, toolset: Toolset, task: str, asking: Asking, path: tuple[str, ...]) -> Assignment:
+    persona = persona_of(agent, toolset)
+    return Assignment(
+        request=build_request(persona, [], task),
+        prompt_estimate=estimate_prompt(persona, [], task),
+        toolset=toolset,
+        asking=replace(asking, call_id=""),
+        limits=limits_of(agent),
+        ask_first=frozenset(agent.ask_first),
+        path=path,
+    )
+
+
+def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: str) -> AgentRun:
+    start = RunStart(
+        task_trace_id=asker.start.task_trace_id,
+        session_id=new_id(),
+        span_id=new_id(),
+        model=agent.model,
+        prompt_estimate=assignment.prompt_estimate,
+        trace_started_at=asker.start.trace_started_at,
+    )
+    reader = Reader(
+        lambda event: asker.reader.tell(Delegated(call_id, agent.name, event)),
+        asker.reader.cost_changed,
+    )
+    return AgentRun(start, assignment, asker.parts, reader, asker.allowance)
+
+
+async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str) -> None:
+    """Its books are open before the provider is asked; if nobody can say whether they are, they will be closed."""
+    start = child.start
+    new = NewSession(
+        session_id=start.session_id,
+        parent_session_id=asker.start.session_id,
+        parent_span_id=asker.journal.span_of(call_id),
+        agent_id=agent.id,
+        agent_version=agent.version,
+        session_type="simulated" if child.parts.provider.simulated else "command-center",
+        attempt=NewAttempt(
+            start.span_id, start.task_trace_id, start.session_id, start.model, 1, start.trace_started_at
+        ),
+        prompt_estimate=start.prompt_estimate,
+        at=now(),
+    )
+    with CancelScope(shield=True):
+        try:
+            await child.parts.recorder.open_session(new)
+        except StoreError as error:
+            never = ProviderBroken(error.for_user, kind=NOT_MADE, sent=False)
+            asker.unbooked.append(child.closed(Outcome("failed", NOT_MADE, error.for_user, never)))
+            raise
+
+
+async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
+    """What the database refuses now is written with the turn's end."""
+    end, start = child.closed(outcome), child.start
+    with CancelScope(shield=True):
+        try:
+            await child.parts.recorder.end_session(end, start.task_trace_id, start.trace_started_at)
+        except Exception:  # a run's end must survive whatever the database does
+            log.exception("run_end_put_off", task_trace_id=start.task_trace_id)
+            asker.unbooked.append(end)
+
+
+def _answer(child: AgentRun, agent: AgentView, outcome: Outcome) -> str:
+    said = child.journal.said_last.strip()
+    if outcome.status == "failed":
+        raise ToolError(f"{agent.name} could not answer. {outcome.error_text}")
+    if child.cut_short is not None:
+        said = f"{said}\n\n[{agent.name} was cut short. {child.cut_short.text}]".strip()
+    return said or f"{agent.name} ended without saying anything."

@@ -1,0 +1,78 @@
+"""What an agent may use now: tools of this process and of MCP servers, the provider's own, and other agents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from anyio import to_thread
+
+from core.agent.context import definition_of
+from core.agent.mcp.naming import server_slug
+from core.agent.mcp.servers import McpServers
+from core.agent.tools.catalogue import CATALOGUE, provider_tools
+from core.agent.tools.tool import Tool
+from core.chat.agents import Agents, AgentView
+
+DEEPEST = 3
+"""How many agents may wait for one another, the master agent among them."""
+
+TASK = {
+    "type": "object",
+    "properties": {"task": {"type": "string", "minLength": 1, "description": "All that it needs to know, in words."}},
+    "required": ["task"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolset:
+    """``definitions`` are what the model is told of all of them; ``warnings`` are for whoever reads the answer."""
+
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    delegates: Mapping[str, AgentView] = field(default_factory=dict)
+    definitions: list[dict[str, Any]] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+
+
+class Toolbox:
+    """``own`` are the tools that run in this process, by name."""
+
+    def __init__(self, own: Mapping[str, Tool], servers: McpServers, agents: Agents) -> None:
+        self._own, self._servers, self._agents = own, servers, agents
+
+    async def equip(self, agent: AgentView, path: tuple[str, ...]) -> Toolset:
+        """For a run that ``path`` led to, as in Assignment. On the engine's loop; raises StoreError."""
+        tools = {name: self._own[name] for name in agent.tools if name in self._own}
+        remote = [name for name in agent.tools if name not in CATALOGUE and name not in self._own]
+        found = await self._servers.named(remote) if remote else {}
+        delegates = await to_thread.run_sync(self._delegates, agent, path) if agent.delegates else {}
+        tools |= found
+        return Toolset(
+            tools=tools,
+            delegates=delegates,
+            definitions=[
+                *map(definition_of, tools.values()),
+                *(_definition(name, other) for name, other in delegates.items()),
+                *provider_tools(agent.tools, agent.model),
+            ],
+            warnings=tuple(self._servers.why_missing([name for name in remote if name not in found])),
+        )
+
+    def _delegates(self, agent: AgentView, path: tuple[str, ...]) -> dict[str, AgentView]:
+        """None that waits for this one already, and none at the greatest depth."""
+        if len(path) >= DEEPEST:
+            return {}
+        named: dict[str, AgentView] = {}
+        for other in self._agents.list():
+            if other.id in agent.delegates and other.id not in path:
+                named[_free_name(f"ask_{server_slug(other.name) or 'agent'}"[:60], named)] = other
+        return named
+
+
+def _free_name(name: str, taken: Mapping[str, AgentView]) -> str:
+    return next(each for each in (name, *(f"{name}_{n}" for n in range(2, 1_000))) if each not in taken)
+
+
+def _definition(name: str, agent: AgentView) -> dict[str, Any]:
+    told = f"Ask the agent {agent.name} to do something and get its answer. {agent.description}"
+    return {"name": name, "description": f"{told} It sees nothing of this conversation.", "input_schema": TASK}

@@ -1,0 +1,33 @@
+"""The agents and the server of tools that a new installation begins with."""
+
+import json
+from contextlib import suppress
+
+from pydantic import TypeAdapter
+
+from core.chat.agent_draft import AgentDraft
+from core.chat.agents import Agents
+from core.chat.mcp_registry import McpRegistry, McpServerDraft
+from core.errors import InputError
+from core.settings import PROJECT
+
+_FILE = PROJECT / "data" / "demo_agents.json"
+_DRAFTS = TypeAdapter(tuple[AgentDraft, ...])
+
+PEOPLE = McpServerDraft("people", "stdio", command="python", args=("-m", "core.demo.people_server"))
+
+
+def seed(agents: Agents, registry: McpRegistry, by: str) -> None:
+    """Only where there is no agent at all; safe when several processes start at once."""
+    if agents.list(include_inactive=True):
+        return
+    if not registry.list():
+        with suppress(InputError):  # another process was first
+            registry.register(PEOPLE, by)
+    agents.begin_with(read_demo_agents(), by)
+
+
+def read_demo_agents() -> tuple[AgentDraft, ...]:
+    """As the file has them: a system prompt is a list of lines, and delegates are named."""
+    entries = json.loads(_FILE.read_text("utf-8"))
+    return _DRAFTS.validate_python([{**each, "system_prompt": "\n".join(each["system_prompt"])} for each in entries])
