@@ -109,7 +109,7 @@ def _stretches(span: SpanRow, sent_at: datetime) -> list[Stretch]:
 def _of_call(span: SpanRow, begin: int, end: int, took: int) -> Iterator[Stretch]:
     """Its row begins when it is its turn; the call, whose duration is known, may have to wait after that."""
     called = min(max(end - took, begin), end)
-    first = end if span.time_to_first_token_ms is None else min(max(span.time_to_first_token_ms, called), end)
+    first = end if span.time_to_first_token_ms is None else min(called + span.time_to_first_token_ms, end)
     phases: tuple[tuple[Phase, int, int], ...] = (
         ("queue", begin, called),
         ("first token", called, first),

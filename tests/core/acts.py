@@ -37,7 +37,7 @@ class Acts:
     def call(self, session: str, iteration: int, begin: int, took: int, *, cost: int = 1_000, **columns: Any) -> str:
         """Of a model, with one ledger line."""
         model = next(each["model"] for each in self.rows[TraceSession] if each["id"] == session)
-        first = {"time_to_first_token_ms": begin + took // 3, "input_tokens": 10, "output_tokens": 20}
+        first = {"time_to_first_token_ms": took // 3, "input_tokens": 10, "output_tokens": 20}
         kind = {"kind": "model_call", "attempt": 1, "iteration": iteration, "model": model, "cost_nanos": cost}
         span = self._span(session, begin, took, {**first, **kind, **columns})
         key = {"span_id": span, "line": 1, "task_trace_id": self.trace, "model": model, "unit": "input"}

@@ -1,5 +1,6 @@
 """The traces page: every turn, newest first, exact, a page at a time, and nothing that a spreadsheet would run."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,12 +10,13 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from core import wiring
+from core.clock import now
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
 from core.store.tables import User
 from tests.core.acts import Acts, Errand, an_errand
 from tests.core.chat.conftest import ended
-from tests.core.rows import Rows
+from tests.core.rows import AT, Rows
 from tests.pages.screen import button, healthy, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50
@@ -138,10 +140,10 @@ def test_failed_and_unpriced_traces_say_why() -> None:
     assert set(app.dataframe[1].value["Amount, USD"]) == {"unknown"}
 
 
-def an_acting_trace(owner: str | None = None) -> Errand:
+def an_acting_trace(owner: str | None = None, at: datetime = AT) -> Errand:
     rows, me = Rows(services().store), owner or services().me.id
     master, *others = (rows.agent(me, name) for name in ("Lead <b>", "Researcher", "Archivist"))
-    acts = Acts(services().store, me, master, rows.conversation(me, master))
+    acts = Acts(services().store, me, master, rows.conversation(me, master), at)
     return an_errand(acts, *others)
 
 
@@ -161,6 +163,22 @@ def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
     assert [metric.value for metric in app.metric if metric.label == "Calls + tools"] == ["6 + 5"]
     assert "**Request**: 3 sessions = \\$0.000012342" in words(app)
     assert "**Lead \\<b\\>**: 7 steps = \\$0.000012000" in words(app)
+
+
+def test_of_a_chosen_agent_or_model_its_own_calls_are_summed_up() -> None:
+    open_app("traces")
+    errand, plain = an_acting_trace(at=now()), turn()
+    researcher = services().traces.detail(errand.trace).sessions[1]
+    ids = {name: id_ for id_, name in services().costs.names().agent.items()}
+    app = open_app("traces", agent=ids["Researcher"])
+    assert column(app, "Trace") == [errand.trace]
+    assert column(app, "Cost, USD") == ["0.000012342"]
+    assert "1–1 · 2 model calls of the chosen agent, \\$0.000000302 in all" in words(app)
+    app = open_app("traces", agent=ids["Lead <b>"], model=[researcher.model, "claude-sonnet-5-5"])
+    assert "1–1 · 3 model calls of the chosen agent and the chosen models, \\$0.00001200 in all" in words(app)
+    assert f"2 ended turns, {show_usd((plain.total or 0) + 12_342)} in all" in words(open_app("traces")).replace(
+        "\\", ""
+    )
 
 
 def test_what_a_tool_was_given_and_gave_is_read_when_it_is_opened() -> None:

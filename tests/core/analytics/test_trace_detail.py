@@ -179,9 +179,9 @@ def times(begin: int, end: int, took: int, first: int | None, **more: Any) -> di
 @pytest.mark.parametrize(
     ("columns", "stretches"),
     [
-        (times(0, 3_000, 2_990, 400), [("queue", 0, 10), ("first token", 10, 400), ("streaming", 400, 3_000)]),
+        (times(0, 3_000, 2_990, 390), [("queue", 0, 10), ("first token", 10, 400), ("streaming", 400, 3_000)]),
         (
-            times(120, 2_000, 700, 1_500),
+            times(120, 2_000, 700, 200),
             [("queue", 120, 1_300), ("first token", 1_300, 1_500), ("streaming", 1_500, 2_000)],
         ),
         (times(0, 50, 50, None, status="failed"), [("first token", 0, 50)]),
