@@ -144,6 +144,9 @@ def test_text_cut_by_a_length_limit_is_an_answer_as_before(reason: str) -> None:
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "tea"}}
 
 
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+
+
 def paused() -> WireResponse:
     return streamed(answer_events(usage=USAGE, final=FINAL, blocks=[block(SEARCH)], stop_reason="pause_turn"))
 
@@ -282,9 +285,11 @@ _rounds = st.lists(
 def test_every_call_of_any_script_has_one_result_in_its_place(rounds: list[dict[str, Any]]) -> None:
     answers, expected = list[WireResponse](), list[list[str]]()
     for number, each in enumerate(rounds):
-        answers += [paused()] if each["paused"] and not number else []
+        pauses = each["paused"] and not number
+        answers += [paused()] if pauses else []
         calls = [(f"{number}-{place}", name, {"say": place}) for place, name in enumerate(each["calls"])]
-        answers.append(asks(*calls, text=each["text"], thought=each["thought"], split=each["split"]))
+        said = {part: each[part] for part in ("text", "thought", "split")}
+        answers.append(asks(*calls, found=[FOUND] if pauses else [], **said))
         expected.append([call[0] for call in calls])
     seen = told(*answers, says("Done."))
     given = [[result["tool_use_id"] for result in results(message)] for message in seen.script.messages[-1]]
