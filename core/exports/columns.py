@@ -58,11 +58,10 @@ def _tokens(name: str, meaning: str) -> Column:
 _simulated = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.session_type == "simulated")
 _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
 _attempts = select(func.count()).where(*_calls).scalar_subquery()
+_master = _traces.c.master_agent_id
 _delegating = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.parent_span_id.is_not(None))
 _of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_session_id
-_line_agent = case(
-    (_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_traces.c.master_agent_id
-)
+_line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
@@ -125,7 +124,7 @@ TRACES = ExportFile(
     ),
     cost=_traces.c.cost_nanos,
     source=_traces,
-    agent=_traces.c.master_agent_id,
+    agent=_master,
     part=_whole,
     order=_newest_first,
 )
@@ -191,5 +190,11 @@ LEDGER = ExportFile(
     part=_lines_of,
     order=(*_newest_first, _lines.c.span_id, _lines.c.line),
 )
+
+
+def without_delegation(file: ExportFile) -> ExportFile:
+    """The same where every session is a master agent's, so that it need not be looked up for each line."""
+    return replace(file, agent=_master, part=_whole)
+
 
 FILES: dict[FileName, ExportFile] = {"traces": TRACES, "ledger": LEDGER}

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select, Table, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core.analytics.delegation import chosen_traces, only_asked
+from core.analytics.delegation import anything_delegated, chosen_traces, only_asked
 from core.analytics.filters import TraceFilter, asked, conditions
 from core.analytics.search import matching
 from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
-from core.exports.columns import AGENT, CALLING_AGENT, PERSON, Column, ExportFile
+from core.exports.columns import AGENT, CALLING_AGENT, PERSON, Column, ExportFile, without_delegation
 from core.exports.unindexed import unindexed
 from core.money import Nanos
 from core.store.tables import Agent, TaskTrace, User
@@ -38,6 +38,7 @@ def header(file: ExportFile) -> bytes:
 def batches(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
     """All rows, newest trace first; the connection is busy until the last one was taken or the generator is closed."""
     read: Callable[..., Generator[Batch, None, None]]
+    file = file if anything_delegated(connection) else without_delegation(file)
     read = _from_sqlite if connection.dialect.name == "sqlite" else _from_postgresql
     return read(connection, file, chosen)
 

@@ -32,6 +32,7 @@ class Acts:
     def session(self, agent: str, begin: int, took: int, *, parent: str | None = None, **columns: Any) -> str:
         kind = {"session_type": "simulated", "model": MODEL, "parent_span_id": parent}
         who = {"task_trace_id": self.trace, "agent_id": agent, "agent_version": 1}
+        who["trace_started_at"] = self.at if parent else None
         return self._add(TraceSession, {**self._step(begin, took), **who, **kind, **columns})
 
     def call(self, session: str, iteration: int, begin: int, took: int, *, cost: int = 1_000, **columns: Any) -> str:

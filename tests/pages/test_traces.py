@@ -167,7 +167,7 @@ def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
 
 def test_of_a_chosen_agent_or_model_its_own_calls_are_summed_up() -> None:
     open_app("traces")
-    errand, plain = an_acting_trace(at=now()), turn()
+    plain, errand = turn(), an_acting_trace(at=now())
     researcher = services().traces.detail(errand.trace).sessions[1]
     ids = {name: id_ for id_, name in services().costs.names().agent.items()}
     app = open_app("traces", agent=ids["Researcher"])

@@ -59,6 +59,7 @@ class Ledgers:
         names = {column.name for column in _sessions.c} & {column.name for column in _spans.c}
         shared = {name: first[name] for name in names} | {"model": model, "cost_nanos": amount, "id": new_id()}
         who = {"agent_id": agent, "agent_version": 1, "session_type": "simulated", "parent_span_id": first["id"]}
+        who["trace_started_at"] = first["started_at"]
         span = {**first, **shared, "id": new_id(), "trace_session_id": shared["id"]}
         line = {**_line(0), "span_id": span["id"], "task_trace_id": trace, "amount_nanos": amount}
         whole = update(_traces).where(_traces.c.id == trace).values(cost_nanos=_traces.c.cost_nanos + amount)
