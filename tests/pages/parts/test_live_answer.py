@@ -28,11 +28,15 @@ class ScriptedTurn:
     def __init__(self, *events: Event) -> None:
         self._log = EventLog()
         self.stopped = 0
+        self.decided: list[tuple[str, bool, str]] = []
         for event in events:
             self._log.append(event)
 
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         return self._log.get(after, timeout)
+
+    def decide(self, span_id: str, approved: bool, reason: str) -> None:
+        self.decided.append((span_id, approved, reason))
 
     def stop(self) -> None:
         self.stopped += 1
@@ -42,7 +46,7 @@ class ScriptedTurn:
 def script(turn: "Any") -> None:  # as text: the body runs as a file of its own
     from pages.parts.live_answer import LiveAnswer
 
-    LiveAnswer(turn).draw()
+    LiveAnswer(turn, turn.decide).draw()
 
 
 def drawn(turn: ScriptedTurn) -> AppTest:
