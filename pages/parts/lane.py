@@ -65,7 +65,8 @@ class LiveLine:
         if self.lane is None:
             self._asked = as_text(agent_name)
             self._status = self._below.status(f"{self._asked} is working …", expanded=True)
-            self.lane = Lane(self._status, changed, self._decide)
+            inside = self._status.container()  # drawing in the status itself would end it
+            self.lane = Lane(inside, changed, self._decide)
         return self.lane
 
     def _end_below(self, *, failed: bool) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.agent.loop import shortened
 from core.events import Decision
+from pages.parts.figures import seconds
 from pages.parts.markdown import as_text
 
 State: TypeAlias = Literal["running", "waiting", "completed", "failed", "stopped", "not run"]
@@ -104,9 +105,9 @@ def _word(line: ToolLine) -> str:
         return "waits for approval"
     if line.consent is not None and line.consent.refused:
         return f":orange[not allowed] — {_first_words(str(line.consent))}"
-    took = None if line.duration_ms is None else f"{max(line.duration_ms, 0) / 1_000:.1f} s"
+    took = "" if line.duration_ms is None else seconds(max(line.duration_ms, 0))
     if line.state == "completed":
-        return took or ""
+        return took
     if line.state == "failed":
         return " — ".join(filter(None, (f":red[failed] after {took}" if took else ":red[failed]", _why(line))))
     return line.state
