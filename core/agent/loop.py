@@ -1,10 +1,12 @@
 """An agent at work: the model is asked, the tools it asks for are run, it is asked again, until it is done."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+
+from anyio import CancelScope
 
 from core.agent.context import follow_up
 from core.agent.limits import Allowance, CutShort
@@ -22,6 +24,7 @@ LONGEST_SHOWN = 4_000
 """Characters of a result that a reader is shown."""
 
 AT_ONCE = 16
+LONGEST_END_SECONDS = 2.0
 
 _STATUS: dict[bool, ToolStatus] = {True: "completed", False: "failed"}
 _TOO_LONG = ("max_tokens", "model_context_window_exceeded")
@@ -149,8 +152,7 @@ class Loop:
                     yield CallEnded(place, _outcome(tasks[place]))
                     yield _progress(calls, place, _outcome(tasks[place]))
         finally:
-            for task in pending:
-                task.cancel()
+            await _end(pending)
         self._results = [result_of(call, _outcome(task)) for call, task in zip(calls, tasks, strict=True)]
 
     async def _run_tool(self, call: ToolCall) -> ToolOutcome:
@@ -167,6 +169,15 @@ class Loop:
         cut = self._allowance.reached(self._n)
         self._n += 1
         return cut
+
+
+async def _end(tasks: Collection["asyncio.Task[ToolOutcome]"]) -> None:
+    """What a tool does to end properly belongs to the answer; one that will not end is left behind."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with CancelScope(shield=True):
+            await asyncio.wait(tasks, timeout=LONGEST_END_SECONDS)
 
 
 def result_of(call: ToolCall, outcome: ToolOutcome) -> Block:

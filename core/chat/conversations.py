@@ -6,12 +6,14 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, func, or_, select, update
 
+from core.chat.attachments import read_file, read_previews
 from core.chat.ownership import belongs_to, owned
 from core.chat.search import contains
 from core.chat.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.clock import now
 from core.errors import ConversationBusy, InputError, NotFound
 from core.money import Nanos
+from core.store.attachment_tables import Attachment
 from core.store.database import Store
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSpan
 from core.store.tool_tables import ToolApproval
@@ -22,6 +24,7 @@ LONGEST_TITLE = 200
 _TITLE_WIDTH = 60
 
 _conversations, _messages = Conversation.__table__, Message.__table__
+_attachments = Attachment.__table__
 _agents, _traces, _spans = Agent.__table__, TaskTrace.__table__, TraceSpan.__table__
 _approvals = ToolApproval.__table__
 _RUNNING = exists().where(_traces.c.conversation_id == _conversations.c.id, _traces.c.status == "running")
@@ -107,6 +110,16 @@ class Conversations:
             raise _unknown()
         return (None if row[0] is None else int(row[0])), row[1]
 
+    def previews(self, owner_id: str, conversation_id: str) -> dict[str, bytes]:
+        """A small WebP of each image attached in it, by the attachment's id."""
+        with self._store.read() as connection:
+            return read_previews(connection, owner_id, conversation_id)
+
+    def attached_file(self, owner_id: str, conversation_id: str, attachment_id: str) -> bytes:
+        """An attached file as it was. Raises NotFound."""
+        with self._store.read() as connection:
+            return read_file(connection, owner_id, conversation_id, attachment_id)
+
     def rename(self, owner_id: str, conversation_id: str, title: str) -> None:
         """Raises InputError and NotFound."""
         line = " ".join(title.split())
@@ -125,7 +138,7 @@ class Conversations:
         self._change(owner_id, conversation_id, archived_at=None)
 
     def delete(self, owner_id: str, conversation_id: str) -> None:
-        """Forget every word of it and keep what it cost. Raises ConversationBusy and NotFound."""
+        """Forget every word and file of it and keep what it cost. Raises ConversationBusy and NotFound."""
         self._store.write(lambda connection: _delete(connection, owner_id, conversation_id)).result()
 
     def _change(self, owner_id: str, conversation_id: str, **values: Any) -> None:
@@ -173,6 +186,7 @@ def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None
     if connection.execute(select(_traces.c.id).where(its_traces, _traces.c.status == "running")).first():
         raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")
     connection.execute(delete(_messages).where(_messages.c.conversation_id == conversation_id))
+    connection.execute(delete(_attachments).where(_attachments.c.conversation_id == conversation_id))
     its_tools = _spans.c.task_trace_id.in_(select(_traces.c.id).where(its_traces)), _spans.c.kind == "tool"
     connection.execute(update(_spans).where(*its_tools).values(input=None, output=None))
     connection.execute(update(_traces).where(its_traces).values(instruction=""))

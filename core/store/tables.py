@@ -185,6 +185,11 @@ class TaskTrace(Tally, table=True):
     heartbeat_at: datetime
 
 
+def _delegated(name: str, *columns: str) -> SqlIndex:
+    where = text("parent_span_id IS NOT NULL")
+    return SqlIndex(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class TraceSession(Tally, table=True):
     """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted.
 
@@ -192,6 +197,11 @@ class TraceSession(Tally, table=True):
     """
 
     __tablename__ = "trace_sessions"
+    __table_args__ = (
+        _delegated("ix_trace_sessions_delegated", "task_trace_id", "agent_id", "model"),
+        _delegated("ix_trace_sessions_delegated_agent", "agent_id", "started_at", "task_trace_id", "model"),
+        _delegated("ix_trace_sessions_delegated_model", "model", "started_at", "task_trace_id", "agent_id"),
+    )
     id: str = Field(primary_key=True)
     task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
     agent_id: str = Field(foreign_key="agents.id")

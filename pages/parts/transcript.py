@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.chat.transcript import MessageView, TurnFigures
 from pages.parts.answer_parts import Said, Thought, parts_of
+from pages.parts.attachments import AttachedFiles
 from pages.parts.blocks import split
 from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
 from pages.parts.markdown import as_text, safe_markdown
@@ -32,9 +33,10 @@ _CUT_SHORT = {
 Resend = Callable[[str, str], None]
 
 
-def draw_user_message(message: MessageView, resend: Resend, *, editable: bool) -> None:
-    """``resend`` gets the id of the message to replace and its new text."""
+def draw_user_message(message: MessageView, resend: Resend, files: AttachedFiles, *, editable: bool) -> None:
+    """``resend`` gets the id of the message to replace and its new text; its files are kept."""
     with st.chat_message("user", avatar=USER):
+        files.draw(message.id, message.blocks)
         draw_text(message.text)
         if editable:
             _edit(message, resend)

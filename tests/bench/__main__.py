@@ -1,9 +1,9 @@
-"""``python -m tests.bench [analytics] [exports] [pages] [books] [engine] [page]``: the named ones, or all."""
+"""``python -m tests.bench [analytics] [exports] [pages] [books] [engine] [loop] [page]``: the named ones, or all."""
 
 import sys
 from collections.abc import Callable
 
-from tests.bench import analytics, books, engine, exports, page, pages
+from tests.bench import analytics, books, engine, exports, loop, page, pages
 from tests.bench.filled import filled_databases
 
 OF_A_YEAR: dict[str, Callable[[str], None]] = {
@@ -12,7 +12,12 @@ OF_A_YEAR: dict[str, Callable[[str], None]] = {
     "pages": pages.measure,
 }
 """They read a filled database, one after the other the same one."""
-OTHERS: dict[str, Callable[[], None]] = {"books": books.main, "engine": engine.main, "page": page.main}
+OTHERS: dict[str, Callable[[], None]] = {
+    "books": books.main,
+    "engine": engine.main,
+    "loop": loop.main,
+    "page": page.main,
+}
 
 
 def main() -> None:

@@ -38,14 +38,15 @@ async def _self_cancelling(given: Mapping[str, Any], asking: Asking) -> str:
     raise asyncio.CancelledError
 
 
-def tool(name: str, run: Any, timeout: float = 30) -> Tool:
-    return Tool(name, f"The tool {name}", {"type": "object"}, run, timeout)
+def tool(name: str, run: Any, timeout: float = 30, **properties: Any) -> Tool:
+    return Tool(name, f"The tool {name}", {"type": "object", "properties": properties}, run, timeout)
 
 
 TOOLS = {
     each.name: each
     for each in (
         tool("echo", _echo),
+        tool("strict", _echo, say={"type": "string"}),
         tool("broken", _broken),
         tool("hanging", _hanging, timeout=0.05),
         tool("stuck", _hanging, timeout=60),
@@ -81,11 +82,12 @@ def asks(*calls: tuple[str, str, Any], text: str = "", thought: str = "", split:
     blocks = [thinking_block(thought, signature=sign_thinking(thought, "n"))] if thought else []
     called = [tool_call(*call, split=split) for call in calls]
     texts = [text] if text else []
-    return streamed(answer_events(*texts, model=MODEL, usage=USAGE, final=FINAL, blocks=blocks, calls=called, **more))
+    more = {"model": MODEL, "usage": USAGE, "final": FINAL, **more}
+    return streamed(answer_events(*texts, blocks=blocks, calls=called, **more))
 
 
 def says(text: str, **more: Any) -> WireResponse:
-    return streamed(answer_events(text, model=MODEL, usage=USAGE, final=FINAL, **more))
+    return streamed(answer_events(text, **{"model": MODEL, "usage": USAGE, "final": FINAL, **more}))
 
 
 def results(message: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

@@ -8,9 +8,11 @@ import pytest
 
 from core.chat.turn import Turn
 from core.events import Event, TurnEnded
+from core.provider.simulator.wire import WireResponse
 from core.settings import Settings
 from core.store.database import Store
 from core.wiring import Services, open_services
+from tests.core.chat.tooling import Open, Workshop, workshop
 
 
 def ended(turn: Turn, timeout: float = 30) -> TurnEnded:
@@ -59,3 +61,16 @@ def send(services: Services) -> Callable[..., Turn]:
         return services.turns.send(owner=services.me, text=text, conversation_id=conversation_id, **more)
 
     return say
+
+
+@pytest.fixture
+def work(store: Store, tmp_path: Path) -> Iterator[Open]:
+    opened: list[Workshop] = []
+
+    def open_(*answers: WireResponse, **more: Any) -> Workshop:
+        opened.append(workshop(store, tmp_path, answers, **more))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.services.close()

@@ -16,6 +16,13 @@ from tests.core.chat.tooling import workshop
 from tests.core.tracing.in_store import rows
 from tests.core.tracing.test_sums import assert_priced, assert_sums
 
+
+def crash(store: Store, folder: Path, when: str, step: int, method: str) -> None:
+    arguments = [store.url, str(folder), when, str(step), method]
+    command = [sys.executable, "-m", "tests.core.chat.crashing_tools", *arguments]
+    assert subprocess.run(command, cwd=PROJECT, timeout=60, check=False).returncode == -signal.SIGKILL
+
+
 CALLED = 100 * 4_000 + 20 * 20_000
 
 
@@ -32,8 +39,7 @@ CALLED = 100 * 4_000 + 20 * 20_000
 def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span(
     store: Store, tmp_path: Path, when: str, step: int, tools: set[str]
 ) -> None:
-    command = [sys.executable, "-m", "tests.core.chat.crashing_tools", store.url, str(tmp_path), when, str(step)]
-    assert subprocess.run(command, cwd=PROJECT, timeout=60, check=False).returncode == -signal.SIGKILL
+    crash(store, tmp_path, when, step, "advance")
     shop = workshop(store, tmp_path, [says("Better.")])
     try:
         (trace,), sessions = rows(store, TaskTrace), rows(store, TraceSession)
@@ -50,5 +56,32 @@ def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span
         assert trace["cost_nanos"] >= (CALLED if (when, step) != ("before", 1) else 1)
         assert len({(line["span_id"], line["unit"]) for line in lines}) == len(lines), "nothing is billed twice"
         assert ended(shop.send("Again.", trace["conversation_id"])).status == "completed"
+    finally:
+        shop.services.close()
+
+
+@pytest.mark.parametrize(
+    ("when", "method", "status"),
+    [
+        ("after", "open_session", "interrupted"),
+        ("before", "end_session", "interrupted"),
+        ("after", "end_session", "success"),
+    ],
+)
+def test_another_agents_run_is_closed_once_with_what_is_known_of_it(
+    store: Store, tmp_path: Path, when: str, method: str, status: str
+) -> None:
+    crash(store, tmp_path, when, 1, method)
+    shop = workshop(store, tmp_path, [says("Better.")])
+    try:
+        [trace], sessions = rows(store, TaskTrace), rows(store, TraceSession)
+        spans, lines = rows(store, TraceSpan), rows(store, LedgerLine)
+        assert trace["status"] == "interrupted"
+        assert [row["status"] for row in sessions if row["parent_span_id"]] == [status]
+        assert "running" not in {row["status"] for row in [*sessions, *spans]}
+        assert_sums([trace], sessions)
+        assert_sums(sessions, spans)
+        assert_priced(spans, lines)
+        assert trace["cost_basis"] == "estimated" if status == "interrupted" else trace["cost_nanos"] > CALLED
     finally:
         shop.services.close()

@@ -1,7 +1,6 @@
 """Turns with tools end to end: every step shown, booked and kept, on each database."""
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,69 +8,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.chat.turn import Turn
 from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.simulator.scripted import failed
-from core.provider.simulator.wire import WireResponse
 from core.settings import Settings
 from core.store.database import Store
-from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
+from core.store.tables import TaskTrace, TraceSpan
 from core.tracing.entries import Step
 from core.tracing.recorder import Recorder
 from core.wiring import open_services
 from tests.core.agent.toolkit import asks, results, says
 from tests.core.chat.conftest import ended, events_of
-from tests.core.chat.tooling import Workshop, workshop
+from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole, calls
 from tests.core.tracing.in_store import rows
-from tests.core.tracing.test_sums import assert_priced, assert_sums
-
-Open = Callable[..., Workshop]
-
-
-@pytest.fixture
-def work(store: Store, tmp_path: Path) -> Iterator[Open]:
-    opened: list[Workshop] = []
-
-    def open_(*answers: WireResponse, **limits: Any) -> Workshop:
-        opened.append(workshop(store, tmp_path, answers, **limits))
-        return opened[-1]
-
-    yield open_
-    for each in opened:
-        each.services.close()
 
 
 @pytest.fixture
 def shop(work: Open) -> Workshop:
     return work()
-
-
-def calls(store: Store, turn: Turn) -> list[Any]:
-    """A turn's tool spans in the order they were opened."""
-    found = rows(store, TraceSpan, task_trace_id=turn.id, kind="tool")
-    return sorted(found, key=lambda row: (row["iteration"], row["id"]))
-
-
-def assert_adds_up(store: Store, turn: Turn) -> None:
-    (trace,) = rows(store, TaskTrace, id=turn.id)
-    sessions = rows(store, TraceSession, task_trace_id=turn.id)
-    spans = rows(store, TraceSpan, task_trace_id=turn.id)
-    lines = rows(store, LedgerLine, task_trace_id=turn.id)
-    assert "running" not in {trace["status"], *(row["status"] for row in [*sessions, *spans])}
-    assert_sums([trace], sessions)
-    assert_sums(sessions, spans)
-    assert_priced(spans, lines)
-    assert all((span["cost_nanos"], span["cost_basis"]) == (0, "computed") for span in spans if span["kind"] == "tool")
-
-
-def assert_whole(store: Store, turn: Turn) -> list[dict[str, Any]]:
-    """Every call in the answer has one result, in order, and one span; returns the answer's blocks."""
-    (answer,) = rows(store, Message, task_trace_id=turn.id, role="assistant")
-    asked = [block["id"] for block in answer["content"] if block["type"] == "tool_use"]
-    assert [block["tool_use_id"] for block in answer["content"] if block["type"] == "tool_result"] == asked
-    assert sorted(row["tool_use_id"] for row in calls(store, turn)) == sorted(asked)
-    return list(answer["content"])
 
 
 def test_every_step_is_shown_booked_and_kept(store: Store, work: Open) -> None:
@@ -279,7 +233,7 @@ def test_any_script_is_booked_whole_and_adds_up(store: Store, shop: Workshop, sc
         for n, each in enumerate(script["rounds"])
     ]
     last = failed(400, "invalid_request_error", "no") if script["breaks"] else says("Done.")
-    shop.limit(max_iterations=script["most"])
+    shop.change(max_iterations=script["most"])
     shop.script.give(*answers, last)
     turn = shop.send()
     end = ended(turn)

@@ -95,12 +95,14 @@ def test_every_parent_is_the_sum_of_its_children_and_of_its_ledger(
 
 
 def assert_sums(parents: list[Any], children: list[Any]) -> None:
-    for column in SUMMED:
-        assert sum(row[column] for row in parents) == sum(row[column] for row in children)
-    costs = [row["cost_nanos"] for row in children]
-    assert [row["cost_nanos"] for row in parents] == [None if None in costs else sum(costs)]
     order = ["computed", "estimated", "unpriced"]
-    assert parents[0]["cost_basis"] == max((row["cost_basis"] for row in children), key=order.index)
+    for parent in parents:
+        own = [row for row in children if parent["id"] in (row.get("trace_session_id"), row["task_trace_id"])]
+        for column in SUMMED:
+            assert parent[column] == sum(row[column] for row in own)
+        costs = [row["cost_nanos"] for row in own]
+        assert parent["cost_nanos"] == (None if None in costs else sum(costs))
+        assert parent["cost_basis"] == max((row["cost_basis"] for row in own), key=order.index)
 
 
 def assert_priced(spans: list[Any], lines: list[Any]) -> None:
