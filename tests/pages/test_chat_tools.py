@@ -80,7 +80,7 @@ def test_copy_gives_the_words_alone(shop: Workshop) -> None:
 
 
 def test_an_answer_cut_short_says_by_what_and_what_to_do(shop: Workshop) -> None:
-    shop.limit(max_iterations=1)
+    shop.change(max_iterations=1)
     shop.script.give(asks(("a", "echo", {}), text="One."))
     ended(turn := shop.send())
     app = open_app(conversation=turn.conversation_id)
@@ -92,7 +92,7 @@ def test_an_answer_cut_short_says_by_what_and_what_to_do(shop: Workshop) -> None
 def test_an_agent_that_was_asked_leaves_a_way_to_its_steps(shop: Workshop) -> None:
     helper = AgentDraft("Helper", "", MODEL, "", 4_000, False, ())
     other = shop.services.agents.create(helper, shop.services.me.id)
-    shop.limit(delegates=(other.id,))  # type: ignore[arg-type]
+    shop.change(delegates=(other.id,))
     shop.script.give(asks(("a", "ask_Helper", {"task": "Help."})), says("Helped."), says("Done."))
     ended(turn := shop.send())
     [line] = open_app(conversation=turn.conversation_id).expander
