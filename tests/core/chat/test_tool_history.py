@@ -78,7 +78,7 @@ def test_the_second_of_two_decisions_and_a_stranger_s_are_refused(shop: Workshop
 def test_an_agent_that_was_asked_is_named_and_its_own_tools_are_not_the_answer_s(shop: Workshop) -> None:
     helper = AgentDraft("Helper", "", MODEL, "", 4_000, False, (), tools=("slow",))
     other = shop.services.agents.create(helper, shop.services.me.id)
-    shop.limit(delegates=(other.id,))  # type: ignore[arg-type]
+    shop.change(delegates=(other.id,))
     shop.script.give(
         asks(("a", "ask_Helper", {"task": "Help."})), asks(("b", "slow", {})), says("Helped."), says("Done.")
     )
