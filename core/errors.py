@@ -3,6 +3,7 @@
 AppError
 ├── InputError            400  what was asked cannot be done as asked
 │   ├── ContextTooLong    413  the conversation does not fit the model
+│   ├── FileRefused       400  a file that cannot be attached, or not to this agent's model
 │   └── AgentInactive     400
 ├── NotFound              404
 ├── NotAllowed            403
@@ -40,6 +41,10 @@ class InputError(AppError):
 
 class ContextTooLong(InputError):
     status, code = 413, "context_too_long"
+
+
+class FileRefused(InputError):
+    code = "file_refused"
 
 
 class AgentInactive(InputError):

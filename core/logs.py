@@ -18,6 +18,8 @@ _SHAPES = (
 )
 _SHORTEST = 6
 _TALKATIVE = ("alembic", "anthropic", "httpx2", "mcp")
+_INDISCREET = ("PIL", "pypdf")
+"""They would quote the files that people attach."""
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
@@ -104,6 +106,8 @@ def _take_over(handler: logging.Handler, level: str) -> None:
     logging.root.setLevel(level.upper())
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.root.level, logging.WARNING))
+    for name in _INDISCREET:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logging.captureWarnings(True)
     threading.excepthook = _log_a_dead_thread
 

@@ -2,17 +2,21 @@
 
 import time
 from functools import partial
+from typing import TypeAlias
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.chat.agents import AgentView
+from core.chat.attachments import Attachment
 from core.chat.conversations import ConversationView
 from core.chat.transcript import MessageView
 from core.chat.turn import Turn
 from core.clock import new_id
 from core.errors import AppError
 from core.wiring import Services
+from pages.parts.approval import Request, decider, draw_request
+from pages.parts.attachments import FILE_TYPES, LARGEST_UPLOAD_MB, AttachedFiles, handed_in
 from pages.parts.conversation_list import (
     current_conversation,
     draw_conversation_list,
@@ -32,8 +36,10 @@ _UNSENT = "unsent"
 _DRAFT = "draft-id"
 _FOLLOWED = "followed-turn"
 
+Files: TypeAlias = tuple[Attachment, ...]
 
-def send(services: Services, agent_id: str, text: str, replaces: str | None = None) -> None:
+
+def send(services: Services, agent_id: str, text: str, replaces: str | None = None, files: Files = ()) -> None:
     """Start the turn; what could not be sent is kept with the reason, and nothing of it is lost."""
     draft = st.session_state.setdefault(_DRAFT, new_id())
     conversation_id = current_conversation()
@@ -45,23 +51,25 @@ def send(services: Services, agent_id: str, text: str, replaces: str | None = No
             conversation_id=conversation_id,
             replaces=replaces,
             draft_id=draft,
+            attachments=files,
         )
     except AppError as error:
-        _unsent()[conversation_id, text] = (replaces, error.for_user)
+        _unsent()[conversation_id, text, files] = (replaces, error.for_user)
         return
-    _unsent().pop((conversation_id, text), None)
+    _unsent().pop((conversation_id, text, files), None)
     st.session_state.pop(_DRAFT, None)
     open_conversation(turn.conversation_id)
 
 
 def send_typed(services: Services, agent_id: str) -> None:
     """A callback, so that what was typed is safe even if the page cannot be drawn any more."""
-    send(services, agent_id, st.session_state[_TYPED])
+    text, files = handed_in(st.session_state[_TYPED])
+    send(services, agent_id, text, files=files)
 
 
-def _unsent() -> dict[tuple[str | None, str], tuple[str | None, str]]:
-    """By conversation and text: the message it should replace, and why it was not sent."""
-    unsent: dict[tuple[str | None, str], tuple[str | None, str]] = st.session_state.setdefault(_UNSENT, {})
+def _unsent() -> dict[tuple[str | None, str, Files], tuple[str | None, str]]:
+    """By conversation, text and files: the message it should replace, and why it was not sent."""
+    unsent: dict[tuple[str | None, str, Files], tuple[str | None, str]] = st.session_state.setdefault(_UNSENT, {})
     return unsent
 
 
@@ -108,18 +116,18 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
     def resend(message_id: str, text: str) -> None:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
 
-    asked = None
+    asked, files = None, AttachedFiles(services.conversations, services.me.id, conversation.id)
     with slate(here.id if here else None):
         for message in messages:
             if message.role == "user":
                 asked = message
-                draw_user_message(message, resend, editable=not running)
+                draw_user_message(message, resend, files, editable=not running)
             elif message.status != "running":
                 draw_answer(message, asked, resend, editable=not running and message is messages[-1])
             elif here is None:
-                draw_elsewhere(message)
+                draw_elsewhere(services, message)
         if here is not None:
-            draw_here(here, booked_later=not live)
+            draw_here(services, here, booked_later=not live)
     return running
 
 
@@ -139,10 +147,10 @@ def slate(turn_id: str | None) -> DeltaGenerator:
     return messages
 
 
-def draw_here(turn: Turn, *, booked_later: bool) -> None:
+def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
     """An answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
-        LiveAnswer(turn).draw()
+        LiveAnswer(turn, decider(services)).draw()
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:
@@ -151,28 +159,38 @@ def draw_here(turn: Turn, *, booked_later: bool) -> None:
 
 def draw_unsent(services: Services, agent: AgentView | None) -> None:
     slot, here = st.empty(), current_conversation()
-    unsent = [(text, *why) for (conversation_id, text), why in _unsent().items() if conversation_id == here]
+    unsent = [(text, files, *why) for (place, text, files), why in _unsent().items() if place == here]
     if not unsent or agent is None:
         return
     with slot.container():
-        for place, (text, replaces, reason) in enumerate(unsent):
+        for number, (text, files, replaces, reason) in enumerate(unsent):
             show_unsent(
                 text,
+                files,
                 reason,
-                key=f"unsent-{place}",
-                send_again=partial(send, services, agent.id, text, replaces),
-                discard=partial(_discard, here, text),
+                key=f"unsent-{number}",
+                send_again=partial(send, services, agent.id, text, replaces, files),
+                discard=partial(_discard, here, text, files),
+                remove=partial(_remove, here, text, files),
             )
 
 
-def _discard(conversation_id: str | None, text: str) -> None:
-    _unsent().pop((conversation_id, text), None)
+def _discard(conversation_id: str | None, text: str, files: Files) -> None:
+    _unsent().pop((conversation_id, text, files), None)
 
 
-def draw_elsewhere(message: MessageView) -> None:
-    """Another process writes this answer: show what it has saved, and look again."""
+def _remove(conversation_id: str | None, text: str, files: Files, file: Attachment) -> None:
+    why = _unsent().pop((conversation_id, text, files), None)
+    if why is not None:
+        _unsent()[conversation_id, text, tuple(each for each in files if each is not file)] = why
+
+
+def draw_elsewhere(services: Services, message: MessageView) -> None:
+    """Another process writes this answer: show what it has saved and who is asked for consent, and look again."""
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
+        for call in services.approvals.pending(services.me, message.turn.task_trace_id) if message.turn else ():
+            draw_request(Request(call.span_id, call.tool_name, call.given, call.expires_at), decider(services))
         st.caption(":material/sync: Another server process is writing this answer; it is shown as it is saved.")
 
 
@@ -193,14 +211,20 @@ def main() -> None:
         draw_conversation_list(services, asked_for)
         conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
         agent = draw_header(services, conversation, services.agents.list())
+        with st.bottom:
+            draw_unsent(services, agent)
         st.chat_input(
             f"Message {agent.name}" if agent else "Message",
             key=_TYPED,
+            accept_file="multiple",
+            file_type=FILE_TYPES,
+            max_upload_size=LARGEST_UPLOAD_MB,
             disabled=agent is None,
             on_submit=send_typed if agent else None,
             args=(services, agent.id) if agent else None,
         )
-        draw_unsent(services, agent)
+        if agent is not None and not (conversation and conversation.running):
+            services.turns.prepare(agent)
         running = False
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.choice import LISTS, Choice, read_address
+from core.analytics.costs import Spend
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
 from core.clock import now
@@ -53,8 +54,19 @@ def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
     if choice.text:
         return f"{place}, newest first"
     ended = services.costs.total(choice)
-    turns = f"{ended.traces:,} ended turn{'' if ended.traces == 1 else 's'}"
-    return f"{place} · {turns}, {show_usd(ended.spend)} in all".replace("$", r"\$")
+    return f"{place} · {_sums(choice, ended)}, {show_usd(ended.spend)} in all".replace("$", r"\$")
+
+
+def _sums(choice: Choice, ended: Spend) -> str:
+    """Of agents and models it is their own calls that are summed up: rows are whole turns, with what others did."""
+    if not choice.agents and not choice.models:
+        return f"{ended.traces:,} ended turn{'' if ended.traces == 1 else 's'}"
+    whose = " and ".join(
+        f"the chosen {name}{'' if len(ids) == 1 else 's'}"
+        for name, ids in (("agent", choice.agents), ("model", choice.models))
+        if ids
+    )
+    return f"{ended.calls:,} model call{'' if ended.calls == 1 else 's'} of {whose}"
 
 
 def draw_pager(before: list[Key], shown: list[TraceRow], *, more: bool) -> None:

@@ -49,7 +49,7 @@ def test_the_server_is_set_up_to_give_nothing_away() -> None:
             "enableAgentApi": False,
             "enableStaticServing": False,
             "fileWatcherType": "none",
-            "maxUploadSize": 5,
+            "maxUploadSize": 20,
             "maxWidgetStateSize": 2,
             "websocketPingInterval": 10,
         }.items()

@@ -35,7 +35,7 @@ LAYERS = [
     "core.agent core.tracing core.analytics",
     "core.provider core.pricing",
     "core.store",
-    "core.settings core.events",
+    "core.settings core.events core.files",
     "core.usage core.money core.clock core.errors core.logs",
 ]
 _SQL = "core.store core.chat core.tracing core.analytics core.demo core.exports"
@@ -54,6 +54,8 @@ ONLY_IN = {
     "referencing": "core.agent.tools core.agent.mcp",
     "starlette": "app core.api",
     "itsdangerous": "core.exports",
+    "PIL": "core.files",
+    "pypdf": "core.files",
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
@@ -61,6 +63,7 @@ BROAD_EXCEPTS = {
     "core.agent.tools.running._limited_run": "whatever a tool does, the model is told and the turn goes on",
     "core.analytics.rollups.refresher.catch_up": "without fresh sums pages are slower, not wrong: try again",
     "core.chat.engine._quietly": "a chore that fails once must be tried again",
+    "core.files.reading.read_carefully": "whatever a damaged file does to its reader, it is refused with a sentence",
     "core.chat.agent_run.follow": "a defect of ours must not leave a turn open in the books",
     "core.chat.delegation._close": "a run's end outlives whatever the database does",
     "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",

@@ -7,7 +7,8 @@ from typing import Any
 
 from core.agent.tools.tool import Tool
 from core.errors import ContextTooLong
-from core.provider.blocks import as_messages, lone_server_tools, server_tools, with_every_result
+from core.provider.blocks import Block, as_messages, lone_server_tools, server_tools, with_every_result
+from core.provider.media import media_tokens
 from core.provider.models import find_model
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
@@ -50,12 +51,15 @@ def definition_of(tool: Tool) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
 
 
-def build_request(persona: Persona, history: Sequence[Said], text: str) -> ModelRequest:
-    """Raises ContextTooLong, before anything is spent, when the conversation cannot fit the model."""
+def build_request(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> ModelRequest:
+    """The new message is what is attached to it, images and documents, and then its text, which may then be empty.
+
+    Raises ContextTooLong, before anything is spent, when the conversation cannot fit the model.
+    """
     earlier = [message for said in history for message in _messages(said, persona)]
-    latest = {"role": "user", "content": [{"type": "text", "text": text}]}
-    messages = [*_with_last_block_cached(earlier), *_with_last_block_cached([latest])]
-    estimate = estimate_prompt(persona, history, text)
+    latest = _messages(Said("user", [*attached, {"type": "text", "text": text}]), persona)
+    messages = [*_with_last_block_cached(earlier), *_with_last_block_cached(latest)]
+    estimate = estimate_prompt(persona, history, text, attached)
     return ModelRequest(
         model=persona.model,
         system=[{"type": "text", "text": persona.system_prompt, **_CACHED}] if persona.system_prompt.strip() else [],
@@ -80,14 +84,16 @@ def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, A
     return replace(request, messages=messages, max_tokens=room), prompt
 
 
-def estimate_prompt(persona: Persona, history: Sequence[Said], text: str) -> int:
-    """Tokens of the prompt: the provider's own count as far as there is one, the rest estimated from its text."""
+def estimate_prompt(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> int:
+    """Tokens of the prompt: the provider's own count as far as there is one, the rest estimated from what it holds."""
     counted, since = 0, list(history)
     for place, said in enumerate(history, 1):
         if said.tokens is not None:
             counted, since = said.tokens, list(history[place:])
-    texts = "".join(_plain(said.blocks) for said in since) + text
-    return estimate_tokens(texts if counted else _fixed(persona.system_prompt, persona.tools) + texts) + counted
+    blocks = [*(block for said in since for block in said.blocks), *attached]
+    texts = _plain(blocks) + text
+    fixed = "" if counted else _fixed(persona.system_prompt, persona.tools)
+    return counted + estimate_tokens(fixed + texts) + media_tokens(blocks, persona.model)
 
 
 def _fixed(system_prompt: str, tools: Sequence[dict[str, Any]]) -> str:
@@ -99,8 +105,9 @@ def _tokens_up_to(request: ModelRequest, reply: Reply) -> int:
     try:
         return Usage.from_json(reply.usage).total
     except UsageContradicts:
-        texts = _fixed(_plain(request.system), request.tools)
-        return estimate_tokens(texts + "".join(_plain(message["content"]) for message in request.messages))
+        blocks = [block for message in request.messages for block in message["content"]]
+        texts = _fixed(_plain(request.system), request.tools) + _plain(blocks)
+        return estimate_tokens(texts) + media_tokens(blocks, request.model)
 
 
 def _plain(blocks: Iterable[dict[str, Any]]) -> str:
@@ -113,6 +120,8 @@ def _plain_block(block: dict[str, Any]) -> str:
             return json.dumps(block["input"], ensure_ascii=False)
         case "tool_result":
             return str(block["content"])
+        case "document" if block["source"]["type"] == "text":
+            return f"{block['title']}\n{block['source']['data']}"
     return str(block.get("text") or block.get("thinking") or "")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, and_, exists
+from sqlalchemy import ColumnElement, FromClause, Row, and_
 
 from core.store.tables import TaskTrace, TraceSession
 from core.usage import Usage
@@ -38,10 +38,5 @@ def usage_of(row: Row[Any]) -> Usage:
 
 
 def is_master_session() -> ColumnElement[bool]:
-    """Joins to each trace its first session only, so that a trace stays one row however many agents it calls.
-
-    Not by ``min``: without fresh statistics PostgreSQL looks for it through the whole primary key, for each trace.
-    """
-    other = _sessions.alias()
-    earlier = exists().where(other.c.task_trace_id == _sessions.c.task_trace_id, other.c.id < _sessions.c.id)
-    return and_(_sessions.c.task_trace_id == _traces.c.id, ~earlier)
+    """Joins to each trace its master agent's session only, so that it stays one row however many agents take part."""
+    return and_(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.parent_span_id.is_(None))

@@ -6,12 +6,12 @@ trace or a conversation, or the request id of a call, finds its traces too. What
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select
 
 from core.analytics import search_postgresql, search_sqlite
-from core.analytics.filters import TraceFilter, conditions
+from core.analytics.delegation import newest_delegated
+from core.analytics.filters import TraceFilter, asked
 from core.analytics.search_request import Key, Sought, Wanted, checked, newest_where, sought
 from core.store.tables import TaskTrace, TraceSpan
 
@@ -22,29 +22,30 @@ _RUNNING = TraceFilter(statuses=("running",))
 _PLACE = _traces.c.started_at, _traces.c.id
 
 
-def matching(text: str, dialect: Literal["sqlite", "postgresql"]) -> list[ColumnElement[bool]]:
+def matching(text: str, dialect: str) -> list[ColumnElement[bool]]:
     """What ``task_trace`` rows must meet to be found by the text; nothing if it is blank."""
-    asked = sought(text)
-    if asked is None:
+    wanted = sought(text)
+    if wanted is None:
         return []
-    found = _has_id(asked)
-    if asked.words:
+    found = _has_id(wanted)
+    if wanted.words:
         has_words = search_sqlite.has_words if dialect == "sqlite" else search_postgresql.has_words
-        found.append(has_words(asked.words))
+        found.append(has_words(wanted.words))
     return [or_(false(), *found)]
 
 
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
     """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
     wanted = Wanted(_since_first_running(connection, _up_to(chosen, before)), before, limit)
-    asked = sought(chosen.text)
-    if asked is None:
+    text = sought(chosen.text)
+    if text is None:
         found = _of_choice(connection, wanted)
     else:
-        by_id = [newest_where(wanted, has_id, checked(*wanted.conditions())) for has_id in _has_id(asked)]
+        by_id = [newest_where(wanted, has_id, checked(*wanted.conditions())) for has_id in _has_id(text)]
         found = [key for query in by_id for key in _keys(connection, query)]
-        if asked.words:
-            found += _with_words(connection, asked.words, wanted)
+        if text.words:
+            found += _with_words(connection, text.words, wanted)
+    found += newest_delegated(connection, wanted, *matching(chosen.text, connection.dialect.name))
     return sorted(set(found), reverse=True)[:limit]
 
 
@@ -60,15 +61,15 @@ def _since_first_running(connection: Connection, chosen: TraceFilter) -> TraceFi
     """Running traces are few and new: of all that have the words, those before the first of them need no look."""
     if set(chosen.statuses) != {"running"}:
         return chosen
-    first = connection.execute(select(func.min(_traces.c.started_at)).where(*conditions(_RUNNING))).scalar()
+    first = connection.execute(select(func.min(_traces.c.started_at)).where(*asked(_RUNNING))).scalar()
     return chosen if first is None else replace(chosen, start=max(first, chosen.start or first))
 
 
-def _has_id(asked: Sought) -> list[ColumnElement[bool]]:
-    if asked.id is None:
+def _has_id(text: Sought) -> list[ColumnElement[bool]]:
+    if text.id is None:
         return []
-    calls = select(_spans.c.task_trace_id).where(_spans.c.request_id == asked.id)
-    return [_traces.c.id == asked.id, _traces.c.conversation_id == asked.id, _traces.c.id.in_(calls)]
+    calls = select(_spans.c.task_trace_id).where(_spans.c.request_id == text.id)
+    return [_traces.c.id == text.id, _traces.c.conversation_id == text.id, _traces.c.id.in_(calls)]
 
 
 def _with_words(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[Key]:

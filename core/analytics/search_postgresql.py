@@ -29,7 +29,7 @@ from sqlalchemy import table as named
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from core.analytics.filters import conditions
+from core.analytics.filters import asked
 from core.analytics.search_request import LONGEST_WORD, Key, Wanted, checked, newest_where
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
@@ -125,7 +125,7 @@ def _by_index(words: tuple[str, ...], wanted: Wanted, before: Key) -> "Iterator[
 def _those(wanted: Wanted, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
     """The newest within the limits, each looked at only until so many of them meet the rest of the choice."""
     found = _newest_first(_search).where(*limits)
-    others = conditions(replace(wanted.chosen, start=None, end=None))
+    others = asked(replace(wanted.chosen, start=None, end=None))
     if others:
         rows = found.offset(0).subquery()
         meets = select(case((and_(*others), 1))).where(_traces.c.id == rows.c.id).scalar_subquery()

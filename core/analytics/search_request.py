@@ -1,13 +1,13 @@
 """What a search asks for: words and, if it could be one, an id, within a choice of traces."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, Select, and_, case, select, tuple_
 
-from core.analytics.filters import TraceFilter, conditions
+from core.analytics.filters import TraceFilter, asked
 from core.store.tables import TaskTrace
 from core.store.text import storable
 
@@ -31,11 +31,15 @@ class Wanted:
     limit: int
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What ``task_trace`` rows must meet."""
-        limits = conditions(self.chosen)
+        """What ``task_trace`` rows must meet in which the choice's agents and models were asked first."""
+        limits = asked(self.chosen)
         if self.before is not None:
             limits.append(tuple_(_traces.c.started_at, _traces.c.id) < self.before)
         return limits
+
+    def others(self) -> list[ColumnElement[bool]]:
+        """The same, whoever was asked."""
+        return replace(self, chosen=replace(self.chosen, agents=(), models=())).conditions()
 
 
 def checked(*limits: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """All that lies behind a trace: sessions, steps, ledger lines, when what happened, and that it all adds up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -8,36 +8,18 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, Row, select
 
 from core.analytics.figures import usage_of
-from core.analytics.trace_parts import LedgerRow, SpanRow, read_ledger, read_spans
+from core.analytics.trace_parts import ApprovalRow, LedgerRow, SpanRow, read_approvals, read_ledger, read_spans
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.analytics.trace_tree import Place, SessionRow, in_order
 from core.money import Nanos
 from core.store.tables import Agent, Conversation, TaskTrace, TraceSession
 from core.store.text import storable
-from core.usage import Usage
 
-Phase: TypeAlias = Literal["queue", "first token", "streaming"]
+Phase: TypeAlias = Literal["queue", "first token", "streaming", "waiting for approval", "tool"]
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _agents, _conversations = Agent.__table__, Conversation.__table__
 _MILLISECOND = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """One agent's run on one model; ``agent_name`` is today's."""
-
-    id: str
-    agent_name: str
-    agent_version: int
-    session_type: str
-    model: str
-    status: str
-    usage: Usage
-    total: Nanos | None
-    basis: str | None
-    started_at: datetime
-    duration_ms: int | None
-    spans: tuple[SpanRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +49,29 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class TraceDetail:
-    """``deleted``: the conversation's words are gone. ``ledger`` is in the order of the spans."""
+    """``deleted``: the conversation's words are gone. All is in the order of the tree: things as they happened, and
+    below each call of a tool what another agent did that it asked. ``approvals`` are by the tool's span.
+    """
 
     trace: TraceRow
     owner_id: str
     deleted: bool
-    sessions: tuple[SessionRow, ...]
+    tree: tuple[Place, ...]
     ledger: tuple[LedgerRow, ...]
+    approvals: Mapping[str, ApprovalRow]
+
+    @property
+    def sessions(self) -> list[SessionRow]:
+        """The first one is the master agent's."""
+        return [place.of for place in self.tree if isinstance(place.of, SessionRow)]
 
     @property
     def spans(self) -> list[SpanRow]:
-        return [span for session in self.sessions for span in session.spans]
+        return [place.of for place in self.tree if isinstance(place.of, SpanRow)]
+
+    @property
+    def tools(self) -> list[SpanRow]:
+        return [span for span in self.spans if span.is_tool]
 
     def lines_of(self, span_id: str) -> list[LedgerRow]:
         return [line for line in self.ledger if line.span_id == span_id]
@@ -102,24 +96,35 @@ def _sum(level: Literal["span", "session", "trace"], id_: str, parts: Sequence[A
 
 
 def _stretches(span: SpanRow, sent_at: datetime) -> list[Stretch]:
-    """A span's row begins when it is its turn; the call, whose duration is known, may have to wait after that.
-
-    The end of an interrupted one is when that was noticed, so it is reckoned from its duration.
-    """
+    """The end of an interrupted span is when that was noticed, so it is reckoned from its duration."""
     begin = max((span.started_at - sent_at) // _MILLISECOND, 0)
     if span.ended_at is None or span.duration_ms is None:
         return []
     end = begin + span.duration_ms
     if span.status != "interrupted":
         end = max((span.ended_at - sent_at) // _MILLISECOND, begin)
-    called = min(max(end - span.duration_ms, begin), end)
-    first = end if span.time_to_first_token_ms is None else min(max(span.time_to_first_token_ms, called), end)
-    stretches = (
-        Stretch(span.id, "queue", begin, called),
-        Stretch(span.id, "first token", called, first),
-        Stretch(span.id, "streaming", first, end),
+    return list(_of_tool(span, begin, end) if span.is_tool else _of_call(span, begin, end, span.duration_ms))
+
+
+def _of_call(span: SpanRow, begin: int, end: int, took: int) -> Iterator[Stretch]:
+    """Its row begins when it is its turn; the call, whose duration is known, may have to wait after that."""
+    called = min(max(end - took, begin), end)
+    first = end if span.time_to_first_token_ms is None else min(called + span.time_to_first_token_ms, end)
+    phases: tuple[tuple[Phase, int, int], ...] = (
+        ("queue", begin, called),
+        ("first token", called, first),
+        ("streaming", first, end),
     )
-    return [stretch for stretch in stretches if stretch.end > stretch.start]
+    return (Stretch(span.id, phase, start, stop) for phase, start, stop in phases if stop > start)
+
+
+def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
+    """Also one that took no time at all has a place on the axis."""
+    ran = min(begin + (span.waited_ms or 0), end)
+    if ran > begin:
+        yield Stretch(span.id, "waiting for approval", begin, ran)
+    if end > ran or ran == begin:
+        yield Stretch(span.id, "tool", ran, end)
 
 
 def read_detail(connection: Connection, task_trace_id: str) -> TraceDetail | None:
@@ -128,19 +133,22 @@ def read_detail(connection: Connection, task_trace_id: str) -> TraceDetail | Non
     row = connection.execute(query.join(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
     if row is None:
         return None
-    spans = read_spans(connection, task_trace_id)
-    places = {span.id: place for place, span in enumerate(spans)}
-    ledger = sorted(read_ledger(connection, task_trace_id), key=lambda line: (places[line.span_id], line.line))
+    tree = tuple(in_order(_read_sessions(connection, task_trace_id)))
+    order = {place.of.id: number for number, place in enumerate(tree)}
+    ledger = sorted(read_ledger(connection, task_trace_id), key=lambda line: (order[line.span_id], line.line))
     return TraceDetail(
         trace=trace_row(row),
         owner_id=row.owner_id,
         deleted=row.deleted_at is not None,
-        sessions=tuple(_read_sessions(connection, task_trace_id, spans)),
+        tree=tree,
         ledger=tuple(ledger),
+        approvals=read_approvals(connection, task_trace_id),
     )
 
 
-def _read_sessions(connection: Connection, task_trace_id: str, spans: list[SpanRow]) -> list[SessionRow]:
+def _read_sessions(connection: Connection, task_trace_id: str) -> list[SessionRow]:
+    """In the order they began."""
+    spans = read_spans(connection, task_trace_id)
     query = (
         select(_sessions, _agents.c.name.label("agent_name"))
         .join(_agents, _agents.c.id == _sessions.c.agent_id)
@@ -153,6 +161,7 @@ def _read_sessions(connection: Connection, task_trace_id: str, spans: list[SpanR
 def _session(row: Row[Any], spans: list[SpanRow]) -> SessionRow:
     return SessionRow(
         id=row.id,
+        parent_span_id=row.parent_span_id,
         agent_name=row.agent_name,
         agent_version=row.agent_version,
         session_type=row.session_type,

@@ -5,15 +5,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, cast, func, select
 
 from core.analytics.figures import usage_of
 from core.money import Nanos
-from core.store.tables import LedgerLine, TraceSpan
+from core.store.tables import LedgerLine, TraceSpan, User
 from core.store.text import storable
+from core.store.tool_tables import ToolApproval
 from core.usage import Usage
 
 _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
+_approvals, _users = ToolApproval.__table__, User.__table__
+_WORDS = frozenset({"input", "output"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,9 @@ class SpanRow:
     """One step; ``cost_reason`` says why it cost what it did where that is not plain.
 
     ``usage_json`` is what the provider reported, None if it never did. ``kind`` is model_call or tool; only a tool
-    has a ``tool_name``, a ``tool_use_id`` and an ``output_size`` in bytes. What it was given and gave is a ToolText.
+    has a ``tool_name``, a ``tool_use_id``, an ``output_size`` of which ``output_kept`` are kept, both in bytes, and
+    ``waited_ms``, the first part of its duration, if somebody was asked for consent. What it was given and gave is a
+    ToolText.
     """
 
     id: str
@@ -49,6 +54,12 @@ class SpanRow:
     tool_name: str | None
     tool_use_id: str | None
     output_size: int | None
+    output_kept: int | None
+    waited_ms: int | None
+
+    @property
+    def is_tool(self) -> bool:
+        return self.kind == "tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,19 @@ class ToolText:
 
     input: str
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """What became of asking for consent to a tool; ``decision`` is approved, denied or expired, None while it is open.
+
+    ``person`` is who decided, by today's name; ``reason`` is what they told the model.
+    """
+
+    span_id: str
+    decision: str | None
+    person: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +106,25 @@ class LedgerRow:
 
 
 def read_spans(connection: Connection, task_trace_id: str) -> list[SpanRow]:
-    """In the order they began."""
-    its_spans = select(_spans).where(_spans.c.task_trace_id == storable(task_trace_id))
+    """In the order they began, without a word of what tools were given and gave."""
+    columns = [column for column in _spans.c if column.name not in _WORDS]
+    kept = _bytes_of(_spans.c.output, connection.dialect.name).label("output_kept")
+    its_spans: Select[Any] = select(*columns, kept).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
+
+
+def _bytes_of(text: ColumnElement[Any], dialect: str) -> ColumnElement[int]:
+    return func.length(cast(text, LargeBinary)) if dialect == "sqlite" else func.octet_length(text)
+
+
+def read_approvals(connection: Connection, task_trace_id: str) -> dict[str, ApprovalRow]:
+    """By the id of the tool's span."""
+    query = (
+        select(_approvals.c.span_id, _approvals.c.decision, _users.c.name.label("person"), _approvals.c.reason)
+        .outerjoin(_users, _users.c.id == _approvals.c.decided_by)
+        .where(_approvals.c.task_trace_id == storable(task_trace_id))
+    )
+    return {row.span_id: ApprovalRow(*row) for row in connection.execute(query)}
 
 
 def read_tool_texts(connection: Connection, task_trace_id: str) -> dict[str, ToolText]:
@@ -129,6 +169,8 @@ def _span(row: Row[Any]) -> SpanRow:
         tool_name=row.tool_name,
         tool_use_id=row.tool_use_id,
         output_size=row.output_size,
+        output_kept=row.output_kept,
+        waited_ms=row.waited_ms,
     )
 
 

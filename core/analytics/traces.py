@@ -2,7 +2,8 @@
 
 from sqlalchemy import func, select
 
-from core.analytics.filters import EVERYTHING, TraceFilter, conditions
+from core.analytics.delegation import chosen_traces
+from core.analytics.filters import EVERYTHING, TraceFilter
 from core.analytics.search import Key, matching, newest
 from core.analytics.trace_detail import TraceDetail, read_detail
 from core.analytics.trace_parts import LedgerRow, SpanRow, ToolText, read_ledger, read_spans, read_tool_texts
@@ -35,8 +36,8 @@ class Traces:
 
     def count(self, chosen: TraceFilter = EVERYTHING) -> int:
         """Reads all of them: not for millions."""
-        limits = [*conditions(chosen), *matching(chosen.text, self._store.dialect)]
         with self._store.read() as connection:
+            limits = [*chosen_traces(connection, chosen), *matching(chosen.text, self._store.dialect)]
             return int(connection.execute(select(func.count()).select_from(_traces).where(*limits)).scalar_one())
 
     def detail(self, task_trace_id: str) -> TraceDetail:

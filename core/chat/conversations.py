@@ -6,14 +6,17 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, func, or_, select, update
 
+from core.chat.attachments import read_file, read_previews
 from core.chat.ownership import belongs_to, owned
 from core.chat.search import contains
 from core.chat.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.clock import now
 from core.errors import ConversationBusy, InputError, NotFound
 from core.money import Nanos
+from core.store.attachment_tables import Attachment
 from core.store.database import Store
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSpan
+from core.store.tool_tables import ToolApproval
 
 __all__ = ["ConversationView", "Conversations", "MessageView", "TurnFigures", "title_from"]
 
@@ -21,8 +24,11 @@ LONGEST_TITLE = 200
 _TITLE_WIDTH = 60
 
 _conversations, _messages = Conversation.__table__, Message.__table__
+_attachments = Attachment.__table__
 _agents, _traces, _spans = Agent.__table__, TaskTrace.__table__, TraceSpan.__table__
+_approvals = ToolApproval.__table__
 _RUNNING = exists().where(_traces.c.conversation_id == _conversations.c.id, _traces.c.status == "running")
+_WAITING = _RUNNING.where(_approvals.c.task_trace_id == _traces.c.id, _approvals.c.decision.is_(None))
 _VIEWS = select(
     _conversations.c.id,
     _conversations.c.title,
@@ -31,12 +37,13 @@ _VIEWS = select(
     _conversations.c.updated_at,
     _conversations.c.archived_at,
     _RUNNING.label("running"),
+    _WAITING.label("waiting"),
 ).join(_agents, _agents.c.id == _conversations.c.agent_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """``running``: an answer is being written, in this process or another one."""
+    """``running``: an answer is being written, in this process or another one; ``waiting``: for somebody's consent."""
 
     id: str
     title: str
@@ -45,6 +52,7 @@ class ConversationView:
     updated_at: datetime
     archived: bool
     running: bool
+    waiting: bool
 
 
 ConversationViews: TypeAlias = list[ConversationView]
@@ -102,6 +110,16 @@ class Conversations:
             raise _unknown()
         return (None if row[0] is None else int(row[0])), row[1]
 
+    def previews(self, owner_id: str, conversation_id: str) -> dict[str, bytes]:
+        """A small WebP of each image attached in it, by the attachment's id."""
+        with self._store.read() as connection:
+            return read_previews(connection, owner_id, conversation_id)
+
+    def attached_file(self, owner_id: str, conversation_id: str, attachment_id: str) -> bytes:
+        """An attached file as it was. Raises NotFound."""
+        with self._store.read() as connection:
+            return read_file(connection, owner_id, conversation_id, attachment_id)
+
     def rename(self, owner_id: str, conversation_id: str, title: str) -> None:
         """Raises InputError and NotFound."""
         line = " ".join(title.split())
@@ -120,7 +138,7 @@ class Conversations:
         self._change(owner_id, conversation_id, archived_at=None)
 
     def delete(self, owner_id: str, conversation_id: str) -> None:
-        """Forget every word of it and keep what it cost. Raises ConversationBusy and NotFound."""
+        """Forget every word and file of it and keep what it cost. Raises ConversationBusy and NotFound."""
         self._store.write(lambda connection: _delete(connection, owner_id, conversation_id)).result()
 
     def _change(self, owner_id: str, conversation_id: str, **values: Any) -> None:
@@ -146,6 +164,7 @@ def _view(row: Row[Any]) -> ConversationView:
         updated_at=row.updated_at,
         archived=row.archived_at is not None,
         running=bool(row.running),
+        waiting=bool(row.waiting),
     )
 
 
@@ -167,6 +186,7 @@ def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None
     if connection.execute(select(_traces.c.id).where(its_traces, _traces.c.status == "running")).first():
         raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")
     connection.execute(delete(_messages).where(_messages.c.conversation_id == conversation_id))
+    connection.execute(delete(_attachments).where(_attachments.c.conversation_id == conversation_id))
     its_tools = _spans.c.task_trace_id.in_(select(_traces.c.id).where(its_traces)), _spans.c.kind == "tool"
     connection.execute(update(_spans).where(*its_tools).values(input=None, output=None))
     connection.execute(update(_traces).where(its_traces).values(instruction=""))

@@ -7,7 +7,9 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_,
 
 from core.agent.context import Said
 from core.analytics.figures import is_master_session
+from core.chat.attachments import references
 from core.errors import NotFound
+from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
 
 _conversations, _messages, _traces = Conversation.__table__, Message.__table__, TaskTrace.__table__
@@ -24,21 +26,24 @@ _TOKENS = (
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``last_message_id`` is the newest message of all, replaced ones included."""
+    """``last_message_id`` is the newest message of all, replaced ones included.
+
+    Messages refer to the files attached to them; ``kept`` are the references of the message to be replaced.
+    """
 
     said: list[Said]
     last_message_id: str | None
+    kept: tuple[Block, ...] = ()
 
 
 def read_history(connection: Connection, owner_id: str, conversation_id: str, *, before: str | None) -> History:
     """All that was said, up to but without the message ``before``. Raises NotFound, also for what is someone else's."""
     _own(connection, owner_id, conversation_id)
-    if before is not None:
-        _replaceable(connection, conversation_id, before)
+    kept = () if before is None else _kept(connection, conversation_id, before)
     rows = connection.execute(_said(conversation_id, before))
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == conversation_id)
     said = [Said(row.role, row.content, row.status != "complete", row.model, _counted(row)) for row in rows]
-    return History(said, connection.execute(newest).scalar())
+    return History(said, connection.execute(newest).scalar(), kept)
 
 
 def _counted(row: Row[Any]) -> int | None:
@@ -56,15 +61,18 @@ def _own(connection: Connection, owner_id: str, conversation_id: str) -> None:
         raise NotFound("There is no such conversation. It may have been deleted; start a new one.")
 
 
-def _replaceable(connection: Connection, conversation_id: str, message_id: str) -> None:
-    found = select(_messages.c.id).where(
+def _kept(connection: Connection, conversation_id: str, message_id: str) -> tuple[Block, ...]:
+    """What is attached to the message that is to be replaced."""
+    found = select(_messages.c.content).where(
         _messages.c.id == message_id,
         _messages.c.conversation_id == conversation_id,
         _messages.c.role == "user",
         _messages.c.replaced_at.is_(None),
     )
-    if connection.execute(found).first() is None:
+    row = connection.execute(found).first()
+    if row is None:
         raise NotFound("The message to replace is not there any more. Reload the conversation.")
+    return tuple(references(row.content))
 
 
 def _said(conversation_id: str, before: str | None) -> Select[Any]:

@@ -38,6 +38,7 @@ class Turn:
         self.id = opening.task_trace_id
         self.conversation_id = opening.conversation_id
         self.text = opening.text
+        self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
         self._opening, self._parts = opening, parts
         self._log = EventLog()

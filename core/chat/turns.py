@@ -1,15 +1,18 @@
 """Sending a message: check it, open the books, start the turn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import sleep
 
 from sqlalchemy.exc import IntegrityError
 
-from core.agent.context import build_request, estimate_prompt
+from core.agent.context import Said, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
 from core.chat.agents import Agents, AgentView, limits_of
+from core.chat.attachment_limits import check_request
+from core.chat.attachments import Attachment, check_files, expand, expanded, read_files, references
 from core.chat.conversations import title_from
 from core.chat.delegation import persona_of
 from core.chat.engine import Engine
@@ -19,8 +22,9 @@ from core.chat.toolbox import Toolset
 from core.chat.turn import Turn
 from core.clock import new_id, now
 from core.errors import AgentInactive, ConversationBusy, InputError
+from core.provider.blocks import Block
 from core.store.database import Store
-from core.tracing.entries import Opening
+from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
 
 LONGEST_MESSAGE = 400_000
@@ -39,6 +43,7 @@ class Wanted:
     replaces: str | None = None
     draft_id: str | None = None
     source: str = "chat"
+    files: tuple[NewAttachment, ...] = ()
 
 
 class Turns:
@@ -58,15 +63,19 @@ class Turns:
         replaces: str | None = None,
         draft_id: str | None = None,
         source: str = "chat",
+        attachments: Sequence[Attachment] = (),
     ) -> Turn:
-        """Start the answer and return it; the same text sent again while it runs returns the running turn.
+        """Start the answer and return it; the same message sent again while it runs returns the running turn.
+
+        With files the text may be empty. A message that replaces another one keeps that one's files.
 
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
-        Raises InputError, AgentInactive, ContextTooLong, ConversationBusy, NotFound, StoreError, ShuttingDown:
-        in each case the provider was not called.
+        Raises InputError, FileRefused, AgentInactive, ContextTooLong, ConversationBusy, NotFound, StoreError,
+        ShuttingDown: in each case the provider was not called.
         """
-        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source)
+        files = check_files(attachments)
+        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files)
         agent = self._agents.get(agent_id)
         if not agent.active:
             raise AgentInactive(f"The agent {agent.name} is not active. Choose another one, or activate it on Agents.")
@@ -90,7 +99,7 @@ class Turns:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
         if turn is None or (turn.ended and wanted.conversation_id):
             return None
-        if turn.text != wanted.text:
+        if turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
         return turn
 
@@ -101,20 +110,23 @@ class Turns:
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         history = self._history(wanted)
+        said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, (agent.id,)))
-            assignment = self._assignment(wanted, agent, history, toolset)
+            assignment = self._assignment(wanted, agent, toolset, said, latest)
             opening = self._opening(wanted, agent, history, assignment.prompt_estimate)
             turn = Turn(opening, assignment, agent.name, self._parts)
             self._parts.recorder.open(opening)
             self._engine.start(turn)
         return turn
 
-    def _assignment(self, wanted: Wanted, agent: AgentView, history: History, toolset: Toolset) -> Assignment:
+    def _assignment(
+        self, wanted: Wanted, agent: AgentView, toolset: Toolset, said: Sequence[Said], attached: Sequence[Block]
+    ) -> Assignment:
         persona = persona_of(agent, toolset)
         return Assignment(
-            request=build_request(persona, history.said, wanted.text),
-            prompt_estimate=estimate_prompt(persona, history.said, wanted.text),
+            request=build_request(persona, said, wanted.text, attached),
+            prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
             toolset=toolset,
             asking=Asking(wanted.owner.id, wanted.owner.role, self._zone),
             limits=limits_of(agent),
@@ -128,8 +140,21 @@ class Turns:
         with self._store.read() as connection:
             return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
 
+    def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
+        """What was said, and what comes with the new message, with the attached files themselves in it."""
+        attached = [*history.kept, *(file.reference for file in wanted.files)]
+        if not wanted.text.strip() and not attached:
+            raise InputError("The message is empty. Write something and send it again.")
+        earlier = [each for message in history.said for each in references(message.blocks)]
+        check_request([*earlier, *attached], agent.model)
+        data = {file.reference["id"]: file.data for file in wanted.files}
+        kept = [*earlier, *history.kept]
+        if kept and wanted.conversation_id is not None:
+            with self._store.read() as connection:
+                data |= read_files(connection, wanted.conversation_id, kept)
+        return [expanded(message, data) for message in history.said], expand(attached, data)
+
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
-        new = wanted.conversation_id is None
         return Opening(
             task_trace_id=new_id(),
             session_id=new_id(),
@@ -137,7 +162,7 @@ class Turns:
             user_message_id=new_id(),
             answer_message_id=new_id(),
             conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
-            title=title_from(wanted.text) if new else None,
+            title=_title(wanted),
             owner_id=wanted.owner.id,
             agent_id=agent.id,
             agent_version=agent.version,
@@ -150,12 +175,19 @@ class Turns:
             last_message_id=history.last_message_id,
             prompt_estimate=prompt_estimate,
             at=now(),
+            kept=history.kept,
+            files=wanted.files,
         )
 
 
+def _title(wanted: Wanted) -> str | None:
+    """Of the conversation that the message begins."""
+    if wanted.conversation_id is not None:
+        return None
+    return title_from(wanted.text if wanted.text.strip() else wanted.files[0].reference["name"])
+
+
 def _checked(text: str) -> str:
-    if not text.strip():
-        raise InputError("The message is empty. Write something and send it again.")
     if len(text) > LONGEST_MESSAGE:
         raise InputError(
             f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."

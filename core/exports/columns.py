@@ -5,11 +5,13 @@ decimal dollars, an empty cell is an unknown value. Text that a spreadsheet coul
 apostrophe; numbers never do. Columns are only ever added, at the end.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, exists, func, select
+from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, select
 
+from core.analytics.filters import TraceFilter, of_sessions
 from core.exports.unindexed import unindexed
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan, User
 
@@ -35,7 +37,8 @@ class Column:
 class ExportFile:
     """``cost`` are the nano-dollars that the file's rows sum up to; by ``order`` the newest trace's rows come first.
 
-    ``source`` is what is read, to which the names of people and agents are joined.
+    ``source`` is what is read, to which the names of people and, by the id ``agent``, of agents are joined. ``part``
+    says what the rows of a chosen trace must meet.
     """
 
     name: FileName
@@ -43,6 +46,8 @@ class ExportFile:
     columns: tuple[Column, ...]
     cost: ColumnElement[Any]
     source: FromClause
+    agent: ColumnElement[str]
+    part: Callable[[TraceFilter], list[ColumnElement[bool]]]
     order: tuple[ColumnElement[Any], ...]
 
 
@@ -53,9 +58,26 @@ def _tokens(name: str, meaning: str) -> Column:
 _simulated = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.session_type == "simulated")
 _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
 _attempts = select(func.count()).where(*_calls).scalar_subquery()
+_master = _traces.c.master_agent_id
+_delegating = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.parent_span_id.is_not(None))
+_of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_session_id
+_line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
+CALLING_AGENT = replace(AGENT, meaning="The agent that made the call, by its present name.")
+
+
+def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
+    return []
+
+
+def _lines_of(chosen: TraceFilter) -> list[ColumnElement[bool]]:
+    """Of a chosen trace that lines of other sessions belong to as well, those of the chosen ones."""
+    if not chosen.agents and not chosen.models:
+        return []
+    return [or_(~_delegating, exists().where(*_of_line, *of_sessions(chosen)))]
+
 
 TRACES = ExportFile(
     name="traces",
@@ -102,6 +124,8 @@ TRACES = ExportFile(
     ),
     cost=_traces.c.cost_nanos,
     source=_traces,
+    agent=_master,
+    part=_whole,
     order=_newest_first,
 )
 
@@ -121,7 +145,7 @@ LEDGER = ExportFile(
         Column("billed_at", "When the call began, UTC.", "time", _lines.c.billed_at),
         Column("recorded_at", "When the line was written into the books, UTC.", "time", _lines.c.recorded_at),
         PERSON,
-        AGENT,
+        CALLING_AGENT,
         Column("model", "The model that was billed.", "text", _lines.c.model),
         Column(
             "unit",
@@ -162,7 +186,15 @@ LEDGER = ExportFile(
     ),
     cost=_lines.c.amount_nanos,
     source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)),
+    agent=_line_agent,
+    part=_lines_of,
     order=(*_newest_first, _lines.c.span_id, _lines.c.line),
 )
+
+
+def without_delegation(file: ExportFile) -> ExportFile:
+    """The same where every session is a master agent's, so that it need not be looked up for each line."""
+    return replace(file, agent=_master, part=_whole)
+
 
 FILES: dict[FileName, ExportFile] = {"traces": TRACES, "ledger": LEDGER}

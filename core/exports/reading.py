@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select, Table, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core.analytics.filters import TraceFilter, conditions
+from core.analytics.delegation import anything_delegated, chosen_traces, only_asked
+from core.analytics.filters import TraceFilter, asked, conditions
 from core.analytics.search import matching
 from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
-from core.exports.columns import AGENT, PERSON, Column, ExportFile
+from core.exports.columns import AGENT, CALLING_AGENT, PERSON, Column, ExportFile, without_delegation
 from core.exports.unindexed import unindexed
 from core.money import Nanos
 from core.store.tables import Agent, TaskTrace, User
@@ -37,16 +38,18 @@ def header(file: ExportFile) -> bytes:
 def batches(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
     """All rows, newest trace first; the connection is busy until the last one was taken or the generator is closed."""
     read: Callable[..., Generator[Batch, None, None]]
+    file = file if anything_delegated(connection) else without_delegation(file)
     read = _from_sqlite if connection.dialect.name == "sqlite" else _from_postgresql
     return read(connection, file, chosen)
 
 
 def _from_sqlite(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
     people, agents = _named_cells(PERSON, _users), _named_cells(AGENT, _agents)
-    ready = {PERSON: people.c.cell, AGENT: agents.c.cell}
+    ready = {PERSON: people.c.cell, AGENT: agents.c.cell, CALLING_AGENT: agents.c.cell}
     line = sqlite_line(ready[column] if column in ready else sqlite_cell(column) for column in file.columns)
-    query = select(line, file.cost).select_from(_joined(file.source, people, agents)).order_by(*file.order)
-    with closing(connection.execute(query.where(*_in_order(chosen)))) as result:
+    query = select(line, file.cost).select_from(_joined(file, people, agents)).order_by(*file.order)
+    limits = [*_in_order(connection, chosen), *file.part(chosen)]
+    with closing(connection.execute(query.where(*limits))) as result:
         # Of the driver: SQLAlchemy would make an object of each of millions of rows.
         cursor: Any = result.cursor
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
@@ -60,16 +63,20 @@ def _named_cells(column: Column, table: Table) -> CTE:
     return cells.prefix_with("MATERIALIZED")
 
 
-def _joined(source: FromClause, people: FromClause, agents: FromClause) -> FromClause:
-    with_people = source.join(people, people.c.id == _traces.c.owner_id)
-    return with_people.join(agents, agents.c.id == _traces.c.master_agent_id)
+def _joined(file: ExportFile, people: FromClause, agents: FromClause) -> FromClause:
+    with_people = file.source.join(people, people.c.id == _traces.c.owner_id)
+    return with_people.join(agents, agents.c.id == file.agent)
 
 
-def _in_order(chosen: TraceFilter) -> list[ColumnElement[bool]]:
+def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement[bool]]:
     """Conditions by which the newest come first without sorting all: the index of several values has no such order.
 
     What is exceptional is few, and sorted; so is what has a text.
     """
+    taking_part: list[ColumnElement[bool]] = []
+    if not only_asked(connection, chosen):
+        taking_part = conditions(TraceFilter(agents=chosen.agents, models=chosen.models))
+        chosen = replace(chosen, agents=(), models=())
     several: dict[str, ColumnElement[str]] = {
         "agents": _traces.c.master_agent_id,
         "models": _traces.c.model,
@@ -79,7 +86,7 @@ def _in_order(chosen: TraceFilter) -> list[ColumnElement[bool]]:
     none: Any = dict.fromkeys(mixed, ())
     single = replace(chosen, **none)
     by_hand = [unindexed(several[name]).in_(map(storable, values)) for name, values in mixed.items()]
-    return [*conditions(single), *by_hand, *matching(chosen.text, "sqlite")]
+    return [*asked(single), *by_hand, *taking_part, *matching(chosen.text, "sqlite")]
 
 
 def _from_postgresql(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
@@ -87,13 +94,8 @@ def _from_postgresql(connection: Connection, file: ExportFile, chosen: TraceFilt
     if not chosen.text:
         connection.execute(text("SET LOCAL enable_sort = off"))
     cells = [postgresql_cell(column) for column in file.columns]
-    limits = [*conditions(chosen), *matching(chosen.text, "postgresql")]
-    query = (
-        select(*cells, file.cost)
-        .select_from(_joined(file.source, _users, _agents))
-        .where(*limits)
-        .order_by(*file.order)
-    )
+    limits = [*chosen_traces(connection, chosen), *file.part(chosen), *matching(chosen.text, "postgresql")]
+    query = select(*cells, file.cost).select_from(_joined(file, _users, _agents)).where(*limits).order_by(*file.order)
     lines, costs = list[bytes](), list[Nanos | None]()
     for row in _copied(connection, query):
         line, _, cost = bytes(row).rpartition(b",")

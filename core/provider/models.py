@@ -4,7 +4,8 @@ Read on 2026-11-21 from platform.claude.com/docs: ``models/*/overview`` (context
 ``about-claude/models/overview`` and ``about-claude/model-deprecations`` (retirement),
 ``build-with-claude/prompt-caching`` (shortest cacheable prompt), ``build-with-claude/thinking`` and the
 migration guides of the 5.5 models (thinking). For the 5.1 and 5.2 models no page states the shortest cacheable
-prompt; they are entered with the 512 tokens of all other models from Opus 5 on.
+prompt; they are entered with the 512 tokens of all other models from Opus 5 on. Every one takes images and PDF
+(``build-with-claude/vision`` and ``pdf-support``); those from Opus 4.7 on see images in high resolution.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _WARN_AHEAD = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Sizes are in tokens; ``snapshot`` is the dated id the API answers with where it differs from ``id``."""
+    """Sizes are in tokens. ``snapshot`` is the dated id the API answers with where it differs from ``id``."""
 
     id: str
     label: str
@@ -28,6 +29,9 @@ class Model:
     max_output_tokens: int = 128_000
     cache_minimum_tokens: int = 512
     thinking: Thinking = "always"
+    images: bool = True
+    sharp_images: bool = True
+    pdf: bool = True
     legacy: bool = False
     by_invitation: bool = False
     retires: date | None = None
@@ -53,8 +57,22 @@ MODELS: tuple[Model, ...] = (
     Model("claude-sonnet-5", "Claude Sonnet 5", cache_minimum_tokens=1_024, thinking="default", legacy=True),
     Model("claude-opus-4-8", "Claude Opus 4.8", cache_minimum_tokens=1_024, thinking="optional", legacy=True),
     Model("claude-opus-4-7", "Claude Opus 4.7", cache_minimum_tokens=2_048, thinking="optional", legacy=True),
-    Model("claude-opus-4-6", "Claude Opus 4.6", cache_minimum_tokens=4_096, thinking="optional", legacy=True),
-    Model("claude-sonnet-4-6", "Claude Sonnet 4.6", cache_minimum_tokens=1_024, thinking="optional", legacy=True),
+    Model(
+        "claude-opus-4-6",
+        "Claude Opus 4.6",
+        cache_minimum_tokens=4_096,
+        thinking="optional",
+        sharp_images=False,
+        legacy=True,
+    ),
+    Model(
+        "claude-sonnet-4-6",
+        "Claude Sonnet 4.6",
+        cache_minimum_tokens=1_024,
+        thinking="optional",
+        sharp_images=False,
+        legacy=True,
+    ),
     Model(
         "claude-opus-4-5",
         "Claude Opus 4.5",
@@ -62,6 +80,7 @@ MODELS: tuple[Model, ...] = (
         max_output_tokens=64_000,
         cache_minimum_tokens=4_096,
         thinking="budget",
+        sharp_images=False,
         legacy=True,
         snapshot="claude-opus-4-5-20251101",
     ),
@@ -72,6 +91,7 @@ MODELS: tuple[Model, ...] = (
         max_output_tokens=64_000,
         cache_minimum_tokens=1_024,
         thinking="budget",
+        sharp_images=False,
         legacy=True,
         retires=date(2026, 11, 30),
         replacement="claude-sonnet-5-5",
@@ -84,6 +104,7 @@ MODELS: tuple[Model, ...] = (
         max_output_tokens=64_000,
         cache_minimum_tokens=4_096,
         thinking="budget",
+        sharp_images=False,
         legacy=True,
         snapshot="claude-haiku-4-5-20251001",
     ),

@@ -185,13 +185,24 @@ class TaskTrace(Tally, table=True):
     heartbeat_at: datetime
 
 
+def _delegated(name: str, *columns: str) -> SqlIndex:
+    where = text("parent_span_id IS NOT NULL")
+    return SqlIndex(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class TraceSession(Tally, table=True):
     """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted.
 
-    ``parent_span_id`` is the call of a tool by which another agent asked for it, None for the master agent's.
+    ``parent_span_id`` is the call of a tool by which another agent asked for it, None for the master agent's; only
+    with it there is ``trace_started_at``, which leads from an agent or a model to the newest traces it took part in.
     """
 
     __tablename__ = "trace_sessions"
+    __table_args__ = (
+        _delegated("ix_trace_sessions_delegated", "task_trace_id", "agent_id", "model"),
+        _delegated("ix_trace_sessions_delegated_agent", "agent_id", "trace_started_at", "task_trace_id", "model"),
+        _delegated("ix_trace_sessions_delegated_model", "model", "trace_started_at", "task_trace_id", "agent_id"),
+    )
     id: str = Field(primary_key=True)
     task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
     agent_id: str = Field(foreign_key="agents.id")
@@ -199,6 +210,7 @@ class TraceSession(Tally, table=True):
     session_type: str
     model: str = Field(sa_type=StorableText)
     parent_span_id: str | None = None
+    trace_started_at: datetime | None = None
 
 
 class TraceSpan(Tally, table=True):

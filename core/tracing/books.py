@@ -120,6 +120,7 @@ def open_session(connection: Connection, new: NewSession) -> None:
         "session_type": new.session_type,
         "model": new.attempt.model,
         "parent_span_id": new.parent_span_id,
+        "trace_started_at": new.attempt.trace_started_at,
     }
     connection.execute(_INSERT_SESSION, {**row, **spans.begun_tally(new.at)})
     spans.open_attempt(connection, new.attempt, new.prompt_estimate, new.at)

@@ -1,7 +1,7 @@
 """What is written into the books: plain values that survive a trip through a file."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -23,10 +23,21 @@ STEP_STATUS: dict[TurnStatus, StepStatus] = {
 
 
 @dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
+    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces.
     """
 
     task_trace_id: str
@@ -48,6 +59,13 @@ class Opening:
     last_message_id: str | None
     prompt_estimate: int
     at: datetime
+    kept: tuple[dict[str, Any], ...] = ()
+    files: tuple[NewAttachment, ...] = ()
+
+    @property
+    def attached(self) -> list[dict[str, Any]]:
+        """References to all that the message has attached."""
+        return [*self.kept, *(file.reference for file in self.files)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.errors import NotFound
+from core.store.attachment_tables import Attachment
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
 from core.tracing.entries import NewAttempt, Opening
 from core.tracing.spans import begun_tally, open_attempt
@@ -14,6 +15,7 @@ _messages = Message.__table__
 
 _INSERT_CONVERSATION = insert(_conversations)
 _INSERT_MESSAGE = insert(_messages)
+_INSERT_ATTACHMENT = insert(Attachment.__table__)
 _INSERT_TRACE = insert(TaskTrace.__table__)
 _INSERT_SESSION = insert(TraceSession.__table__)
 _TOUCH_CONVERSATION = update(_conversations).where(
@@ -33,11 +35,13 @@ class HistoryMoved(Exception):
 
 
 def open_turn(connection: Connection, opening: Opening) -> None:
-    """The user's message, an empty answer and the running trace, session and first attempt, or nothing at all.
+    """The user's message and files, an empty answer and the running trace, session and first attempt, or nothing.
 
     Raises IntegrityError while another turn runs in the conversation, HistoryMoved, and NotFound if it is gone.
     """
     _open_conversation(connection, opening)
+    if opening.files:
+        connection.execute(_INSERT_ATTACHMENT, _attachment_rows(opening))
     _add_messages(connection, opening)
     connection.execute(_INSERT_TRACE, _trace_row(opening))
     connection.execute(_INSERT_SESSION, _session_row(opening))
@@ -73,7 +77,7 @@ def _add_messages(connection: Connection, opening: Opening) -> None:
         "id": opening.user_message_id,
         "role": "user",
         "status": "complete",
-        "content": [{"type": "text", "text": opening.text}],
+        "content": [*opening.attached, *([{"type": "text", "text": opening.text}] if opening.text.strip() else [])],
         "text": opening.text,
     }
     answer: dict[str, Any] = {
@@ -86,6 +90,21 @@ def _add_messages(connection: Connection, opening: Opening) -> None:
     connection.execute(_INSERT_MESSAGE, [{**shared, **said}, {**shared, **answer}])
 
 
+def _attachment_rows(opening: Opening) -> list[dict[str, Any]]:
+    shared = {"conversation_id": opening.conversation_id, "created_at": opening.at}
+    columns = ("id", "name", "media_type", "size")
+    return [
+        {
+            **shared,
+            **{column: file.reference[column] for column in columns},
+            "sha256": file.sha256,
+            "preview": file.preview,
+            "data": file.data,
+        }
+        for file in opening.files
+    ]
+
+
 def _trace_row(opening: Opening) -> dict[str, Any]:
     return {
         "id": opening.task_trace_id,
@@ -93,7 +112,7 @@ def _trace_row(opening: Opening) -> dict[str, Any]:
         "master_agent_id": opening.agent_id,
         "conversation_id": opening.conversation_id,
         "model": opening.model,
-        "instruction": opening.text,
+        "instruction": opening.text if opening.text.strip() else ", ".join(each["name"] for each in opening.attached),
         "source": opening.source,
         "instance_id": opening.instance_id,
         "heartbeat_at": opening.at,

@@ -20,6 +20,14 @@ def seconds(milliseconds: int | None) -> str:
     return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.1f} s"
 
 
+def byte_size(count: int) -> str:
+    """In thousands, as disks are sold."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
 def money(total: Nanos | None, basis: str | None) -> str:
     """Dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
     shown = show_usd(total).replace("$", r"\$")

@@ -1,13 +1,16 @@
 """Errors in plain words, with what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.chat.attachments import Attachment
 from core.errors import AppError, NotFound, StoreError
+from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
 
 _KEPT = "kept-problem"
+_LONG_TEXT, _MANY_LINES, _LONG_HEIGHT = 400, 5, 160
 
 _TITLE = {
     NotFound: ("Not there", ":material/search_off:"),
@@ -39,12 +42,22 @@ def show_kept_problem() -> None:
 
 
 def show_unsent(
-    text: str, reason: str, *, key: str, send_again: Callable[[], None], discard: Callable[[], None]
+    text: str,
+    files: Sequence[Attachment],
+    reason: str,
+    *,
+    key: str,
+    send_again: Callable[[], None],
+    discard: Callable[[], None],
+    remove: Callable[[Attachment], None],
 ) -> None:
     """A message that was not sent, kept in full, with the reason; its buttons' keys begin with ``key``."""
     with st.container(border=True):
         st.warning(as_text(reason), icon=":material/undo:")
-        st.code(text, language=None, wrap_lines=True)
+        if text:
+            long = len(text) > _LONG_TEXT or text.count("\n") > _MANY_LINES
+            st.code(text, language=None, wrap_lines=True, height=_LONG_HEIGHT if long else "content")
+        draw_unsent_files(files, key, remove)
         with st.container(horizontal=True):
             st.button("Send again", key=f"{key}-send", icon=":material/send:", type="primary", on_click=send_again)
             st.button("Discard", key=f"{key}-discard", icon=":material/close:", on_click=discard)

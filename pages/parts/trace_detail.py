@@ -1,20 +1,22 @@
 """One trace: what happened when, what each step cost and why, and that it all adds up."""
 
-import re
 from collections.abc import Mapping
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.analytics.trace_detail import Sum, TraceDetail
-from core.analytics.trace_parts import LedgerRow, SpanRow
+from core.analytics.trace_detail import TraceDetail
+from core.analytics.trace_parts import SpanRow
 from core.analytics.trace_row import TraceRow
-from core.money import exact_usd
+from core.analytics.trace_tree import SessionRow
 from core.wiring import Services
 from pages.parts.figures import BASIS, exact, money, seconds, tokens
 from pages.parts.markdown import as_cell, as_text
-from pages.parts.waterfall import labels_of, waterfall
+from pages.parts.trace_labels import labels_of
+from pages.parts.trace_ledger import draw_ledger, usd
+from pages.parts.trace_tools import draw_tools
+from pages.parts.waterfall import MOST_ROWS, waterfall
+from pages.parts.wide import table_height
 
 STATUS = {
     "completed": ("green", ":material/check_circle:"),
@@ -23,27 +25,20 @@ STATUS = {
     "stopped": ("gray", ":material/stop_circle:"),
     "interrupted": ("orange", ":material/power_off:"),
 }
-_UNITS = {
-    "input": "Input",
-    "cache_write_5m": "Cache write, 5 min",
-    "cache_write_1h": "Cache write, 1 h",
-    "cache_read": "Cache read",
-    "output": "Output",
-    "web_search": "Web searches",
-}
-_LEVELS = {"span": "ledger line", "session": "step", "trace": "session"}
+_RIGHT = st.column_config.TextColumn(alignment="right")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def draw_trace(services: Services, detail: TraceDetail, zone: ZoneInfo) -> None:
-    trace = detail.trace
+    trace, labels = detail.trace, labels_of(detail)
     _draw_head(trace, zone)
     _draw_asked(services, detail)
-    _draw_figures(trace)
-    _draw_steps(detail)
-    _draw_cost(detail, zone)
-    _draw_usage(detail)
-    _draw_ids(detail)
+    _draw_figures(detail)
+    _draw_steps(detail, labels)
+    draw_tools(services, detail, labels)
+    draw_ledger(detail, labels, zone)
+    _draw_usage(detail, labels)
+    _draw_ids(detail, labels)
 
 
 def _draw_head(trace: TraceRow, zone: ZoneInfo) -> None:
@@ -60,7 +55,7 @@ def _draw_head(trace: TraceRow, zone: ZoneInfo) -> None:
 
 
 def first_line_asked(services: Services, trace_id: str) -> str:
-    """The only words of a conversation on this page, and the only place they are read."""
+    """But for what tools were given and gave, the only words of a conversation on this page."""
     return services.traces.asked(trace_id)
 
 
@@ -80,14 +75,15 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
             )
 
 
-def _draw_figures(trace: TraceRow) -> None:
+def _draw_figures(detail: TraceDetail) -> None:
+    trace = detail.trace
     figures = {
         "Cost": "unknown" if trace.total is None else money(trace.total, trace.basis),
         "Tokens in": f"{trace.usage.prompt:,}",
         "Tokens out": f"{trace.usage.output:,}",
         "First token": seconds(trace.time_to_first_token_ms),
         "Duration": seconds(trace.duration_ms),
-        "Attempts": f"{trace.attempts:,}",
+        **_calls(trace.attempts, len(detail.tools)),
     }
     with st.container(horizontal=True):
         for label, value in figures.items():
@@ -96,32 +92,64 @@ def _draw_figures(trace: TraceRow) -> None:
     st.caption(f"**{exact(trace.total)}** — {word}. {why}")
 
 
-def _draw_steps(detail: TraceDetail) -> None:
+def _calls(attempts: int, tools: int) -> dict[str, str]:
+    """Of models, repeated ones included, and of tools where there were any."""
+    return {"Calls + tools": f"{attempts:,} + {tools:,}"} if tools else {"Attempts": f"{attempts:,}"}
+
+
+def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     st.subheader("Steps", anchor=False)
     chart = waterfall(detail)
     if chart is not None:
-        st.altair_chart(chart, alt="When each step waited, got its first token, and streamed")
-    labels = labels_of(detail)
+        st.altair_chart(chart, alt="When each step waited, got its first token, and streamed, and when tools ran")
+    if len(labels) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS} of {len(labels):,} rows are drawn; the tables below have them all.")
+    if len(detail.sessions) > 1:
+        _draw_sessions(detail, labels)
+    calls = [span for span in detail.spans if not span.is_tool]
     st.dataframe(
-        [_step(labels[span.id], span) for span in detail.spans],
+        [_step(labels[span.id], span) for span in calls],
         hide_index=True,
-        height="content",
-        column_config={
-            "HTTP": st.column_config.NumberColumn(format="%d"),
-            "Cost, USD": st.column_config.TextColumn(alignment="right"),
-        },
+        height=table_height(len(calls)),
+        column_config={"HTTP": st.column_config.NumberColumn(format="%d"), "Cost, USD": _RIGHT},
     )
-    for span in detail.spans:
+    for span in calls:
         notes = [as_text(note) for note in (span.error_text, span.cost_reason) if note]
         if notes:
-            st.caption(f"**{labels[span.id]}.** {' — '.join(notes)}")
+            st.caption(f"**{as_text(labels[span.id])}.** {' — '.join(notes)}")
+
+
+def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
+    """Who was asked first, and by which step each of the others was."""
+    st.dataframe(
+        [_session(detail, labels, session) for session in detail.sessions],
+        hide_index=True,
+        height=table_height(len(detail.sessions)),
+        column_config={"Cost, USD": _RIGHT},
+    )
+
+
+def _session(detail: TraceDetail, labels: Mapping[str, str], session: SessionRow) -> dict[str, object]:
+    step = session.parent_span_id
+    asked_by = detail.trace.person if step is None else labels.get(step, "an unknown step")
+    return {
+        "Agent": as_cell(labels[session.id]),
+        "Asked by": as_cell(asked_by),
+        "Status": session.status,
+        "Cost, USD": usd(session.total),
+        "Basis": session.basis or "not known yet",
+        "Tokens": tokens(session.usage),
+        "Duration": seconds(session.duration_ms),
+        "Model": as_cell(session.model),
+        "Version": session.agent_version,
+    }
 
 
 def _step(label: str, span: SpanRow) -> dict[str, object]:
     return {
-        "Step": label,
+        "Step": as_cell(label),
         "Status": span.status,
-        "Cost, USD": _usd(span.total),
+        "Cost, USD": usd(span.total),
         "Basis": span.basis or "not known yet",
         "Tokens": tokens(span.usage),
         "First token": seconds(span.time_to_first_token_ms),
@@ -134,85 +162,20 @@ def _step(label: str, span: SpanRow) -> dict[str, object]:
     }
 
 
-def _usd(nanos: int | None) -> str:
-    return "unknown" if nanos is None else exact_usd(nanos)
-
-
-def _draw_cost(detail: TraceDetail, zone: ZoneInfo) -> None:
-    st.subheader("Ledger", anchor=False)
-    labels = labels_of(detail)
-    if detail.ledger:
-        st.dataframe(
-            [_line(labels, line, zone) for line in detail.ledger],
-            hide_index=True,
-            height="content",
-            column_config={
-                "Quantity": st.column_config.NumberColumn(format="localized"),
-                "Unit price, USD": st.column_config.TextColumn(alignment="right"),
-                "Amount, USD": st.column_config.TextColumn(alignment="right"),
-                "Price source": st.column_config.LinkColumn(width="medium"),
-            },
-        )
-    else:
-        st.caption("Nothing was billed." if detail.trace.basis else "Nothing is booked before the turn ends.")
-    st.markdown("  \n".join(_check(labels, each) for each in detail.sums()))
-
-
-def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[str, object]:
-    marks = [word for word, marked in (("correction", line.correction), ("estimate", line.estimated)) if marked]
-    return {
-        "Step": labels[line.span_id],
-        "Billed": _UNITS.get(line.unit, as_cell(line.unit)),
-        "Quantity": line.quantity,
-        "Unit price, USD": _price(line),
-        "Amount, USD": _usd(line.amount),
-        "Mark": ", ".join(marks),
-        "Price of": as_cell(line.model),
-        "Price from": line.price_from.strftime("%Y-%m-%d") if line.price_from else "",
-        "Price source": _address_in(line.price_source or ""),
-        "Recorded": line.recorded_at.astimezone(zone).strftime(_TIME),
-    }
-
-
-def _price(line: LedgerRow) -> str:
-    """Exact; of tokens by the million, as price lists have it."""
-    if line.unit_price_usd is None:
-        return "unknown"
-    if line.unit == "web_search":
-        return f"{line.unit_price_usd.normalize():f} each"
-    return f"{(line.unit_price_usd * 1_000_000).normalize():f} per million"
-
-
-def _check(labels: Mapping[str, str], sums: Sum) -> str:
-    parts = f"{sums.parts} {_LEVELS[sums.level]}{'' if sums.parts == 1 else 's'}" if sums.parts else "nothing billed"
-    name = f"**{as_text(labels[sums.id])}**"
-    if not sums.adds_up:
-        return (
-            f":red[:material/error:] {name}: {parts} come to {exact(sums.come_to)}, but {exact(sums.booked)} is booked"
-        )
-    if sums.booked is None:
-        return f":gray[:material/help:] {name}: {parts}, not all of known cost"
-    return f":green[:material/check_circle:] {name}: {parts} = {exact(sums.booked)}"
-
-
-def _address_in(source: str) -> str | None:
-    found = re.search(r"https://\S+", source)
-    return found.group() if found else None
-
-
-def _draw_usage(detail: TraceDetail) -> None:
-    labels = labels_of(detail)
-    reported: list[tuple[str, Any]] = [(labels[span.id], span.usage_json) for span in detail.spans]
+def _draw_usage(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     with st.expander("Usage as the provider reported it", icon=":material/data_object:"):
-        for label, usage in reported:
-            st.caption(label if usage else f"{label}: nothing was reported.")
-            if usage:
-                st.json(usage)
+        for span in detail.spans:
+            if span.usage_json:
+                st.caption(as_text(labels[span.id]))
+                st.json(span.usage_json)
+            elif not span.is_tool:
+                st.caption(f"{as_text(labels[span.id])}: nothing was reported.")
 
 
-def _draw_ids(detail: TraceDetail) -> None:
+def _draw_ids(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     trace = detail.trace
     ids = {"Trace": trace.id, "Conversation": trace.conversation_id}
-    ids |= {labels_of(detail)[span.id]: span.request_id for span in detail.spans if span.request_id}
+    ids |= {labels[span.id]: span.request_id for span in detail.spans if span.request_id}
+    width = max(12, *map(len, ids)) + 2
     with st.expander("Ids", icon=":material/tag:"):
-        st.code("\n".join(f"{name:<14}{value}" for name, value in ids.items()), language=None)
+        st.code("\n".join(f"{name:<{width}}{value}" for name, value in ids.items()), language=None)

@@ -1,12 +1,17 @@
 """From a message to its trace in a browser: found by its words, opened by its row, shared by its address."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
 from core.money import exact_usd
+from core.store.database import open_store
 from tests.browser.chatting import await_end, conversation_of, say
 from tests.browser.conftest import Books
+from tests.core.acts import Acts, an_errand
+from tests.core.rows import Rows
+from tests.served import Served
 
 NASTY = "![x](https://example.org/leak) <b>bold</b> $x^2$ :smile: [a](https://example.org)"
 _TICK, _FIRST_ROW = 18, 52
@@ -51,3 +56,27 @@ def test_a_trace_leads_back_to_its_conversation(page: Page, books: Books) -> Non
     page.get_by_role("link", name="Open the conversation").click()
     page.wait_for_url(re.compile(rf"/\?conversation={conversation}$"))
     expect(page.get_by_text("Here we are.", exact=True)).to_be_visible()
+
+
+def test_tools_and_another_agent_are_seen_at_any_width_and_their_texts_stay_text(
+    new_page: Callable[..., Page], server: Served, books: Books
+) -> None:
+    store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
+    rows = Rows(store)
+    master, *others = (rows.agent(books.me, name) for name in ("Lead", "Researcher", "Archivist"))
+    acts = Acts(store, books.me, master, rows.conversation(books.me, master))
+    errand = an_errand(acts, *others, output="<img src=x onerror=alert(1)> ![x](https://example.org/leak)")
+    store.close()
+    for width, scheme in ((1400, "light"), (400, "dark")):
+        page = new_page(f"traces?trace={errand.trace}", viewport={"width": width, "height": 900}, color_scheme=scheme)
+        chart = page.get_by_test_id("stVegaLiteChart")
+        expect(chart.locator("canvas, svg").first).to_be_visible()
+        box, room = chart.bounding_box(), page.get_by_test_id("stMainBlockContainer").bounding_box()
+        assert box is not None
+        assert room is not None
+        assert box["x"] + box["width"] <= room["x"] + room["width"]
+        assert 500 < box["height"] < 900
+        expect(page.get_by_text("Request: 3 sessions = $0.000012342")).to_be_visible()
+    page.get_by_text("calculator: input and output").click()
+    expect(page.get_by_text("<img src=x onerror=alert(1)> ![x](https://example.org/leak)")).to_be_visible()
+    expect(page.get_by_text('"expression": "6*7"')).to_be_visible()

@@ -58,6 +58,12 @@ def test_the_level_holds_for_both(log: io.StringIO) -> None:
     assert _events(log) == []
 
 
+def test_readers_of_files_say_nothing(log: io.StringIO) -> None:
+    for reader in ("pypdf._reader", "PIL.PngImagePlugin"):
+        logging.getLogger(reader).error("what somebody wrote")
+    assert log.getvalue() == ""
+
+
 def test_a_logger_with_a_handler_of_its_own_is_taken_over(log: io.StringIO) -> None:
     elsewhere = io.StringIO()
     own = logging.getLogger("tests.own_handler")

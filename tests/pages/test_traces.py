@@ -1,16 +1,23 @@
 """The traces page: every turn, newest first, exact, a page at a time, and nothing that a spreadsheet would run."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from core import wiring
+from core.clock import now
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
+from core.store.tables import User
+from tests.core.acts import Acts, Errand, an_errand
 from tests.core.chat.conftest import ended
-from tests.pages.screen import button, new_agent, open_app, press, services, words
+from tests.core.rows import AT, Rows
+from tests.pages.screen import button, healthy, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50
 
@@ -131,6 +138,71 @@ def test_failed_and_unpriced_traces_say_why() -> None:
     assert app.metric[0].value == "unknown"
     assert "**Request**: 1 session, not all of known cost" in words(app)
     assert set(app.dataframe[1].value["Amount, USD"]) == {"unknown"}
+
+
+def an_acting_trace(owner: str | None = None, at: datetime = AT) -> Errand:
+    rows, me = Rows(services().store), owner or services().me.id
+    master, *others = (rows.agent(me, name) for name in ("Lead <b>", "Researcher", "Archivist"))
+    acts = Acts(services().store, me, master, rows.conversation(me, master), at)
+    return an_errand(acts, *others)
+
+
+def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
+    open_app("traces")
+    errand = an_acting_trace()
+    app = one(errand.trace)
+    agents, steps, tools, ledger = (frame.value for frame in app.dataframe)
+    assert list(agents["Agent"]) == ["Lead <b>", "Researcher (2)", "Archivist (3)"]
+    assert list(agents["Asked by"]) == ["Local admin", "ask Researcher", "ask Archivist (2)"]
+    assert sum(map(Decimal, agents["Cost, USD"])) == Decimal("0.000012342")
+    assert list(steps["Step"]) == list(ledger["Step"])
+    assert list(tools["Tool"])[:3] == ["calculator", "fetch_url 1", "fetch_url 2"]
+    assert list(tools["Result"])[:2] == ["2 B", "52.4 MB, cut at 20.0 kB"]
+    assert list(tools["Waited"])[:3] == ["", "1.5 s", "900 ms"]
+    assert list(tools["Consent"])[1:3] == ["approved by Local admin", "denied by Local admin: Not <b>this</b> site"]
+    assert [metric.value for metric in app.metric if metric.label == "Calls + tools"] == ["6 + 5"]
+    assert "**Request**: 3 sessions = \\$0.000012342" in words(app)
+    assert "**Lead \\<b\\>**: 7 steps = \\$0.000012000" in words(app)
+
+
+def test_of_a_chosen_agent_or_model_its_own_calls_are_summed_up() -> None:
+    open_app("traces")
+    plain, errand = turn(), an_acting_trace(at=now())
+    researcher = services().traces.detail(errand.trace).sessions[1]
+    ids = {name: id_ for id_, name in services().costs.names().agent.items()}
+    app = open_app("traces", agent=ids["Researcher"])
+    assert column(app, "Trace") == [errand.trace]
+    assert column(app, "Cost, USD") == ["0.000012342"]
+    assert "1–1 · 2 model calls of the chosen agent, \\$0.000000302 in all" in words(app)
+    app = open_app("traces", agent=ids["Lead <b>"], model=[researcher.model, "claude-sonnet-5-5"])
+    assert "1–1 · 3 model calls of the chosen agent and the chosen models, \\$0.00001200 in all" in words(app)
+    assert f"2 ended turns, {show_usd((plain.total or 0) + 12_342)} in all" in words(open_app("traces")).replace(
+        "\\", ""
+    )
+
+
+def test_what_a_tool_was_given_and_gave_is_read_when_it_is_opened() -> None:
+    open_app("traces")
+    errand = an_acting_trace()
+    app = one(errand.trace)
+    assert "6*7" not in words(app)
+    app.session_state[f"tool-{errand.spans['calculator']}"] = True
+    assert '"expression": "6*7"' in words(healthy(app.run()))
+
+
+@pytest.mark.parametrize("role", ["finance", "operator"])
+def test_who_may_not_read_a_conversation_sees_nothing_of_its_tools(role: str) -> None:
+    open_app("traces")
+    own = services().me.id if role == "finance" else Rows(services().store).person("Bob")
+    errand = an_acting_trace(own)
+    change = update(User.__table__).where(User.__table__.c.id == services().me.id).values(role=role)
+    services().store.write(lambda connection: connection.execute(change).rowcount).result()
+    wiring.drain()
+    app = one(errand.trace)
+    assert not [each for each in app.expander if "input and output" in each.label]
+    consent = list(app.dataframe[2].value["Consent"])
+    assert consent[2].startswith("denied by")
+    assert "this" not in str(consent)
 
 
 def test_an_unknown_trace_is_said_to_be_unknown_and_there_is_a_way_back() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Result, func, literal, or_, select
 
-from core.analytics.filters import EVERYTHING, TraceFilter, conditions
+from core.analytics.filters import EVERYTHING, TraceFilter, asked
 from core.analytics.quarters import start_of
 from core.analytics.rollups.histogram import NOTHING, Histogram
 from core.analytics.rollups.pieces import Interval, Pieces, joined
@@ -84,7 +84,7 @@ def timings(
     start, end = map(start_of, within)
     return connection.execute(
         select(*columns, duration, first_token).where(
-            *conditions(replace(chosen, start=start, end=end)),
+            *asked(replace(chosen, start=start, end=end)),
             _traces.c.status != "running",
             or_(duration.is_not(None), first_token.is_not(None)),
         )

@@ -47,7 +47,7 @@ def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_question(role: str, blocks: list[dict[str, Any]]) -> bool:
-    return role == "user" and any(block["type"] == "text" for block in blocks)
+    return role == "user" and any(block["type"] != "tool_result" for block in blocks)
 
 
 def _result(block: dict[str, Any], names: dict[str, str]) -> GivenResult:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from core.provider.media import media_tokens
+
 _OLD = re.compile(r" ?[^\W_]{1,6}|\s+|[\W_]")
 _NEW = re.compile(r" ?[^\W_]{1,4}|\s+|[\W_]")
 _OLD_TOKENIZER = ("claude-opus-4-5", "claude-opus-4-6", "claude-sonnet-4-5", "claude-sonnet-4-6", "claude-haiku-4-5")
@@ -20,12 +22,12 @@ def count_tokens(text: str, model: str) -> int:
 
 
 def block_texts(block: Any) -> Iterable[str]:
-    """Every text in a content block, however deep."""
+    """Every text in a content block, however deep; images and PDFs have none."""
     if isinstance(block, str):
         yield block
     elif isinstance(block, dict):
-        for key, value in block.items():
-            if key not in ("type", "cache_control", "signature"):
+        for key, value in block.items() if block.get("type") != "base64" else ():
+            if key not in ("type", "cache_control", "signature", "media_type"):
                 yield from block_texts(value)
     elif isinstance(block, list):
         for item in block:
@@ -34,7 +36,7 @@ def block_texts(block: Any) -> Iterable[str]:
 
 def count_block(block: Any, model: str) -> int:
     """Tokens of one content block."""
-    return sum(count_tokens(text, model) for text in block_texts(block))
+    return sum(count_tokens(text, model) for text in block_texts(block)) + media_tokens(block, model)
 
 
 def message_overhead() -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.provider.models import Model, find_model
+from core.provider.simulator.media_rules import media_faults
 from core.provider.simulator.signatures import signature_is_ours
 from core.provider.simulator.tool_rules import paused_at, tool_faults
 
@@ -44,6 +45,8 @@ def check_body(body: Any) -> Model:
     model = _known_model(body)
     _check_max_tokens(body, model)
     _check_messages(body.get("messages"))
+    for fault in media_faults(body["messages"], model):
+        raise _invalid(fault)
     _check_tools(body)
     _check_thinking(body, model)
     _check_breakpoints(body)

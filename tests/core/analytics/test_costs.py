@@ -12,18 +12,19 @@ from sqlalchemy import func, select
 
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, Spend, round_half_even
-from core.analytics.filters import conditions
+from core.analytics.filters import asked, conditions, of_sessions
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.refresh import refresh
 from core.store.database import Store
-from core.store.tables import LedgerLine, TaskTrace
+from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History
 
 NOW = datetime(2026, 11, 12, 15, 30, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
 
 _lines, _traces = LedgerLine.__table__, TaskTrace.__table__
+_sessions, _spans = TraceSession.__table__, TraceSpan.__table__
 
 
 def choice(first: date, last: date, zone: str = "UTC", **chosen: Any) -> Choice:
@@ -36,16 +37,22 @@ def view_of(store: Store, chosen: Choice, now: datetime = NOW) -> CostsView:
 
 
 def in_ledger(store: Store, chosen: Choice) -> int:
-    """The filtered traces' ledger lines, added up by the database."""
+    """The chosen sessions' ledger lines, added up by the database."""
     amount = func.coalesce(func.sum(_lines.c.amount_nanos), 0)
-    query = select(amount).join(_traces, _traces.c.id == _lines.c.task_trace_id).where(*conditions(chosen.filter))
+    query = (
+        select(amount)
+        .join(_traces, _traces.c.id == _lines.c.task_trace_id)
+        .join(_spans, _spans.c.id == _lines.c.span_id)
+        .join(_sessions, _sessions.c.id == _spans.c.trace_session_id)
+        .where(*conditions(chosen.filter), *of_sessions(chosen.filter))
+    )
     with store.read() as connection:
         return int(connection.execute(query).scalar_one())
 
 
 def latency_in_books(store: Store, chosen: Choice) -> Latency:
     """Of the filtered traces, which all have ended."""
-    query = select(_traces.c.duration_ms, _traces.c.time_to_first_token_ms).where(*conditions(chosen.filter))
+    query = select(_traces.c.duration_ms, _traces.c.time_to_first_token_ms).where(*asked(chosen.filter))
     with store.read() as connection:
         rows = connection.execute(query).all()
     return Latency(*(Histogram.of(row[of] for row in rows if row[of] is not None) for of in (0, 1)))

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import insert, update
 
 from core.analytics.trace_detail import Stretch, Sum
+from core.analytics.trace_parts import ApprovalRow
 from core.chat.conversations import Conversations
 from core.errors import NotFound
 from core.store.database import Store
-from core.store.tables import LedgerLine, Row, TraceSpan
+from core.store.tables import LedgerLine, Row, TraceSession, TraceSpan
+from tests.core.acts import Acts, Errand, an_errand
 from tests.core.analytics.conftest import Books
 from tests.core.rows import AT, MODEL
 
@@ -103,6 +105,71 @@ def test_an_attempt_that_was_not_billed_adds_up_to_nothing(books: Books) -> None
     ]
 
 
+def an_acting_trace(books: Books, store: Store) -> Errand:
+    acts = Acts(store, books.person, books.agent, books.conversation)
+    return an_errand(acts, *(books.rows.agent(books.person, name) for name in ("Researcher", "Archivist")))
+
+
+def test_what_another_agent_did_hangs_below_the_step_that_asked_for_it(books: Books, store: Store) -> None:
+    errand = an_acting_trace(books, store)
+    detail = books.traces.detail(errand.trace)
+    names = {id_: name for name, id_ in (*errand.spans.items(), *errand.sessions.items())}
+    assert [(names[place.of.id], place.depth) for place in detail.tree] == [
+        ("master", 1),
+        *((name, 2) for name in ("refused", "first", "calculator", "fetch", "denied", "ask")),
+        *(("researcher", 3), ("research", 4), ("ask further", 4)),
+        *(("archivist", 5), ("archive", 6)),
+        *(("report", 4), ("last", 2)),
+    ]
+    assert [session.parent_span_id for session in detail.sessions] == [
+        None,
+        errand.spans["ask"],
+        errand.spans["ask further"],
+    ]
+    assert [line.span_id for line in detail.ledger] == [span.id for span in detail.spans if not span.is_tool]
+    assert all(each.adds_up for each in detail.sums())
+    assert detail.sums()[-1] == Sum("trace", errand.trace, 3, 12_342, 12_342)
+
+
+def test_a_session_whose_asker_is_unknown_is_not_lost(books: Books, store: Store) -> None:
+    acts = Acts(store, books.person, books.agent, books.conversation)
+    lost = acts.session(books.agent, 0, 100, parent="nobody")
+    own = acts.session(books.agent, 10, 90)
+    acts.call(own, 1, 10, 80)
+    circle = acts.tool(lost, 1, "ask", 0, 10)
+    acts.rows[TraceSession][0]["parent_span_id"] = circle
+    detail = books.traces.detail(acts.write())
+    assert [(place.of.id, place.depth) for place in detail.tree if place.depth == 1] == [(own, 1), (lost, 1)]
+    assert len(detail.spans) == 2
+
+
+def test_a_tool_waits_for_consent_then_runs(books: Books, store: Store) -> None:
+    errand = an_acting_trace(books, store)
+    detail = books.traces.detail(errand.trace)
+    names = {id_: name for name, id_ in errand.spans.items()}
+    tools = [(names[each.span_id], each.phase, each.start, each.end) for each in detail.stretches()]
+    assert [each for each in tools if each[0] in ("calculator", "fetch", "denied")] == [
+        ("calculator", "tool", 2_000, 2_000),
+        ("fetch", "waiting for approval", 2_010, 3_510),
+        ("fetch", "tool", 3_510, 4_410),
+        ("denied", "waiting for approval", 2_020, 2_920),
+    ]
+    assert detail.approvals == {
+        errand.spans["fetch"]: ApprovalRow(errand.spans["fetch"], "approved", "Ada", ""),
+        errand.spans["denied"]: ApprovalRow(errand.spans["denied"], "denied", "Ada", "Not <b>this</b> site"),
+    }
+
+
+def test_of_a_result_only_the_size_is_read(books: Books, store: Store) -> None:
+    acts = Acts(store, books.person, books.agent, books.conversation)
+    session = acts.session(books.agent, 0, 100)
+    acts.tool(session, 1, "fetch_url", 0, 9, output="é\\n", output_size=4_000)
+    acts.tool(session, 1, "fetch_url", 0, 9, output=None, output_size=None)
+    first, second = books.traces.detail(acts.write()).tools
+    assert [(span.output_kept, span.output_size) for span in (first, second)] == [(4, 4_000), (None, None)]
+    assert "é" not in str(first)
+
+
 def times(begin: int, end: int, took: int, first: int | None, **more: Any) -> dict[str, Any]:
     """Milliseconds after the message was sent."""
     at = {"started_at": AT + timedelta(milliseconds=begin), "ended_at": AT + timedelta(milliseconds=end)}
@@ -112,9 +179,9 @@ def times(begin: int, end: int, took: int, first: int | None, **more: Any) -> di
 @pytest.mark.parametrize(
     ("columns", "stretches"),
     [
-        (times(0, 3_000, 2_990, 400), [("queue", 0, 10), ("first token", 10, 400), ("streaming", 400, 3_000)]),
+        (times(0, 3_000, 2_990, 390), [("queue", 0, 10), ("first token", 10, 400), ("streaming", 400, 3_000)]),
         (
-            times(120, 2_000, 700, 1_500),
+            times(120, 2_000, 700, 200),
             [("queue", 120, 1_300), ("first token", 1_300, 1_500), ("streaming", 1_500, 2_000)],
         ),
         (times(0, 50, 50, None, status="failed"), [("first token", 0, 50)]),

@@ -70,7 +70,8 @@ def test_a_trace_without_sessions_is_listed_and_one_with_two_only_once(books: Bo
     sessions, spans = TraceSession.__table__, TraceSpan.__table__
     with store.read() as connection:
         kept = connection.execute(select(sessions).where(sessions.c.task_trace_id == double)).mappings().one()
-    second = {**kept, "id": f"f{kept['id'][1:]}", "model": "claude-haiku-5-5"}
+    second = {**kept, "id": f"00{kept['id'][2:]}", "model": "claude-haiku-5-5", "parent_span_id": "a tool's"}
+    second["trace_started_at"] = AT
     store.write(lambda connection: connection.execute(sessions.insert(), second).rowcount).result()
     for table in (spans, sessions):
         remove(store, delete(table).where(table.c.task_trace_id == bare))

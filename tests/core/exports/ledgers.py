@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, get_args
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from core.analytics.filters import TraceFilter
 from core.clock import new_id
@@ -14,12 +14,12 @@ from core.exports.columns import FileName
 from core.exports.exports import Exports
 from core.exports.links import Order
 from core.store.database import Store
-from core.store.tables import LedgerLine, TraceSpan
+from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from tests.core.rows import AT, MODEL, Rows
 
 KEY = b"k" * 32
 EVERY_FILE: tuple[FileName, ...] = get_args(FileName)
-_spans = TraceSpan.__table__
+_spans, _sessions, _traces = TraceSpan.__table__, TraceSession.__table__, TaskTrace.__table__
 
 
 @dataclass
@@ -49,6 +49,28 @@ class Ledgers:
         trace = self.rows.trace(self.people[-1], self.agents[-1], conversation, **{"cost_nanos": cost, **tally})
         self.lines(trace, lines)
         return trace
+
+    def delegated(self, trace: str, agent: str, model: str, amount: int) -> None:
+        """A session that the trace's first step asked for, with one line of that amount."""
+        self.models.append(model)
+        with self.store.read() as connection:
+            first = connection.execute(select(_spans).where(_spans.c.task_trace_id == trace)).mappings().first()
+        assert first is not None
+        names = {column.name for column in _sessions.c} & {column.name for column in _spans.c}
+        shared = {name: first[name] for name in names} | {"model": model, "cost_nanos": amount, "id": new_id()}
+        who = {"agent_id": agent, "agent_version": 1, "session_type": "simulated", "parent_span_id": first["id"]}
+        who["trace_started_at"] = first["started_at"]
+        span = {**first, **shared, "id": new_id(), "trace_session_id": shared["id"]}
+        line = {**_line(0), "span_id": span["id"], "task_trace_id": trace, "amount_nanos": amount}
+        whole = update(_traces).where(_traces.c.id == trace).values(cost_nanos=_traces.c.cost_nanos + amount)
+
+        def job(connection: Connection) -> None:
+            connection.execute(insert(_sessions), {**shared, **who})
+            connection.execute(insert(_spans), span)
+            connection.execute(insert(LedgerLine.__table__), line)
+            connection.execute(whole)
+
+        self.store.write(job).result()
 
     def lines(self, trace: str, lines: list[dict[str, Any]]) -> None:
         with self.store.read() as connection:

@@ -30,14 +30,25 @@ def written(store: Store, file: FileName, chosen: TraceFilter) -> bytes:
 
 
 def chosen_traces(connection: Connection, chosen: TraceFilter) -> list[Any]:
-    found = [trace for trace in _all(connection, TaskTrace) if _is_chosen(trace, chosen)]
+    sessions = _all(connection, TraceSession)
+    found = [
+        trace
+        for trace in _all(connection, TaskTrace)
+        if _is_chosen(trace, chosen)
+        and (
+            _is_session_chosen(trace.master_agent_id, trace.model, chosen)
+            or any(
+                _is_session_chosen(each.agent_id, each.model, chosen)
+                for each in sessions
+                if each.task_trace_id == trace.id
+            )
+        )
+    ]
     return sorted(found, key=lambda trace: (trace.started_at, trace.id), reverse=True)
 
 
 def _is_chosen(trace: Any, chosen: TraceFilter) -> bool:
     among: list[tuple[Any, Iterable[str]]] = [
-        (trace.master_agent_id, chosen.agents),
-        (trace.model, chosen.models),
         (trace.owner_id, chosen.people),
         (trace.status, chosen.statuses),
         (trace.cost_basis, chosen.bases),
@@ -46,6 +57,10 @@ def _is_chosen(trace: Any, chosen: TraceFilter) -> bool:
         chosen.end is None or trace.started_at < chosen.end
     )
     return in_time and all(not values or value in values for value, values in among)
+
+
+def _is_session_chosen(agent: str, model: str, chosen: TraceFilter) -> bool:
+    return (not chosen.agents or agent in chosen.agents) and (not chosen.models or model in chosen.models)
 
 
 def _trace_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[Any]]:
@@ -67,12 +82,15 @@ def _trace_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[An
 def _ledger_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[Any]]:
     person, agent = _names(connection)
     lines = sorted(_all(connection, LedgerLine), key=lambda line: (line.span_id, line.line))
+    sessions = {each.id: each for each in _all(connection, TraceSession)}
+    session_of = {span.id: sessions[span.trace_session_id] for span in _all(connection, TraceSpan)}
     for trace in chosen_traces(connection, chosen):
         for line in lines:
-            if line.task_trace_id != trace.id:
+            session = session_of[line.span_id]
+            if line.task_trace_id != trace.id or not _is_session_chosen(session.agent_id, session.model, chosen):
                 continue
             times = time(trace.started_at), time(line.billed_at), time(line.recorded_at)
-            who = person(trace.owner_id), agent(trace.master_agent_id), safe(line.model), safe(line.unit)
+            who = person(trace.owner_id), agent(session.agent_id), safe(line.model), safe(line.unit)
             money = safe(line.unit_price_usd), usd(line.amount_nanos), usd(line.uncached_nanos)
             price = safe(line.price_source), None if line.price_from is None else time(line.price_from)
             what = safe(trace.id), safe(line.span_id), line.line

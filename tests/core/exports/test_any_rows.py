@@ -1,6 +1,7 @@
 """Whatever the tables hold and whatever is chosen: byte for byte what a slow and plain writer writes, to the nano."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,19 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from core.analytics.filters import BASES, EVERYTHING, STATUSES, TraceFilter, conditions
+from core.analytics.choice import DIMENSIONS
+from core.analytics.costs import Costs
+from core.analytics.filters import BASES, EVERYTHING, STATUSES, TraceFilter
+from core.analytics.quarters import quarter_of
+from core.analytics.rollups.pieces import Piece
+from core.analytics.rollups.question import Dimension, Question, Sums
+from core.analytics.rollups.snapshot import snapshot
 from core.analytics.search import matching
+from core.analytics.traces import TraceRow, Traces
 from core.exports.cells import safe_text
 from core.store.database import Store
-from core.store.tables import LedgerLine, TaskTrace
+from core.store.tables import TaskTrace
 from core.store.text import storable
 from tests.core.exports import reference
 from tests.core.exports.ledgers import EVERY_FILE, Ledgers, exported, rows_of
 from tests.core.rows import AT
 
-_traces, _lines = TaskTrace.__table__, LedgerLine.__table__
+_traces = TaskTrace.__table__
 
 # NUL and lone surrogates are what no text column takes: they are replaced before, which test_values.py shows.
 SPECIAL = st.sampled_from(
@@ -120,16 +128,20 @@ def _filters(books: Ledgers) -> st.SearchStrategy[TraceFilter]:
 
 @pytest.fixture
 def mixed(store: Store) -> Ledgers:
-    """Traces of three people with three agents, of every status and basis, over ten days."""
+    """Traces of three people with three agents, of every status and basis, over ten days; some have others help."""
     books = Ledgers(store)
     for number in range(36):
         if number % 12 == 0:
             books.names(f"Person {number}", f"Agent {number}")
         status, basis = STATUSES[number % len(STATUSES)], BASES[number % 4 % len(BASES)]
         amount = None if basis == "unpriced" else number**7 + 1
-        lines: list[dict[str, Any]] = [{"amount_nanos": each} for each in (amount, number, -number)]
+        amounts = () if status == "running" else (amount, number, -number)
+        lines: list[dict[str, Any]] = [{"amount_nanos": each} for each in amounts]
         tally = {"status": status, "cost_basis": basis, "model": f"model-{number % 4}"}
-        books.trace(lines, **tally, started_at=AT + timedelta(hours=7 * (number - 18)))
+        trace = books.trace(lines, **tally, started_at=AT + timedelta(hours=7 * (number - 18)))
+        for helper in range(number % 3 if status != "running" else 0):
+            helped = books.agents[(number + helper) % len(books.agents)]
+            books.delegated(trace, helped, f"model-{(number + helper) % 5}", 10**6 + number)
     return books
 
 
@@ -142,20 +154,58 @@ def test_for_any_filter_the_files_hold_those_traces_and_the_sum_of_their_ledger(
     traces, ledger = (exported(mixed.store, name, chosen) for name in ("traces", "ledger"))
     assert traces == reference.written(mixed.store, "traces", chosen)
     assert ledger == reference.written(mixed.store, "ledger", chosen)
-    assert _sum(rows_of(ledger), "amount_usd") == _booked(mixed.store, chosen)
-    whole = {row["trace_id"]: row["cost_usd"] for row in rows_of(traces) if row["cost_usd"]}
-    lines = [row for row in rows_of(ledger) if row["trace_id"] in whole]
-    assert _sum(rows_of(traces), "cost_usd") == _sum(lines, "amount_usd")
+    assert _sum(rows_of(ledger), "amount_usd") == _spend(mixed.store, chosen)
+    listed = [row["trace_id"] for row in rows_of(traces)]
+    assert _pages(mixed.store, chosen) == _pages(mixed.store, replace(chosen, text="was ask")) == listed
+    assert Traces(mixed.store).count(chosen) == len(listed)
+    assert {row["trace_id"] for row in rows_of(ledger)} <= set(listed)
+
+
+@given(st.data())
+@ON_ONE_STORE
+def test_for_any_filter_its_groups_come_to_the_whole(mixed: Ledgers, data: st.DataObject) -> None:
+    chosen = data.draw(_filters(mixed))
+    for by in DIMENSIONS:
+        parts = {id_: spend for (_, id_), (spend,) in _asked(mixed.store, chosen, by).items()}
+        assert sum(parts.values()) == _spend(mixed.store, chosen)
+        if by == "agent":
+            written = rows_of(exported(mixed.store, "ledger", chosen))
+            names = {name.removeprefix("'"): id_ for id_, name in Costs(mixed.store).names().agent.items()}
+            assert {names[row["agent"].removeprefix("'")] for row in written} <= set(parts)
+
+
+@given(st.data())
+@ON_ONE_STORE
+def test_whole_traces_cost_what_their_lines_come_to(mixed: Ledgers, data: st.DataObject) -> None:
+    chosen = replace(data.draw(_filters(mixed)), agents=(), models=())
+    traces, ledger = (rows_of(exported(mixed.store, name, chosen)) for name in ("traces", "ledger"))
+    known = {row["trace_id"] for row in traces if row["cost_usd"]}
+    assert _sum(traces, "cost_usd") == _sum([row for row in ledger if row["trace_id"] in known], "amount_usd")
 
 
 def _sum(rows: list[dict[str, str]], column: str) -> Decimal:
     return sum((Decimal(row[column]) for row in rows if row[column]), Decimal(0)) * 10**9
 
 
-def _booked(store: Store, chosen: TraceFilter) -> int:
-    of_choice = select(func.sum(_lines.c.amount_nanos)).join(_traces, _traces.c.id == _lines.c.task_trace_id)
-    with store.read() as connection:
-        return int(connection.execute(of_choice.where(*conditions(chosen))).scalar() or 0)
+def _pages(store: Store, chosen: TraceFilter) -> list[str]:
+    """The list of traces, some at a time."""
+    listed = list[TraceRow]()
+    while more := Traces(store).page(
+        chosen, before=(listed[-1].started_at, listed[-1].id) if listed else None, limit=11
+    ):
+        listed += more
+    return [row.id for row in listed]
+
+
+def _spend(store: Store, chosen: TraceFilter) -> int:
+    """As Costs and the head of Traces have it."""
+    return sum(spend for (spend,) in _asked(store, chosen).values())
+
+
+def _asked(store: Store, chosen: TraceFilter, by: Dimension | None = None) -> Sums:
+    start, end = (quarter_of(at) for at in (chosen.start or AT - timedelta(99), chosen.end or AT + timedelta(99)))
+    with snapshot(store) as moment:
+        return moment.ask(Question((Piece(0, start, max(start, end)),), ("spend_nanos",), chosen, by))
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -1,4 +1,7 @@
-"""Turns of two people with two agents on two models at chosen times, some of them corrected later; and their sums."""
+"""Turns of two people with two agents on two models at chosen times; and their sums.
+
+In some the other agent is asked too, on the other model, and some are corrected later.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,9 +19,10 @@ from core.events import TurnStatus
 from core.store.database import Store
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
-from core.tracing.entries import Finish
+from core.tracing.entries import Finish, Opening
 from core.tracing.opening import open_turn
 from core.tracing.recovery import recover
+from tests.core.acts import Acts
 from tests.core.rows import Rows
 from tests.core.tracing.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
 
@@ -57,8 +61,18 @@ class History:
         if lost:
             recover(self.store, BOOK, lambda _: True)
             self.late.append(end)
-        else:
-            self._finish(end)
+            return
+        if kind % 4 == 3:
+            other = {"agent_id": self.agents[kind // 2 % 2 - 1], "model": MODELS[kind // 4 % 2 - 1]}
+            self._delegate(opening, other, 10**9 * kind)
+        self._finish(end)
+
+    def _delegate(self, opening: Opening, other: dict[str, str], amount: int) -> None:
+        acts = Acts(self.store, opening.owner_id, opening.agent_id, opening.conversation_id, opening.at)
+        acts.trace = opening.task_trace_id
+        session = acts.session(other["agent_id"], 10, 20, parent=opening.span_id, model=other["model"])
+        acts.call(session, 1, 10, 20, cost=amount)
+        acts.add()
 
     def correct(self) -> None:
         """A true end arrives at last."""
@@ -86,8 +100,9 @@ class History:
                 continue
             names = {"agent": session["agent_id"], "model": session["model"], "person": trace["owner_id"], None: ""}
             total = totals.setdefault((question.slot_of(at, slots[0]), names[question.by]), Counter())
-            total.update(calls=1, traces=1, unpriced_calls=span["cost_basis"] == "unpriced")
-            total.update(conversations=begun[trace["conversation_id"]] == trace["started_at"])
+            total.update(calls=1, unpriced_calls=span["cost_basis"] == "unpriced")
+            if session["parent_span_id"] is None:
+                total.update(traces=1, conversations=begun[trace["conversation_id"]] == trace["started_at"])
             for line in lines[span["id"]]:
                 total.update(_of_line(line))
         return {key: tuple(total[measure] for measure in question.measures) for key, total in totals.items()}

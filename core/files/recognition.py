@@ -1,0 +1,126 @@
+"""Decides by its content what a file is and whether it can be attached; a refusal says why and what to do."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal, NoReturn, TypeAlias
+
+from core.errors import FileRefused
+from core.files.images import begins_like_image, measure, preview
+from core.files.limits import LARGEST_IMAGE, LARGEST_PDF, LARGEST_TEXT, LONGEST_EDGE, MEGABYTE, MOST_PARTS
+from core.files.pdf import begins_like_pdf, count_pages
+from core.files.reading import Encrypted, TooManyPixels, Unreadable
+from core.files.text import as_plain_text
+
+Kind: TypeAlias = Literal["image", "pdf", "text"]
+
+SUFFIXES: dict[Kind, tuple[str, ...]] = {
+    "image": ("png", "jpg", "jpeg", "gif", "webp"),
+    "pdf": ("pdf",),
+    "text": ("txt", "csv", "tsv", "md", "json", "xml", "yaml", "yml", "log"),
+}
+_SAID: dict[Kind, str] = {
+    "image": "a PNG, JPEG, GIF or WebP image",
+    "pdf": "a PDF document",
+    "text": "text in UTF-8",
+}
+_LARGEST: dict[Kind, int] = {"image": LARGEST_IMAGE, "pdf": LARGEST_PDF, "text": LARGEST_TEXT}
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """``width`` and ``height`` are an image's in pixels, ``preview`` its small WebP; ``pages`` are a PDF's."""
+
+    name: str
+    kind: Kind
+    media_type: str
+    width: int = 0
+    height: int = 0
+    pages: int = 0
+    preview: bytes | None = None
+
+
+def recognize(name: str, data: bytes) -> Recognized:
+    """Raises FileRefused for what no model could take."""
+    name = plain_name(name)
+    if not data:
+        _refuse(name, "is empty. Choose another file.")
+    kind = _kind(name, data)
+    if len(data) > _LARGEST[kind]:
+        most = _LARGEST[kind] / MEGABYTE
+        _refuse(name, f"has {len(data) / MEGABYTE:.1f} MB; {_SAID[kind]} may have {most:g} MB. Make it smaller.")
+    if kind == "image":
+        return _image(name, data)
+    return _pdf(name, data) if kind == "pdf" else _text(name, data)
+
+
+def plain_name(name: str) -> str:
+    """One line without folders or invisible characters, its ending kept when it is too long."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    line = " ".join("".join(char if char.isprintable() else " " for char in last).split())
+    if len(line) > _LONGEST_NAME:
+        suffix = PurePath(line).suffix[:10]
+        line = line[: _LONGEST_NAME - len(suffix)] + suffix
+    return line or "file"
+
+
+def _kind(name: str, data: bytes) -> Kind:
+    """What the content is, if the name does not say otherwise."""
+    suffix = PurePath(name).suffix.lower().lstrip(".")
+    said: Kind | None = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+    found: Kind | None = "text" if as_plain_text(data) is not None else None
+    if begins_like_image(data):
+        found = "image"
+    elif begins_like_pdf(data):
+        found = "pdf"
+    if said is not None and said != found:
+        advice = "Save it as UTF-8 and attach it again." if said == "text" and found is None else "Check the file."
+        _refuse(name, f"is not what its name says: it does not hold {_SAID[said]}. {advice}")
+    if found is None:
+        _refuse(name, f"holds neither {', nor '.join(_SAID.values())}. Only those can be attached.")
+    return found
+
+
+def _image(name: str, data: bytes) -> Recognized:
+    try:
+        media_type, width, height = measure(data)
+    except TooManyPixels:
+        _refuse_edge(name)
+    except Unreadable:
+        _refuse_damaged(name, "image")
+    if max(width, height) > LONGEST_EDGE:
+        _refuse_edge(name)
+    try:
+        return Recognized(name, "image", media_type, width, height, preview=preview(data))
+    except Unreadable:
+        _refuse_damaged(name, "image")
+
+
+def _pdf(name: str, data: bytes) -> Recognized:
+    try:
+        pages = count_pages(data)
+    except Encrypted:
+        _refuse(name, "is protected by a password. Save it without one and attach it again.")
+    except Unreadable:
+        _refuse_damaged(name, "PDF")
+    if pages > MOST_PARTS:
+        _refuse(name, f"has {pages:,} pages; {MOST_PARTS} can be read at once. Attach a part of it.")
+    return Recognized(name, "pdf", "application/pdf", pages=pages)
+
+
+def _text(name: str, data: bytes) -> Recognized:
+    if not (as_plain_text(data) or "").strip():
+        _refuse(name, "is empty. Choose another file.")
+    return Recognized(name, "text", "text/csv" if name.lower().endswith(".csv") else "text/plain")
+
+
+def _refuse_edge(name: str) -> NoReturn:
+    _refuse(name, f"is more than {LONGEST_EDGE:,} pixels wide or high. Make it smaller.")
+
+
+def _refuse_damaged(name: str, what: str) -> NoReturn:
+    _refuse(name, f"is damaged: the {what} in it cannot be opened. Export it anew and attach that.")
+
+
+def _refuse(name: str, why: str) -> NoReturn:
+    raise FileRefused(f"“{name}” {why} Nothing was sent.")

@@ -1,0 +1,90 @@
+"""Files in the chat: handed in with a message, shown again beside it, downloaded but never opened in the page."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import streamlit as st
+from streamlit.typing import ChatInputValue
+
+from core.chat.attachments import Attachment, references
+from core.chat.conversations import Conversations
+from core.files.limits import LARGEST_PDF, MEGABYTE
+from core.files.recognition import SUFFIXES
+from pages.parts.markdown import as_text
+
+FILE_TYPES = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
+LARGEST_UPLOAD_MB = LARGEST_PDF // MEGABYTE
+
+_ICONS = {"image": ":material/image:", "pdf": ":material/picture_as_pdf:", "text": ":material/description:"}
+_THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 220, 150
+
+
+def handed_in(typed: ChatInputValue) -> tuple[str, tuple[Attachment, ...]]:
+    """Text and files of what was sent from the chat input."""
+    return typed.text, tuple(Attachment(file.name, file.getvalue()) for file in typed.files)
+
+
+def draw_unsent_files(files: Sequence[Attachment], key: str, remove: Callable[[Attachment], None]) -> None:
+    """What is attached to a message that was not sent yet, each to be taken away by itself."""
+    for number, file in enumerate(files):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.caption(f":material/attach_file: {as_text(file.name)} · {_size(len(file.data))}", width="content")
+            st.button(
+                "",
+                key=f"{key}-remove-{number}",
+                icon=":material/close:",
+                type="tertiary",
+                help="Remove this file",
+                on_click=remove,
+                args=(file,),
+            )
+
+
+class AttachedFiles:
+    """A conversation's, read when they are drawn."""
+
+    def __init__(self, conversations: Conversations, owner_id: str, conversation_id: str) -> None:
+        self._conversations, self._place = conversations, (owner_id, conversation_id)
+
+    @cached_property
+    def _previews(self) -> dict[str, bytes]:
+        return self._conversations.previews(*self._place)
+
+    def draw(self, message_id: str, blocks: Sequence[dict[str, Any]]) -> None:
+        """Images as small pictures, each file as a button that downloads it."""
+        attached = sorted(references(blocks), key=lambda reference: reference["kind"] != "image")
+        if not attached:
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            for reference in attached:
+                with st.container(width="content", gap="xxsmall"):
+                    self._draw(message_id, reference)
+
+    def _draw(self, message_id: str, reference: dict[str, Any]) -> None:
+        picture = self._previews.get(reference["id"]) if reference["kind"] == "image" else None
+        if picture is not None:
+            st.image(picture, width=_thumbnail_width(reference["width"], reference["height"]), alt=reference["name"])
+        st.download_button(
+            f"{as_text(reference['name'])} · {_size(reference['size'])}",
+            partial(self._conversations.attached_file, *self._place, reference["id"]),
+            reference["name"],
+            "application/octet-stream",
+            key=f"file-{message_id}-{reference['id']}",
+            icon=_ICONS[reference["kind"]],
+            type="tertiary" if picture else "secondary",
+            on_click="ignore",
+            help="Download",
+        )
+
+
+def _thumbnail_width(width: int, height: int) -> int:
+    scale = min(1, _THUMBNAIL_WIDTH / width, _THUMBNAIL_HEIGHT / height)
+    return max(1, round(width * scale))
+
+
+def _size(count: int) -> str:
+    """As people say it."""
+    if count < 1_000:
+        return f"{count} B"
+    return f"{count / 1_000:.0f} kB" if count < MEGABYTE else f"{count / MEGABYTE:.1f} MB"

@@ -1,0 +1,102 @@
+"""The money of a trace: its ledger lines, each with its price, and that every level adds up to the next."""
+
+import re
+from collections.abc import Iterator, Mapping
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.analytics.trace_detail import Sum, TraceDetail
+from core.analytics.trace_parts import LedgerRow
+from core.money import exact_usd
+from pages.parts.figures import exact
+from pages.parts.markdown import as_cell, as_text
+from pages.parts.wide import table_height
+
+_UNITS = {
+    "input": "Input",
+    "cache_write_5m": "Cache write, 5 min",
+    "cache_write_1h": "Cache write, 1 h",
+    "cache_read": "Cache read",
+    "output": "Output",
+    "web_search": "Web searches",
+}
+_LEVELS = {"span": "ledger line", "session": "step", "trace": "session"}
+_TIME = "%Y-%m-%d %H:%M:%S"
+_TOLD_APART = 20
+
+
+def usd(nanos: int | None) -> str:
+    return "unknown" if nanos is None else exact_usd(nanos)
+
+
+def draw_ledger(detail: TraceDetail, labels: Mapping[str, str], zone: ZoneInfo) -> None:
+    st.subheader("Ledger", anchor=False)
+    if detail.ledger:
+        st.dataframe(
+            [_line(labels, line, zone) for line in detail.ledger],
+            hide_index=True,
+            height=table_height(len(detail.ledger)),
+            column_config={
+                "Quantity": st.column_config.NumberColumn(format="localized"),
+                "Unit price, USD": st.column_config.TextColumn(alignment="right"),
+                "Amount, USD": st.column_config.TextColumn(alignment="right"),
+                "Price source": st.column_config.LinkColumn(width="medium"),
+            },
+        )
+    else:
+        st.caption("Nothing was billed." if detail.trace.basis else "Nothing is booked before the turn ends.")
+    st.markdown("  \n".join(_checks(detail, labels)))
+
+
+def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[str, object]:
+    marks = [word for word, marked in (("correction", line.correction), ("estimate", line.estimated)) if marked]
+    return {
+        "Step": as_cell(labels[line.span_id]),
+        "Billed": _UNITS.get(line.unit, as_cell(line.unit)),
+        "Quantity": line.quantity,
+        "Unit price, USD": _price(line),
+        "Amount, USD": usd(line.amount),
+        "Mark": ", ".join(marks),
+        "Price of": as_cell(line.model),
+        "Price from": line.price_from.strftime("%Y-%m-%d") if line.price_from else "",
+        "Price source": _address_in(line.price_source or ""),
+        "Recorded": line.recorded_at.astimezone(zone).strftime(_TIME),
+    }
+
+
+def _price(line: LedgerRow) -> str:
+    """Exact; of tokens by the million, as price lists have it."""
+    if line.unit_price_usd is None:
+        return "unknown"
+    if line.unit == "web_search":
+        return f"{line.unit_price_usd.normalize():f} each"
+    return f"{(line.unit_price_usd * 1_000_000).normalize():f} per million"
+
+
+def _checks(detail: TraceDetail, labels: Mapping[str, str]) -> Iterator[str]:
+    """A line for each level; of very many steps the ones that add up are told in one."""
+    tools, several = {span.id for span in detail.tools}, len(detail.spans) > _TOLD_APART
+    sums = [each for each in detail.sums() if each.id not in tools or not each.adds_up]
+    told = [each for each in sums if each.level != "span" or not several or not each.adds_up]
+    if len(told) < len(sums):
+        calls = len(sums) - len(told)
+        yield f":green[:material/check_circle:] {calls} model calls: each is what its ledger lines come to"
+    yield from (_check(labels, each) for each in told)
+
+
+def _check(labels: Mapping[str, str], sums: Sum) -> str:
+    parts = f"{sums.parts} {_LEVELS[sums.level]}{'' if sums.parts == 1 else 's'}" if sums.parts else "nothing billed"
+    name = f"**{as_text(labels[sums.id])}**"
+    if not sums.adds_up:
+        return (
+            f":red[:material/error:] {name}: {parts} come to {exact(sums.come_to)}, but {exact(sums.booked)} is booked"
+        )
+    if sums.booked is None:
+        return f":gray[:material/help:] {name}: {parts}, not all of known cost"
+    return f":green[:material/check_circle:] {name}: {parts} = {exact(sums.booked)}"
+
+
+def _address_in(source: str) -> str | None:
+    found = re.search(r"https://\S+", source)
+    return found.group() if found else None
