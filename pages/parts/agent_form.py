@@ -171,7 +171,7 @@ def _delegates(agent: AgentView | None, offer: Offer, key: str) -> tuple[str, ..
 
 
 def _limits(agent: AgentView | None, key: str) -> Typed:
-    st.caption("For one answer, with all that the agents it asks take. What is left blank has no limit.")
+    st.caption("For one answer. Dollars, seconds and tokens include what the agents it asks take. Blank sets no limit.")
     calls = st.number_input(
         "Model calls",
         min_value=1,
