@@ -10,12 +10,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import wiring
-from core.chat.agents import AgentDraft
 from core.chat.turn import Turn
 from core.store.database import Store
-from tests.core.agent.toolkit import MODEL, asks, says
+from tests.core.agent.toolkit import asks, says
 from tests.core.chat.conftest import ended, events_of
-from tests.core.chat.test_tool_history import asked_for
+from tests.core.chat.test_approvals import waiting
 from tests.core.chat.tooling import Workshop, workshop
 from tests.pages.parts.live import ScriptedTurn, drawn
 from tests.pages.screen import answer, has_button, healthy, open_app, press, words
@@ -60,7 +59,7 @@ def test_the_transcript_looks_like_the_live_answer_at_its_end(shop: Workshop) ->
         ("c", "slow", {}),
     )
     shop.script.give(asks(*calls, text="Let me see.", thought="Hm."), asks(("d", "echo", {})), says("Done."))
-    request = asked_for(turn := shop.send())
+    [request] = waiting(turn := shop.send())
     shop.services.approvals.decide(shop.services.me, request.span_id, approved=False, reason="No.")
     live = drawn(ScriptedTurn(*events_of(turn)))
     after = open_app(conversation=turn.conversation_id)
@@ -90,9 +89,7 @@ def test_an_answer_cut_short_says_by_what_and_what_to_do(shop: Workshop) -> None
 
 
 def test_an_agent_that_was_asked_leaves_a_way_to_its_steps(shop: Workshop) -> None:
-    helper = AgentDraft("Helper", "", MODEL, "", 4_000, False, ())
-    other = shop.services.agents.create(helper, shop.services.me.id)
-    shop.change(delegates=(other.id,))
+    shop.change(delegates=(shop.helper(),))
     shop.script.give(asks(("a", "ask_Helper", {"task": "Help."})), says("Helped."), says("Done."))
     ended(turn := shop.send())
     [line] = open_app(conversation=turn.conversation_id).expander
@@ -103,7 +100,7 @@ def test_an_agent_that_was_asked_leaves_a_way_to_its_steps(shop: Workshop) -> No
 
 def test_an_answer_that_another_process_writes_asks_here_too(shop: Workshop, elsewhere: Open) -> None:
     shop.script.give(asks(("a", "slow", {"seconds": 0}), text="Let me see."), says("Done."))
-    asked_for(turn := shop.send())
+    waiting(turn := shop.send())
     app = elsewhere(turn)
     assert '{"seconds": 0}' in [each.value for each in app.code]
     assert [each.label for each in app.expander] == ["**slow**"]
@@ -119,7 +116,7 @@ def test_an_answer_that_another_process_writes_asks_here_too(shop: Workshop, els
 
 def test_a_decision_that_comes_too_late_is_told(shop: Workshop, elsewhere: Open) -> None:
     shop.script.give(asks(("a", "slow", {})), says("Done."))
-    request = asked_for(turn := shop.send())
+    [request] = waiting(turn := shop.send())
     app = elsewhere(turn)
     shop.services.approvals.decide(shop.services.me, request.span_id, approved=True)
     press(app, "Deny")
