@@ -44,7 +44,7 @@ def draw_request(request: Request, decide: Decide) -> None:
             "Reason",
             key=reason,
             max_chars=LONGEST_REASON,
-            placeholder="Reason (optional; the model reads it if you deny)",
+            placeholder="Reason, for the model (optional)",
             label_visibility="collapsed",
         )
         with st.container(horizontal=True, vertical_alignment="center"):

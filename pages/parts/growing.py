@@ -61,6 +61,11 @@ class TextBlock:
         yield guard.finish()
 
 
+def thinking() -> DeltaGenerator:
+    """The folded place for what a model thinks, where the script draws now."""
+    return st.expander("Thinking", icon=":material/psychology:", type="compact")
+
+
 class Section:
     """What is said, or thought, at a stretch; its first words open it within ``area``."""
 
@@ -68,8 +73,7 @@ class Section:
         self.channel, self._changed = channel, changed
         self._splitter, self._blocks = Splitter(), dict[int, TextBlock]()
         with area:
-            thinking = channel == "thinking"
-            self._area = st.expander("Thinking", icon=":material/psychology:") if thinking else st.container()
+            self._area = thinking() if channel == "thinking" else st.container()
 
     def write(self, text: str) -> None:
         self._add(self._splitter.feed(text))

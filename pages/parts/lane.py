@@ -37,7 +37,7 @@ class LiveLine:
             self._below = st.container()
         self._status: StatusContainer | None = None
         self._asked = ""
-        self.lane: Lane | None = None
+        self._lane: Lane | None = None
 
     @property
     def size(self) -> int:
@@ -62,16 +62,16 @@ class LiveLine:
 
     def begin_below(self, agent_name: str, changed: Changed) -> "Lane":
         """The lane of the agent that it asks."""
-        if self.lane is None:
+        if self._lane is None:
             self._asked = as_text(agent_name)
             self._status = self._below.status(f"{self._asked} is working …", expanded=True)
             inside = self._status.container()  # drawing in the status itself would end it
-            self.lane = Lane(inside, changed, self._decide)
-        return self.lane
+            self._lane = Lane(inside, changed, self._decide)
+        return self._lane
 
     def _end_below(self, *, failed: bool) -> None:
-        if self._status is not None and self.lane is not None:
-            self.lane.finish()
+        if self._status is not None and self._lane is not None:
+            self._lane.finish()
             self._status.update(label=self._asked, state="error" if failed else "complete")
 
     def stop(self) -> None:
@@ -118,8 +118,10 @@ class Lane:
                 with self._area:
                     self._lines[id_] = LiveLine(name, given, self._decide)
                 self._changed[self._lines[id_]] = None
-            case ToolProgress() | ApprovalRequested() | ApprovalDecided() | Delegated():
+            case ToolProgress() | ApprovalRequested() | ApprovalDecided():
                 self._follow(event, at)
+            case Delegated(id_, agent_name, inner):
+                self._lines[id_].begin_below(agent_name, self._changed).take(inner, at)
 
     def _write(self, channel: Channel, text: str) -> None:
         if self._section is None or self._section.channel != channel:
@@ -134,7 +136,7 @@ class Lane:
             self._section.finish()
             self._section = None
 
-    def _follow(self, event: ToolProgress | ApprovalRequested | ApprovalDecided | Delegated, at: float) -> None:
+    def _follow(self, event: ToolProgress | ApprovalRequested | ApprovalDecided, at: float) -> None:
         line = self._lines[event.id]
         match event:
             case ToolProgress():
@@ -143,8 +145,6 @@ class Lane:
                 line.ask(event, at)
             case ApprovalDecided():
                 line.decided(event, at)
-            case Delegated(_, agent_name, inner):
-                line.begin_below(agent_name, self._changed).take(inner, at)
         self._changed[line] = None
 
     def finish(self) -> None:

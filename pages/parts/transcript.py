@@ -9,6 +9,7 @@ from pages.parts.answer_parts import Said, Thought, parts_of
 from pages.parts.attachments import AttachedFiles
 from pages.parts.blocks import split
 from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
+from pages.parts.growing import thinking
 from pages.parts.markdown import as_text, safe_markdown
 from pages.parts.tool_line import draw_tool_line
 from pages.parts.wide import room_for
@@ -78,7 +79,7 @@ def draw_blocks(message: MessageView) -> None:
     for part in parts_of(message):
         match part:
             case Thought(text):
-                with st.expander("Thinking", icon=":material/psychology:"):
+                with thinking():
                     draw_text(text)
             case Said(text):
                 draw_text(text)
