@@ -14,6 +14,7 @@ if __name__ == "__main__":
         [
             st.Page("pages/chat.py", title="Chat", icon=":material/chat:", default=True),
             st.Page("pages/agents.py", title="Agents", icon=":material/smart_toy:"),
+            st.Page("pages/tools.py", title="Tools", icon=":material/build:"),
             st.Page("pages/costs.py", title="Costs", icon=":material/payments:"),
             st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
         ]

@@ -59,7 +59,10 @@ class ToolsExecuting:
 
 @dataclass(frozen=True, slots=True)
 class ToolProgress:
-    """Call ``i`` of ``n``, from 1; ``duration_ms`` and ``result``, cut short, are there when it is over."""
+    """Call ``i`` of ``n``, from 1; ``duration_ms`` and ``result``, cut short, are there when it is over.
+
+    ``size`` is the whole result's in bytes.
+    """
 
     id: str
     name: str
@@ -68,6 +71,7 @@ class ToolProgress:
     i: int
     n: int
     result: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ def exact_usd(nanos: Nanos) -> str:
     return f"{usd_from_nanos(nanos):.9f}"
 
 
+def short_usd(nanos: Nanos) -> str:
+    """The same without zeros at its end, as a person types it: ``0.25``."""
+    return exact_usd(nanos).rstrip("0").rstrip(".")
+
+
 def show_usd(nanos: Nanos | None) -> str:
     """Dollars for reading: two decimals from a dollar up, else four significant ones; unknown is never zero."""
     if nanos is None:

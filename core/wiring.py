@@ -17,6 +17,7 @@ from core.chat.conversations import Conversations
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_registry import McpRegistry
+from core.chat.mcp_status import McpStatus
 from core.chat.own_tools import own_tools
 from core.chat.people import Person, local_person
 from core.chat.toolbox import Toolbox
@@ -52,6 +53,7 @@ class Services:
     refresher: Refresher
     registry: McpRegistry
     mcp: McpServers
+    mcp_status: McpStatus
     approvals: Approvals
     turns: Turns
     me: Person
@@ -108,6 +110,7 @@ def open_services(
         refresher=refresher,
         registry=registry,
         mcp=mcp,
+        mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
         turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
         me=me,

@@ -15,6 +15,7 @@ from core.chat.turn import Turn
 from core.clock import new_id
 from core.errors import AppError
 from core.wiring import Services
+from pages.parts.approval import Request, decider, draw_request
 from pages.parts.attachments import FILE_TYPES, LARGEST_UPLOAD_MB, AttachedFiles, handed_in
 from pages.parts.conversation_list import (
     current_conversation,
@@ -124,9 +125,9 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
             elif message.status != "running":
                 draw_answer(message, asked, resend, editable=not running and message is messages[-1])
             elif here is None:
-                draw_elsewhere(message)
+                draw_elsewhere(services, message)
         if here is not None:
-            draw_here(here, booked_later=not live)
+            draw_here(services, here, booked_later=not live)
     return running
 
 
@@ -146,10 +147,10 @@ def slate(turn_id: str | None) -> DeltaGenerator:
     return messages
 
 
-def draw_here(turn: Turn, *, booked_later: bool) -> None:
+def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
     """An answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
-        LiveAnswer(turn).draw()
+        LiveAnswer(turn, decider(services)).draw()
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:
@@ -184,10 +185,12 @@ def _remove(conversation_id: str | None, text: str, files: Files, file: Attachme
         _unsent()[conversation_id, text, tuple(each for each in files if each is not file)] = why
 
 
-def draw_elsewhere(message: MessageView) -> None:
-    """Another process writes this answer: show what it has saved, and look again."""
+def draw_elsewhere(services: Services, message: MessageView) -> None:
+    """Another process writes this answer: show what it has saved and who is asked for consent, and look again."""
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
+        for call in services.approvals.pending(services.me, message.turn.task_trace_id) if message.turn else ():
+            draw_request(Request(call.span_id, call.tool_name, call.given, call.expires_at), decider(services))
         st.caption(":material/sync: Another server process is writing this answer; it is shown as it is saved.")
 
 
@@ -220,6 +223,8 @@ def main() -> None:
             on_submit=send_typed if agent else None,
             args=(services, agent.id) if agent else None,
         )
+        if agent is not None and not (conversation and conversation.running):
+            services.turns.prepare(agent)
         running = False
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.agent.tools.tool import Tool
 from core.errors import ContextTooLong
-from core.provider.blocks import Block, as_messages, with_every_result
+from core.provider.blocks import Block, as_messages, lone_server_tools, server_tools, with_every_result
 from core.provider.media import media_tokens
 from core.provider.models import find_model
 from core.provider.reply import Reply
@@ -148,7 +148,19 @@ def _messages(said: Said, persona: Persona) -> list[dict[str, Any]]:
     kept = [{**part, "content": [block for block in part["content"] if _fits(block, unfit)]} for part in parts]
     if said.partial and kept and kept[-1]["role"] == "assistant":
         kept[-1]["content"] = [block for block in kept[-1]["content"] if block.get("type") == "text"]
+    blocks = [block for message in kept for block in message["content"]]
+    unsent = lone_server_tools(blocks) if persona.tools else server_tools(blocks)
+    if unsent or said.partial:
+        kept = [{**message, "content": _without(unsent, message["content"])} for message in kept]
     return [message for message in kept if message["content"]]
+
+
+def _without(calls: set[str], blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without these calls of the provider's tools, the thoughts that led there and references to what they found."""
+    left = [block for block in blocks if (block.get("id") or block.get("tool_use_id")) not in calls]
+    if calls:
+        left = [block for block in left if block.get("type") not in _THINKING]
+    return [{key: value for key, value in block.items() if key != "citations"} for block in left]
 
 
 def _unfit_kinds(said: Said, persona: Persona) -> tuple[str, ...]:

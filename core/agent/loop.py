@@ -20,7 +20,9 @@ from core.provider.reply import Reply
 from core.provider.request import ModelRequest
 from core.provider.stream import ProviderEvent, ReplyEnded
 
-LONGEST_SHOWN = 500
+LONGEST_SHOWN = 4_000
+"""Characters of a result that a reader is shown."""
+
 AT_ONCE = 16
 LONGEST_END_SECONDS = 2.0
 
@@ -190,5 +192,10 @@ def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
 
 def _progress(calls: Sequence[ToolCall], place: int, outcome: ToolOutcome) -> ToolProgress:
     call, status = calls[place], _STATUS[outcome.failure is None]
-    shown = outcome.text if len(outcome.text) <= LONGEST_SHOWN else outcome.text[:LONGEST_SHOWN] + "…"
-    return ToolProgress(call.id, call.name, status, outcome.duration_ms, place + 1, len(calls), shown)
+    shown, n = shortened(outcome.text), len(calls)
+    return ToolProgress(call.id, call.name, status, outcome.duration_ms, place + 1, n, shown, outcome.size)
+
+
+def shortened(text: str) -> str:
+    """As much of a result as a reader is shown."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

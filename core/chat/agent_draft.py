@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from core.clock import now
 from core.errors import InputError
-from core.money import Nanos
+from core.money import Nanos, nanos_from_usd, short_usd
 from core.provider.models import Model, current_models, find_model, retirement_warning
 from core.store.text import storable
 
@@ -18,8 +19,10 @@ LONGEST_STARTER = 500
 MOST_ITERATIONS = 200
 LONGEST_SECONDS = 86_400
 LARGEST_LIMIT = 10**15
+LARGEST_COST = 10**15
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_DOLLARS = re.compile(r"\$?\s*([0-9]{1,7}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def checked(draft: AgentDraft) -> AgentDraft:
         ask_first=tuple(name for name in _tools(draft.ask_first) if name in draft.tools),
         delegates=tuple(dict.fromkeys(draft.delegates)),
         max_iterations=_limit("model calls", draft.max_iterations, MOST_ITERATIONS),
-        max_cost_nanos=_limit("nano-dollars", draft.max_cost_nanos, LARGEST_LIMIT),
+        max_cost_nanos=_cost_limit(draft.max_cost_nanos),
         max_seconds=_limit("seconds", draft.max_seconds, LONGEST_SECONDS),
         max_answer_tokens=_limit("output tokens", draft.max_answer_tokens, LARGEST_LIMIT),
     )
@@ -75,6 +78,19 @@ def checked(draft: AgentDraft) -> AgentDraft:
 def name_key(name: str) -> str:
     """Equal for names that a reader would take for the same one."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def cost_limit_from(text: str) -> Nanos | None:
+    """Dollars as a person types them, exactly; None for a blank text. Raises InputError."""
+    if not text.strip():
+        return None
+    found = _DOLLARS.fullmatch(text.strip())
+    if found is None:
+        raise InputError(
+            f"The limit on dollars is “{text.strip()[:40]}”. Enter an amount such as 0.25: digits, a point, "
+            "and at most nine digits after it. Leave it blank for no limit."
+        )
+    return nanos_from_usd(Decimal(found[1]))
 
 
 def _model(model_id: str) -> Model:
@@ -112,6 +128,15 @@ def _limit(of: str, number: int | None, most: int) -> int | None:
     if number is not None and not 1 <= number <= most:
         raise InputError(f"The limit on {of} for one answer is {number:,}. Give a number from 1 to {most:,}, or none.")
     return number
+
+
+def _cost_limit(nanos: Nanos | None) -> Nanos | None:
+    if nanos is not None and not 1 <= nanos <= LARGEST_COST:
+        raise InputError(
+            f"The limit on dollars for one answer is {short_usd(nanos)}. "
+            f"Give an amount above 0 and up to {short_usd(LARGEST_COST)}, or none."
+        )
+    return nanos
 
 
 def _one_line(text: str) -> str:

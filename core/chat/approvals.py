@@ -12,14 +12,25 @@ from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
 from core.store.database import Store
-from core.store.tables import TaskTrace, User
+from core.store.tables import TaskTrace, TraceSpan, User
 from core.store.text import storable
 from core.store.tool_tables import ToolApproval
 
 LOOK_EVERY_SECONDS = 0.3
 LONGEST_REASON = 1_000
 
-_approvals, _traces, _users = ToolApproval.__table__, TaskTrace.__table__, User.__table__
+_approvals, _users = ToolApproval.__table__, User.__table__
+_traces, _spans = TaskTrace.__table__, TraceSpan.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call that waits for consent; ``given`` is its input as JSON text, cut if it is long."""
+
+    span_id: str
+    tool_name: str
+    given: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,12 @@ class Approvals:
         except StoreError:
             return Verdict("expired", None, "") if late else None
 
+    def pending(self, person: Person, task_trace_id: str) -> list[Pending]:
+        """What the person is asked in a turn that runs, whichever process runs it; the oldest first."""
+        with self._store.read() as connection:
+            rows = connection.execute(_pending(person, task_trace_id))
+            return [Pending(row.span_id, row.tool_name, row.input or "", row.expires_at) for row in rows]
+
     def decide(self, person: Person, span_id: str, *, approved: bool, reason: str = "") -> None:
         """Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over."""
         decision: Decision = "approved" if approved else "denied"
@@ -98,6 +115,17 @@ def _asked(person: Person, span_id: str) -> Select[Any]:
         select(_traces.c.status, _approvals.c.expires_at)
         .join(_approvals, _approvals.c.task_trace_id == _traces.c.id)
         .where(_approvals.c.span_id == storable(span_id), _traces.c.owner_id == person.id)
+    )
+
+
+def _pending(person: Person, task_trace_id: str) -> Select[Any]:
+    return (
+        select(_approvals.c.span_id, _approvals.c.tool_name, _approvals.c.expires_at, _spans.c.input)
+        .join(_traces, _traces.c.id == _approvals.c.task_trace_id)
+        .join(_spans, _spans.c.id == _approvals.c.span_id)
+        .where(_traces.c.id == task_trace_id, _traces.c.owner_id == person.id, _traces.c.status == "running")
+        .where(_approvals.c.decision.is_(None), _approvals.c.expires_at > now())
+        .order_by(_approvals.c.asked_at, _approvals.c.span_id)
     )
 
 

@@ -16,6 +16,7 @@ from core.money import Nanos
 from core.store.attachment_tables import Attachment
 from core.store.database import Store
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSpan
+from core.store.tool_tables import ToolApproval
 
 __all__ = ["ConversationView", "Conversations", "MessageView", "TurnFigures", "title_from"]
 
@@ -25,7 +26,9 @@ _TITLE_WIDTH = 60
 _conversations, _messages = Conversation.__table__, Message.__table__
 _attachments = Attachment.__table__
 _agents, _traces, _spans = Agent.__table__, TaskTrace.__table__, TraceSpan.__table__
+_approvals = ToolApproval.__table__
 _RUNNING = exists().where(_traces.c.conversation_id == _conversations.c.id, _traces.c.status == "running")
+_WAITING = _RUNNING.where(_approvals.c.task_trace_id == _traces.c.id, _approvals.c.decision.is_(None))
 _VIEWS = select(
     _conversations.c.id,
     _conversations.c.title,
@@ -34,12 +37,13 @@ _VIEWS = select(
     _conversations.c.updated_at,
     _conversations.c.archived_at,
     _RUNNING.label("running"),
+    _WAITING.label("waiting"),
 ).join(_agents, _agents.c.id == _conversations.c.agent_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """``running``: an answer is being written, in this process or another one."""
+    """``running``: an answer is being written, in this process or another one; ``waiting``: for somebody's consent."""
 
     id: str
     title: str
@@ -48,6 +52,7 @@ class ConversationView:
     updated_at: datetime
     archived: bool
     running: bool
+    waiting: bool
 
 
 ConversationViews: TypeAlias = list[ConversationView]
@@ -159,6 +164,7 @@ def _view(row: Row[Any]) -> ConversationView:
         updated_at=row.updated_at,
         archived=row.archived_at is not None,
         running=bool(row.running),
+        waiting=bool(row.waiting),
     )
 
 

@@ -1,7 +1,8 @@
 """What a server of tools is registered with, and what makes a draft of one fit to save."""
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -44,6 +45,33 @@ def checked(draft: McpServerDraft) -> McpServerDraft:
         case "http":
             return _checked_http(draft)
     raise InputError(f"“{draft.transport}” is no way to reach a server. Choose stdio or http.")
+
+
+def args_from(line: str) -> tuple[str, ...]:
+    """Arguments as a shell would split them. Raises InputError."""
+    try:
+        return tuple(shlex.split(line))
+    except ValueError:
+        raise InputError("The arguments have a quote that is not closed, or end in a backslash. Mend that.") from None
+
+
+def line_of(args: Iterable[str]) -> str:
+    """What ``args_from`` splits into these arguments."""
+    return shlex.join(args)
+
+
+def secrets_from(rows: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+    """Names and values as typed: a blank value keeps the one that is stored, and blank rows count for nothing.
+
+    Raises InputError.
+    """
+    secrets: dict[str, str | None] = {}
+    for name, value in ((name.strip(), value) for name, value in rows):
+        if name in secrets:
+            raise InputError(f"“{name}” is given twice. Keep one of them.")
+        if name or value:
+            secrets[name] = value or None
+    return secrets
 
 
 def _checked_stdio(draft: McpServerDraft) -> McpServerDraft:

@@ -1,6 +1,6 @@
 """What an agent may use now: tools of this process and of MCP servers, the provider's own, and other agents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,10 @@ class Toolbox:
                 *(_definition(name, other) for name, other in delegates.items()),
                 *provider_tools(agent.tools, agent.model),
             ],
-            warnings=tuple(self._servers.why_missing([name for name in remote if name not in found])),
+            warnings=(
+                *self._servers.why_missing([name for name in remote if name not in found]),
+                *_unsent(agent),
+            ),
         )
 
     def _delegates(self, agent: AgentView, path: tuple[str, ...]) -> dict[str, AgentView]:
@@ -67,6 +70,13 @@ class Toolbox:
             if other.id in agent.delegates and other.id not in path:
                 named[_free_name(f"ask_{server_slug(other.name) or 'agent'}"[:60], named)] = other
         return named
+
+
+def _unsent(agent: AgentView) -> Iterator[str]:
+    sent = {definition["name"] for definition in provider_tools(agent.tools, agent.model)}
+    for tool in (CATALOGUE[name] for name in agent.tools if name in CATALOGUE):
+        if tool.at_provider and tool.name not in sent:
+            yield f"{tool.label} is not sent: which version of it {agent.model} takes is not known."
 
 
 def _free_name(name: str, taken: Mapping[str, AgentView]) -> str:

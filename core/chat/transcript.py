@@ -1,6 +1,7 @@
 """What stands in a conversation, with what each answer took and cost."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.chat.ownership import owned
+from core.chat.tool_history import ToolRun, read_tool_runs
 from core.money import Nanos
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
 from core.usage import Usage
@@ -36,7 +38,10 @@ class TurnFigures:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """``blocks`` are the provider's own. ``turn`` hangs on the answer, or on the user's message if there is none."""
+    """``blocks`` are the provider's own, ``tools`` what the books say of the calls among them, by their ids.
+
+    ``turn`` hangs on the answer, or on the user's message if there is none.
+    """
 
     id: str
     role: str
@@ -45,6 +50,7 @@ class MessageView:
     text: str
     created_at: datetime
     turn: TurnFigures | None
+    tools: Mapping[str, ToolRun] = field(default_factory=dict)
 
 
 Transcript: TypeAlias = list[MessageView]
@@ -79,15 +85,20 @@ _QUERY = (
 
 
 def read_transcript(connection: Connection, owner_id: str, conversation_id: str) -> Transcript | None:
-    """The messages in order, by one query; None if there is no such conversation of this owner."""
+    """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs."""
     rows = connection.execute(_QUERY.where(owned(owner_id, conversation_id))).all()
     if not rows:
         return None
     answered = {row.task_trace_id for row in rows if row.role == "assistant"}
-    return [_message(row, answered) for row in rows if row.id is not None]
+    runs = read_tool_runs(connection, [row.task_trace_id for row in rows if _called_tools(row)])
+    return [_message(row, answered, runs.get(row.task_trace_id, {})) for row in rows if row.id is not None]
 
 
-def _message(row: Row[Any], answered: set[str]) -> MessageView:
+def _called_tools(row: Row[Any]) -> bool:
+    return row.role == "assistant" and any(block["type"] == "tool_use" for block in row.content)
+
+
+def _message(row: Row[Any], answered: set[str], tools: Mapping[str, ToolRun]) -> MessageView:
     has_figures = row.task_trace_id is not None and (row.role == "assistant" or row.task_trace_id not in answered)
     return MessageView(
         id=row.id,
@@ -97,6 +108,7 @@ def _message(row: Row[Any], answered: set[str]) -> MessageView:
         text=row.text,
         created_at=row.created_at,
         turn=_figures(row) if has_figures else None,
+        tools=tools if row.role == "assistant" else {},
     )
 
 

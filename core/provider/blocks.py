@@ -35,6 +35,23 @@ def as_messages(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     return [{"role": role, "content": list(content)} for role, content in by_role]
 
 
+def lone_server_tools(blocks: Sequence[Block]) -> set[str]:
+    """Ids of the provider's own tools that have no result, or a result without what asked for it: neither is taken."""
+    asked, given = _server_tools(blocks)
+    return asked ^ given
+
+
+def server_tools(blocks: Sequence[Block]) -> set[str]:
+    """Ids of all calls of the provider's own tools."""
+    asked, given = _server_tools(blocks)
+    return asked | given
+
+
+def _server_tools(blocks: Sequence[Block]) -> tuple[set[str], set[str]]:
+    asked = {block["id"] for block in blocks if block["type"].endswith("_tool_use")}
+    return asked, {block["tool_use_id"] for block in blocks if block["type"].endswith("_tool_result")}
+
+
 def open_calls(blocks: Sequence[Block]) -> list[ToolCall]:
     """The calls that have no result yet."""
     return [call for said, results in _exchanges(blocks) for call in tool_calls(said) if call.id not in results]

@@ -44,7 +44,7 @@ def _path(url: URL) -> Path:
 def _refuse_lost_file(path: Path) -> None:
     """SQLite itself would throw away the log, and with it the last transactions."""
     wal = _wal(path)
-    if wal.exists() and wal.stat().st_size:
+    if _size(wal):
         raise StoreError(
             f"The database {path} is gone, but its log {wal.name} is still there. Put the file back; "
             f"to begin with an empty one instead, move {wal.name} away."
@@ -96,9 +96,7 @@ def _use_write_ahead_log(path: Path, busy_seconds: float) -> None:
 def _is_cut_off(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether pages are missing that are not in the log either; the log is looked at first, lest it move them."""
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    wal = _wal(path)
-    in_log = wal.exists() and wal.stat().st_size > 0
-    return not in_log and path.stat().st_size < pages * size
+    return _size(_wal(path)) == 0 and path.stat().st_size < pages * size
 
 
 def _set_mode(connection: sqlite3.Connection, give_up: float) -> str:
@@ -116,6 +114,14 @@ def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def _size(log: Path) -> int:
+    """0 also where there is none: somebody else may remove it at any moment."""
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class DatabaseFile:
     """What can happen to the file and its log while they are in use."""
 
@@ -131,7 +137,7 @@ class DatabaseFile:
 
     def tidy(self, connection: Connection) -> None:
         """Empty a log that has grown long because there was always somebody reading it."""
-        size = self._wal.stat().st_size if self._wal.exists() else 0
+        size = _size(self._wal)
         if size < self._empty_at:
             return
         raw = connection.connection.cursor()

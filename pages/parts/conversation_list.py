@@ -45,13 +45,19 @@ def _draw_entry(conversation: ConversationView, *, current: bool) -> None:
     st.button(
         as_text(conversation.title) or "Untitled",
         key=f"open-{conversation.id}",
-        icon=":material/more_horiz:" if conversation.running else None,
+        icon=_icon(conversation),
         type="secondary" if current else "tertiary",
         width="stretch",
         wrap=False,
         on_click=open_conversation,
         args=(conversation.id,),
     )
+
+
+def _icon(conversation: ConversationView) -> str | None:
+    if conversation.waiting:
+        return ":material/front_hand:"
+    return ":material/more_horiz:" if conversation.running else None
 
 
 def open_conversation(conversation_id: str | None) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.chat.transcript import MessageView, TurnFigures
+from pages.parts.answer_parts import Said, Thought, parts_of
 from pages.parts.attachments import AttachedFiles
 from pages.parts.blocks import split
 from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
 from pages.parts.markdown import as_text, safe_markdown
+from pages.parts.tool_line import draw_tool_line
 from pages.parts.wide import room_for
 
 USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
@@ -17,6 +19,15 @@ _ENDED = {
     "failed": ("red", ":material/error:"),
     "stopped": ("gray", ":material/stop_circle:"),
     "interrupted": ("orange", ":material/power_off:"),
+}
+
+_CUT_SHORT = {
+    "iteration_limit": "Too many steps",
+    "cost_limit": "Cost limit reached",
+    "time_limit": "Time limit reached",
+    "output_limit": "Length limit reached",
+    "context_full": "Context full",
+    "tool_call_cut": "Cut off",
 }
 
 Resend = Callable[[str, str], None]
@@ -63,11 +74,16 @@ def _draw_figures(message: MessageView, turn: TurnFigures, retried: MessageView 
 
 
 def draw_blocks(message: MessageView) -> None:
-    thoughts = "\n\n".join(str(block.get("thinking", "")) for block in message.blocks if block["type"] == "thinking")
-    if thoughts.strip():
-        with st.expander("Thinking", icon=":material/psychology:"):
-            draw_text(thoughts)
-    draw_text(message.text)
+    """All that the answer holds, in the order it came about."""
+    for part in parts_of(message):
+        match part:
+            case Thought(text):
+                with st.expander("Thinking", icon=":material/psychology:"):
+                    draw_text(text)
+            case Said(text):
+                draw_text(text)
+            case _:
+                draw_tool_line(part)
 
 
 def draw_text(text: str) -> None:
@@ -84,7 +100,10 @@ def draw_end(turn: TurnFigures) -> None:
     """Why an answer is not whole."""
     if turn.status in _ENDED:
         color, icon = _ENDED[turn.status]
-        st.badge(turn.status.capitalize(), color=color, icon=icon)  # type: ignore[arg-type]
+        word = _CUT_SHORT.get(turn.error_type or "")
+        if word is not None:
+            color, icon = "orange", ":material/content_cut:"
+        st.badge(word or turn.status.capitalize(), color=color, icon=icon)  # type: ignore[arg-type]
         st.caption(as_text(turn.error_text or "It ended before it was finished. Press Retry to ask again."))
 
 

@@ -64,3 +64,14 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"it did not come about within {seconds} s"
         time.sleep(0.02)
+
+
+def choose_agent(page: Page, name: str) -> None:
+    page.get_by_test_id("stSelectbox").first.locator("input").click()
+    page.get_by_role("option", name=name).click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def tool_lines(page: Page) -> Locator:
+    """Of the last message."""
+    return messages(page).last.get_by_test_id("stExpander")

@@ -55,7 +55,7 @@ def test_pages_fit_their_window(new_page: Callable[..., Page], scheme: Literal["
     assert_fits(page)
     shade = page.evaluate("getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor")
     assert (sum(map(int, shade.strip("rgb()").split(","))) < 3 * 128) is (scheme == "dark")
-    for path, heading in (("agents", "Agents"), ("traces", "Traces")):
+    for path, heading in (("agents", "Agents"), ("tools", "Tools"), ("traces", "Traces")):
         page.goto(f"/{path}")
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
         expect(page.get_by_test_id("stDataFrame" if path == "traces" else "stHeading").last).to_be_visible()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chatting import await_answer, await_end, await_growth, messages, say
+from tests.browser.chatting import await_answer, await_end, await_growth, choose_agent, messages, say
 
 
 @dataclass
@@ -85,3 +85,16 @@ def test_the_app_asks_nobody_but_its_own_server(page: Page) -> None:
         page.get_by_role("link", name=name).click()
         expect(page).to_have_title(name)
     assert hosts == {"localhost"}
+
+
+def test_nothing_that_a_tool_is_given_or_gives_is_loaded(page: Page, canary: Canary) -> None:
+    choose_agent(page, "People")
+    image = f"![x]({canary.url}/a.png) <img src={canary.url}/b.png>"
+    say(page, f'[[call: people__get_employees {{"department": "{image}"}}]] [[rate: 40]] Look')
+    answer = await_end(page)
+    line = answer.get_by_test_id("stExpander")
+    expect(line).to_contain_text("There is no department called ![x]")
+    line.locator("summary").click()
+    expect(line.get_by_test_id("stCode").last).to_contain_text(image)
+    assert line.locator("img").count() == 0
+    assert canary.calls == []

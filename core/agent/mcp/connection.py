@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -19,7 +19,7 @@ from mcp.types import Tool as ServerTool
 from pydantic import ValidationError
 
 from core.agent.mcp.http import http_streams
-from core.agent.mcp.naming import tool_name
+from core.agent.mcp.naming import tool_names
 from core.agent.mcp.offered import viewed
 from core.agent.mcp.process import ServerProcess
 from core.agent.mcp.reasons import reason_of
@@ -63,17 +63,18 @@ class Connection:
         with anyio.move_on_after(self._limits.patience):
             await self._settled.wait()
 
-    def tools(self, taken: Container[str]) -> Iterator[Tool]:
+    def tools(self, taken: Iterable[str]) -> Iterator[Tool]:
         """The tools last known, under names that are not taken."""
-        for view in self._views:
-            if view.problem is None:
-                yield Tool(
-                    name=tool_name(self.server.name, view.name, taken),
-                    description=view.description,
-                    input_schema=view.input_schema,
-                    run=partial(self._run, view.name),
-                    timeout_seconds=self._limits.call,
-                )
+        views = [view for view in self._views if view.problem is None]
+        names = tool_names(self.server.name, [view.name for view in views], taken)
+        for name, view in zip(names, views, strict=True):
+            yield Tool(
+                name=name,
+                description=view.description,
+                input_schema=view.input_schema,
+                run=partial(self._run, view.name),
+                timeout_seconds=self._limits.call,
+            )
 
     async def _run(self, tool: str, arguments: Mapping[str, Any], _: Asking) -> str:
         """Raises ToolUnavailable or ToolError, in words for the model."""

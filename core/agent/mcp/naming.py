@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 LONGEST = 64
 _MARK = 8
@@ -16,6 +16,16 @@ def tool_name(server: str, tool: str, taken: Container[str] = ()) -> str:
         tries += 1
         name = _marked(plain, server, tool, tries)
     return name
+
+
+def tool_names(server: str, tools: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """A name for each of a server's tools, none that is taken and none twice."""
+    names: list[str] = []
+    used = set(taken)
+    for tool in tools:
+        names.append(tool_name(server, tool, used))
+        used.add(names[-1])
+    return names
 
 
 def is_of(name: str, server: str) -> bool:

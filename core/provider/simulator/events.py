@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from core.provider.simulator.searches import SEARCH, PlannedSearch
+
 PLACEHOLDER_OUTPUT_TOKENS = 1
 
 
@@ -33,7 +35,7 @@ class PlannedCall:
 class AnswerPlan:
     """All that is decided about an answer before its first byte; ``usage`` holds the prompt's side.
 
-    ``searched`` is the id of a search that was left open when the answer paused, and that has found nothing by now.
+    ``read`` are the tokens of what the searches found: they are counted as input, but only at the end.
     """
 
     message_id: str
@@ -46,11 +48,13 @@ class AnswerPlan:
     stop_reason: str
     message_deltas: int = 1
     calls: tuple[PlannedCall, ...] = ()
-    searched: str | None = None
+    searches: tuple[PlannedSearch, ...] = ()
+    read: int = 0
 
     @property
     def output_tokens(self) -> int:
-        return len(self.thinking) + len(self.text) + sum(len(call.pieces) for call in self.calls)
+        asked = [*(call.pieces for call in self.calls), *(search.pieces for search in self.searches)]
+        return len(self.thinking) + len(self.text) + sum(map(len, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,12 @@ def answer_steps(plan: AnswerPlan, tempo: Tempo) -> Iterator[Step]:
 
 
 def _blocks(plan: AnswerPlan, tempo: Tempo) -> Iterator[Iterator[Step]]:
-    if plan.searched is not None:
-        yield _search_result(plan.searched)
+    yield from (_search_result(search) for search in plan.searches if not search.pieces)
     if plan.thinking:
         yield _thinking_block(plan, tempo)
+    for search in (search for search in plan.searches if search.pieces):
+        yield _call_block(PlannedCall(search.id, SEARCH, search.pieces, of_server=True), tempo)
+        yield _search_result(search)
     if plan.text:
         yield _text_block(plan.text, tempo)
     for call in plan.calls:
@@ -125,8 +131,8 @@ def _call_block(call: PlannedCall, tempo: Tempo) -> Iterator[Step]:
     yield _STOP
 
 
-def _search_result(search_id: str) -> Iterator[Step]:
-    yield _start({"type": "web_search_tool_result", "tool_use_id": search_id, "content": []})
+def _search_result(search: PlannedSearch) -> Iterator[Step]:
+    yield _start({"type": "web_search_tool_result", "tool_use_id": search.id, "content": [*search.found]})
     yield _STOP
 
 
@@ -157,6 +163,10 @@ def _why(plan: AnswerPlan) -> dict[str, Any]:
 def _final_usage(plan: AnswerPlan) -> dict[str, Any]:
     counts = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "server_tool_use")
     usage = {name: plan.usage[name] for name in counts if plan.usage.get(name) is not None}
+    usage["input_tokens"] += plan.read
+    if plan.searches:
+        counted = {"web_search_requests": len(plan.searches), "web_fetch_requests": 0}
+        usage.setdefault("server_tool_use", counted)
     usage["output_tokens"] = plan.output_tokens
     if plan.thinking:
         usage["output_tokens_details"] = {"thinking_tokens": len(plan.thinking)}

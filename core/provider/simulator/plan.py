@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from core.provider.models import Model
 from core.provider.simulator.answers import answer_tokens, seeded, thinking_tokens, topic_of
@@ -14,6 +14,7 @@ from core.provider.simulator.directives import Orders
 from core.provider.simulator.events import AnswerPlan, PlannedCall, Tempo
 from core.provider.simulator.prompt_cache import PromptTokens
 from core.provider.simulator.reports import report
+from core.provider.simulator.searches import PlannedSearch, is_search, pages_about, report_of, wanted_searches
 from core.provider.simulator.signatures import sign_thinking
 from core.provider.simulator.talk import Talk
 from core.provider.simulator.tokens import split_tokens
@@ -24,6 +25,9 @@ _THINKING_TOKENS = (30, 90)
 _SHOWN_BY_DEFAULT = ("budget", "optional")
 _ANNOUNCEMENTS = ("Let me look that up.", "I will check that.", "One moment, I will find out.")
 _OMITTED_FROM = ("claude-opus-4-7", "claude-opus-4-8")
+
+
+_Done: TypeAlias = tuple[list[PlannedCall], list[PlannedSearch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,10 @@ class Draft:
 def plan_answer(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> AnswerPlan:
     room = body["max_tokens"]
     calls = [] if orders.refusal is not None else _calls(body, model, orders, draft)
+    searches = _searches(body, model, orders, draft)
+    room -= sum(len(each.pieces) for each in searches)
     thinking = [] if orders.refusal == 0 else _thinking(body, model, orders, draft)[:room]
-    text = _text(orders, room, model, draft, calls)
+    text = _text(orders, room, model, draft, (calls, searches))
     stop_reason = _stop_reason(orders, draft, calls)
     if orders.refusal is not None:
         text, stop_reason = text[: orders.refusal], "refusal"
@@ -62,7 +68,8 @@ def plan_answer(body: dict[str, Any], model: Model, orders: Orders, draft: Draft
         stop_reason=stop_reason if kept == calls else "max_tokens",
         message_deltas=orders.deltas,
         calls=tuple(kept),
-        searched=draft.talk.paused,
+        searches=tuple(searches),
+        read=sum(each.tokens_read(model.id) for each in searches),
     )
 
 
@@ -70,9 +77,23 @@ def _calls(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> 
     if orders.stop == "pause_turn" and draft.talk.paused is None:
         query = json.dumps({"query": topic_of(draft.question)})
         return [PlannedCall(f"srvtoolu_sim{draft.digest[:18]}", "web_search", _pieces(query, model), of_server=True)]
-    chosen = choose(draft.talk, body["tools"], orders) if body.get("tools") else []
+    tools = body.get("tools") or []
+    chosen = choose(draft.talk, tools, orders) if tools else []
+    ours = [call for call in chosen if call.tool not in {tool["name"] for tool in tools if is_search(tool)}]
     ids = (f"toolu_sim{draft.digest[:18]}{place:02}" for place in count())
-    return [PlannedCall(next(ids), call.tool, _pieces(call.text, model)) for call in chosen]
+    return [PlannedCall(next(ids), call.tool, _pieces(call.text, model)) for call in ours]
+
+
+def _searches(body: dict[str, Any], model: Model, orders: Orders, draft: Draft) -> list[PlannedSearch]:
+    """Those made and done within this answer, if there is room for them; one left open by a pause is done now."""
+    if draft.talk.paused:
+        return [PlannedSearch(draft.talk.paused, (), pages_about(topic_of(draft.question)))]
+    if orders.refusal is not None or orders.stop == "pause_turn":
+        return []
+    wanted = wanted_searches(draft.talk, body.get("tools") or [], orders)
+    ids = (f"srvtoolu_sim{draft.digest[:16]}{place:02}" for place in count())
+    searches = [PlannedSearch(next(ids), _pieces(text, model), pages_about(topic)) for text, topic in wanted]
+    return searches if sum(len(each.pieces) for each in searches) < body["max_tokens"] else []
 
 
 def _pieces(text: str, model: Model) -> tuple[str, ...]:
@@ -90,12 +111,15 @@ def _within_room(calls: list[PlannedCall], room: int) -> list[PlannedCall]:
     return kept
 
 
-def _text(orders: Orders, room: int, model: Model, draft: Draft, calls: list[PlannedCall]) -> list[str]:
+def _text(orders: Orders, room: int, model: Model, draft: Draft, done: _Done) -> list[str]:
+    calls, searches = done
     if calls and not calls[0].of_server:
         return split_tokens(seeded(draft.digest).choice(_ANNOUNCEMENTS), model.id)
     unordered = orders.say is None and orders.tokens is None and orders.shape is None
     if draft.talk.results and unordered:
         return split_tokens(report(draft.talk.results), model.id)
+    if searches and unordered:
+        return split_tokens(report_of(searches), model.id)
     return answer_tokens(draft.question, _within(orders, room), model.id, draft.digest)
 
 

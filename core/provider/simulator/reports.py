@@ -10,6 +10,7 @@ from core.provider.simulator.talk import GivenResult
 
 MOST_ROWS = 25
 _LONGEST_TEXT = 600
+_LONGEST_REPORT = 6_000
 
 Records: TypeAlias = list[dict[str, Any]]
 
@@ -23,6 +24,8 @@ def _report(result: GivenResult) -> str:
     if result.failed:
         return f"The tool `{result.tool}` did not work: {result.text[:_LONGEST_TEXT]}"
     records = _records(result.text)
+    if records is None and "\n" in result.text.strip():
+        return f"`{result.tool}` says:\n\n{result.text.strip()[:_LONGEST_REPORT]}"
     if records is None:
         return f"`{result.tool}` gives **{result.text.strip()[:_LONGEST_TEXT]}**."
     if not records:

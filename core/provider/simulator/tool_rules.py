@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from core.provider.blocks import lone_server_tools
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 
@@ -13,6 +15,7 @@ def tool_faults(body: dict[str, Any]) -> Iterator[str]:
     tools = body.get("tools") or []
     yield from _definition_faults(tools)
     turns = _turns(body["messages"])
+    yield from _server_tool_faults(turns)
     for index, (role, blocks) in enumerate(turns):
         if not tools and any(block["type"] in ("tool_use", "tool_result") for block in blocks):
             yield "Requests which include `tool_use` or `tool_result` blocks must define tools"
@@ -63,6 +66,16 @@ def _call_faults(where: str, blocks: list[dict[str, Any]], following: list[dict[
     missing = [str(each) for each in ids if each not in results]
     if missing:
         yield f"{where}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(missing)}"
+
+
+def _server_tool_faults(turns: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[str]:
+    """Only the last answer may have left one open: one that paused, or that got results of ours and goes on."""
+    *_, last = (number for number, (role, _) in enumerate(turns) if role == "assistant" or number == 0)
+    following = [block["type"] for _, blocks in turns[last + 1 :] for block in blocks]
+    going_on = turns[last][1] if all(kind == "tool_result" for kind in following) else []
+    left_open = {block["id"] for block in going_on if block["type"] == "server_tool_use"}
+    for lone in sorted(lone_server_tools([block for _, blocks in turns for block in blocks]) - left_open):
+        yield f"server tool use with id `{lone}` was found without its result block, or the result without it"
 
 
 def _result_faults(where: str, blocks: list[dict[str, Any]], before: list[dict[str, Any]]) -> Iterator[str]:

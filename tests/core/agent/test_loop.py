@@ -74,7 +74,7 @@ def test_a_tool_is_detected_run_and_answered_with_its_result() -> None:
         CallsStarting((ToolCall("a", "echo", {"say": "Hi"}),)),
         ToolsExecuting(1),
         ToolProgress("a", "echo", "executing", None, 1, 1),
-        ToolProgress("a", "echo", "completed", seen.of(CallEnded)[0].outcome.duration_ms, 1, 1, "Hi for ada"),
+        ToolProgress("a", "echo", "completed", seen.of(CallEnded)[0].outcome.duration_ms, 1, 1, "Hi for ada", 10),
         seen.of(GoingOn)[0],
     ]
     assert seen.of(IterationStarted) == [IterationStarted(1), IterationStarted(2)]
@@ -142,6 +142,9 @@ def test_text_cut_by_a_length_limit_is_an_answer_as_before(reason: str) -> None:
 
 
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "tea"}}
+
+
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 
 
 def paused() -> WireResponse:
@@ -282,9 +285,11 @@ _rounds = st.lists(
 def test_every_call_of_any_script_has_one_result_in_its_place(rounds: list[dict[str, Any]]) -> None:
     answers, expected = list[WireResponse](), list[list[str]]()
     for number, each in enumerate(rounds):
-        answers += [paused()] if each["paused"] and not number else []
+        pauses = each["paused"] and not number
+        answers += [paused()] if pauses else []
         calls = [(f"{number}-{place}", name, {"say": place}) for place, name in enumerate(each["calls"])]
-        answers.append(asks(*calls, text=each["text"], thought=each["thought"], split=each["split"]))
+        said = {part: each[part] for part in ("text", "thought", "split")}
+        answers.append(asks(*calls, found=[FOUND] if pauses else [], **said))
         expected.append([call[0] for call in calls])
     seen = told(*answers, says("Done."))
     given = [[result["tool_use_id"] for result in results(message)] for message in seen.script.messages[-1]]

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.agent.tools.tool import Asking, Tool
-from core.provider.simulator.scripted import Script, answer_events, failed, streamed, thinking_block, tool_call
+from core.provider.blocks import Block
+from core.provider.simulator.scripted import Script, answer_events, block, failed, streamed, thinking_block, tool_call
 from core.provider.simulator.signatures import sign_thinking
 from core.provider.simulator.validation import Rejection, check_body
 from core.provider.simulator.wire import WireRequest, WireResponse
@@ -77,9 +78,17 @@ class Strict(Script):
         return [request.json()["messages"] for request in self.requests]
 
 
-def asks(*calls: tuple[str, str, Any], text: str = "", thought: str = "", split: int = 0, **more: Any) -> WireResponse:
-    """An answer that calls tools, each an id, a name and its input."""
-    blocks = [thinking_block(thought, signature=sign_thinking(thought, "n"))] if thought else []
+def asks(
+    *calls: tuple[str, str, Any],
+    text: str = "",
+    thought: str = "",
+    split: int = 0,
+    found: Sequence[Block] = (),
+    **more: Any,
+) -> WireResponse:
+    """An answer that calls tools, each an id, a name and its input; ``found`` are results of the provider's tools."""
+    thoughts = [thinking_block(thought, signature=sign_thinking(thought, "n"))] if thought else []
+    blocks = [*map(block, found), *thoughts]
     called = [tool_call(*call, split=split) for call in calls]
     texts = [text] if text else []
     more = {"model": MODEL, "usage": USAGE, "final": FINAL, **more}

@@ -159,7 +159,7 @@ def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) 
         ({"starters": ("x" * 501,)}, "A starter prompt is 501 characters long"),
         ({"tools": ("no spaces",)}, "no name of a tool"),
         ({"max_iterations": 0}, "limit on model calls"),
-        ({"max_cost_nanos": -1}, "limit on nano-dollars"),
+        ({"max_cost_nanos": -1}, "limit on dollars"),
         ({"max_seconds": 10**6}, "limit on seconds"),
         ({"max_answer_tokens": 0}, "limit on output tokens"),
     ],

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
 from core.clock import new_id
+from core.store.database import Store
 from core.store.sqlite import DatabaseFile, sqlite_engine
 from core.store.tables import User
 from core.store.writers import GroupWriter
@@ -101,3 +102,12 @@ def test_a_long_read_delays_the_emptying_and_not_the_writers(sqlite_url: str) ->
             assert time.monotonic() - began < 5
         logged.write(times=40)
         assert logged.size < 1_000_000
+
+
+def test_a_log_that_somebody_removes_meanwhile_is_as_good_as_empty(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = DatabaseFile(tmp_path / "gone.db", 0)
+    monkeypatch.setattr(Path, "exists", lambda *_: True)
+    with sqlite_store.engine.connect() as connection:
+        file.tidy(connection)

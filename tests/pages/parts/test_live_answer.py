@@ -1,59 +1,18 @@
 """A turn's log on the screen: every block in its place, and no more frames than readers can take."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Code, Markdown
 
-from core.chat.log import EventLog
-from core.events import CostSoFar, Event, Logged, RetryScheduled, TextDelta, ThinkingDelta, TurnEnded
+from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta
 from core.usage import Usage
 from pages.parts import live_answer
 from pages.parts.blocks import LONGEST_BLOCK, Piece, Splitter
 from pages.parts.live_answer import COMFORTABLE_BLOCK, FRAME_SECONDS, FRAMES_A_SECOND_FOR_ALL, frame_seconds
 from pages.parts.markdown import safe_markdown
-
-END = TurnEnded("completed", Usage(output=3), 75_000, "computed", "end_turn", 12, 340)
-
-
-class ScriptedTurn:
-    """What a reader sees of a turn, written ahead."""
-
-    id = "turn"
-
-    def __init__(self, *events: Event) -> None:
-        self._log = EventLog()
-        self.stopped = 0
-        for event in events:
-            self._log.append(event)
-
-    def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
-        return self._log.get(after, timeout)
-
-    def stop(self) -> None:
-        self.stopped += 1
-        self._log.append(END)
-
-
-def script(turn: "Any") -> None:  # as text: the body runs as a file of its own
-    from pages.parts.live_answer import LiveAnswer
-
-    LiveAnswer(turn).draw()
-
-
-def drawn(turn: ScriptedTurn) -> AppTest:
-    app = AppTest.from_function(script, kwargs={"turn": turn}, default_timeout=30).run()
-    assert not app.exception
-    return app
-
-
-def shown(app: AppTest) -> list[str]:
-    """The Markdown and the code on the page, in order, without captions."""
-    return [element.value for element in app.main if isinstance(element, Markdown | Code) and element.type != "caption"]
+from tests.pages.parts.live import END, ScriptedTurn, drawn, shown
 
 
 def test_the_answer_is_drawn_block_by_block() -> None:

@@ -136,7 +136,7 @@ TABLE = "| name | increment |\n| --- | --- |\n| Ada | 7.5 |\n| B/b |  |"
         ("2 employees\nname,increment\nAda,7.5\nB|b,\n", f"`people` found **2**:\n\n{TABLE}"),
         ("[]", "`people` found nothing that fits."),
         ("42", "`people` gives **42**."),
-        ("Hello, you\nthere", "`people` gives **Hello, you\nthere**."),
+        ("Hello, you\nthere", "`people` says:\n\nHello, you\nthere"),
     ],
 )
 def test_an_answer_is_made_of_the_rows_a_tool_gave(given: str, expected: str) -> None:

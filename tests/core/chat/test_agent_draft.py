@@ -1,0 +1,29 @@
+"""What people type for an agent, turned into what is saved."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.chat.agent_draft import LARGEST_COST, cost_limit_from
+from core.errors import InputError
+from core.money import short_usd
+
+
+@given(st.integers(1, LARGEST_COST), st.sampled_from(["", "$", " $ "]))
+def test_a_limit_in_dollars_is_exact_and_shown_as_it_is_typed(nanos: int, sign: str) -> None:
+    assert cost_limit_from(f"{sign}{short_usd(nanos)} ") == nanos
+
+
+@pytest.mark.parametrize(
+    ("text", "nanos"), [("", None), (" ", None), ("0.25", 250_000_000), (".5", 500_000_000), ("2.", 2 * 10**9)]
+)
+def test_a_limit_may_be_blank_or_short(text: str, nanos: int | None) -> None:
+    assert cost_limit_from(text) == nanos
+
+
+@pytest.mark.parametrize(
+    "text", ["0,25", "1e3", "-1", "0.0000000001", "a quarter", "٣", "1.2.3", "$", ".", "12345678", "1 0"]
+)
+def test_what_is_no_amount_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InputError, match=r"Enter an amount such as 0\.25"):
+        cost_limit_from(text)
