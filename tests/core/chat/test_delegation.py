@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from core.analytics.filters import TraceFilter
+from core.analytics.trace_tree import SessionRow
 from core.chat.turn import Turn
 from core.errors import StoreError
 from core.events import Delegated, TextDelta, ToolDetected, ToolProgress, TurnEnded
@@ -55,6 +57,23 @@ def test_another_agent_answers_in_a_run_of_its_own(store: Store, work: Open) -> 
     assert [message["role"] for message in shop.script.messages[1]] == ["user"], "it sees nothing but its task"
     assert results(shop.script.messages[2][-1])[0]["content"] == "Nine."
     assert_adds_up(store, turn)
+
+
+def test_its_trace_is_a_tree_and_is_found_by_either_agent_and_model(store: Store, work: Open) -> None:
+    shop = with_helper(work(asks(ASK), helped(), says("Nine stars.")))
+    ended(turn := shop.send())
+    traces = shop.services.traces
+    detail = traces.detail(turn.id)
+    assert [(place.depth, isinstance(place.of, SessionRow)) for place in detail.tree] == [
+        *((1, True), (2, False), (2, False)),
+        *((3, True), (4, False)),
+        (2, False),
+    ]
+    assert all(each.adds_up for each in detail.sums())
+    _, [child] = sessions_of(store, turn)
+    for found in (TraceFilter(agents=(child["agent_id"],), text="go"), TraceFilter(models=(HELPERS_MODEL,))):
+        assert [row.id for row in traces.page(found)] == [turn.id]
+    assert traces.page(TraceFilter(agents=(shop.agent_id,), models=(HELPERS_MODEL,))) == []
 
 
 def test_who_was_asked_may_use_tools_and_ask_further_but_never_in_a_circle(store: Store, work: Open) -> None:
