@@ -95,7 +95,6 @@ def _status(server: McpServerView, state: ServerState | None) -> ServerStatus:
         return ServerStatus(server, "inactive")
     if state is None:
         return ServerStatus(server, "unasked")
-    fit = [view for view in state.tools if view.problem is None]
-    names = dict(zip(map(id, fit), tool_names(server.name, [view.name for view in fit]), strict=True))
-    tools = tuple(ServerTool(view, names.get(id(view))) for view in state.tools)
+    names = iter(tool_names(server.name, [view.name for view in state.tools if view.problem is None]))
+    tools = tuple(ServerTool(view, None if view.problem else next(names)) for view in state.tools)
     return ServerStatus(server, state.condition, state.reason, tools)

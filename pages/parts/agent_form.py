@@ -116,6 +116,7 @@ def _uses(agent: AgentView | None, offer: Offer, key: str) -> Typed:
         format_func=lambda name: tool_label(choices[name]),
         key=tools_key,
         placeholder="None",
+        select_all=False,
         on_change=lambda: _propose_asking(tools_key, ask_key, choices, before),
     )
     can_ask = [name for name in tools if choices[name].can_ask]
