@@ -61,6 +61,11 @@ class Toolbox:
             ),
         )
 
+    async def connect(self, agent: AgentView) -> None:
+        """Reach the servers of its tools, and of those whom it may ask."""
+        for other in (await self.equip(agent, (agent.id,))).delegates.values():
+            await self.equip(other, (agent.id, other.id))
+
     def _delegates(self, agent: AgentView, path: tuple[str, ...]) -> dict[str, AgentView]:
         """None that waits for this one already, and none at the greatest depth."""
         if len(path) >= DEEPEST:

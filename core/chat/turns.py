@@ -105,8 +105,8 @@ class Turns:
 
     def prepare(self, agent: AgentView) -> None:
         """Begin to connect to the servers of its tools, so that its first answer need not wait for them."""
-        if agent.tools:
-            self._engine.begin("connect", partial(self._parts.toolbox.equip, agent, (agent.id,)))
+        if agent.tools or agent.delegates:
+            self._engine.begin("connect", partial(self._parts.toolbox.connect, agent))
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         history = self._history(wanted)

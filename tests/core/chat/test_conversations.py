@@ -168,12 +168,14 @@ def test_the_transcript_leaves_out_what_was_replaced(world: World) -> None:
     assert [message.text for message in world.transcript(conversation)] == ["second try"]
 
 
-def test_a_trace_with_several_sessions_shows_its_message_once_with_the_first_model(world: World, store: Store) -> None:
+def test_a_trace_with_several_sessions_shows_its_message_once_with_the_master_s_model(
+    world: World, store: Store
+) -> None:
     conversation = world.conversation()
     trace = world.trace(conversation)
     with store.read() as connection:
         session = dict(connection.execute(select(TraceSession.__table__)).mappings().one())
-    session |= {"id": f"f{session['id'][1:]}", "model": "claude-haiku-5-5"}
+    session |= {"id": f"f{session['id'][1:]}", "model": "claude-haiku-5-5", "parent_span_id": "span"}
     store.write(lambda connection: connection.execute(TraceSession.__table__.insert(), session).rowcount).result()
     world.rows.message(conversation, "assistant", "Hi", trace)
     (message,) = world.transcript(conversation)
