@@ -54,7 +54,8 @@ def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
     if choice.text:
         return f"{place}, newest first"
     ended = services.costs.total(choice)
-    return f"{place} · {_sums(choice, ended)}, {show_usd(ended.spend)} in all".replace("$", r"\$")
+    whole = " (a row is a whole turn)" if choice.agents or choice.models else ""
+    return f"{place} · {_sums(choice, ended)}, {show_usd(ended.spend)} in all{whole}".replace("$", r"\$")
 
 
 def _sums(choice: Choice, ended: Spend) -> str:
