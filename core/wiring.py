@@ -11,25 +11,25 @@ from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.chat.agent_run import Parts
-from core.chat.agents import Agents
 from core.chat.approvals import Approvals
-from core.chat.conversations import Conversations
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
-from core.chat.mcp_registry import McpRegistry
 from core.chat.mcp_status import McpStatus
-from core.chat.own_tools import own_tools
-from core.chat.people import Person, local_person
-from core.chat.toolbox import Toolbox
 from core.chat.turns import Turns
+from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
 from core.provider.client import Provider, open_provider
+from core.registry.agents import Agents
+from core.registry.mcp_registry import McpRegistry
+from core.registry.people import Person, local_person
 from core.settings import Settings, settings
 from core.store.database import Store, open_store
+from core.toolbox.own_tools import own_tools
+from core.toolbox.toolset import Toolbox
 from core.tracing.instance import new_instance_id
 from core.tracing.recorder import Recorder
 from core.tracing.spool import Spool

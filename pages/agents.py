@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.chat.agents import AgentDraft, AgentView
 from core.errors import AppError
+from core.registry.agents import AgentDraft, AgentView
 from core.wiring import Services
 from pages.parts.agent_card import Names, draw_about, read_names
 from pages.parts.agent_form import Offer, draw_form, read_offer

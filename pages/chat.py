@@ -7,13 +7,13 @@ from typing import TypeAlias
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.chat.agents import AgentView
-from core.chat.attachments import Attachment
-from core.chat.conversations import ConversationView
-from core.chat.transcript import MessageView
 from core.chat.turn import Turn
 from core.clock import new_id
+from core.conversations.attachments import Attachment
+from core.conversations.conversations import ConversationView
+from core.conversations.transcript import MessageView
 from core.errors import AppError
+from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.approval import Request, decider, draw_request
 from pages.parts.attachments import FILE_TYPES, LARGEST_UPLOAD_MB, AttachedFiles, handed_in

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.agent.tools.catalogue import CATALOGUE, ShippedTool
-from core.chat.agents import AgentView
-from core.chat.mcp_draft import McpServerDraft
-from core.chat.mcp_registry import McpServerView
 from core.chat.mcp_status import ServerStatus, who_uses
 from core.errors import AppError
+from core.registry.agents import AgentView
+from core.registry.mcp_draft import McpServerDraft
+from core.registry.mcp_registry import McpServerView
 from core.wiring import Services
 from pages.parts.frame import page
 from pages.parts.markdown import as_text

@@ -32,13 +32,15 @@ LAYERS = [
     "core.wiring",
     "core.demo",
     "core.chat core.exports",
+    "core.conversations core.toolbox",
+    "core.registry",
     "core.agent core.tracing core.analytics",
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events core.files",
     "core.usage core.money core.clock core.errors core.logs",
 ]
-_SQL = "core.store core.chat core.tracing core.analytics core.demo core.exports"
+_SQL = "core.store core.chat core.conversations core.registry core.toolbox core.tracing core.analytics core.demo core.exports"
 ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",

@@ -12,10 +12,8 @@ from anyio import CancelScope
 from core.agent.limits import Allowance, CutShort, Limits, Spending
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
 from core.agent.tools.tool import Asking, Tool
-from core.chat.agents import AgentView
 from core.chat.approvals import Approvals
 from core.chat.journal import Journal, Outcome, RunStart
-from core.chat.toolbox import TASK, Toolbox, Toolset
 from core.clock import now
 from core.errors import AppError, ProviderError, ToolDenied
 from core.events import (
@@ -36,6 +34,8 @@ from core.pricing import PriceBook
 from core.provider.client import Provider
 from core.provider.request import ModelRequest
 from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
+from core.registry.agents import AgentView
+from core.toolbox.toolset import TASK, Toolbox, Toolset
 from core.tracing.entries import AttemptEnd, Checkpoint, SessionEnd, Step
 from core.tracing.recorder import Recorder
 from core.tracing.settling import Spent, total_of

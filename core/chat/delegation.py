@@ -9,12 +9,12 @@ from anyio import CancelScope
 from core.agent.context import Persona, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
 from core.chat.agent_run import AgentRun, Assignment, Reader
-from core.chat.agents import AgentView, limits_of
 from core.chat.journal import Outcome, RunStart
-from core.chat.toolbox import Toolset
 from core.clock import new_id, now
 from core.errors import ProviderBroken, StoreError, ToolError
 from core.events import Delegated
+from core.registry.agents import AgentView, limits_of
+from core.toolbox.toolset import Toolset
 from core.tracing.entries import NewAttempt, NewSession
 from core.tracing.spans import NOT_MADE
 

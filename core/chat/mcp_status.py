@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias, TypeVar
 from core.agent.mcp.naming import is_of, tool_names
 from core.agent.mcp.server import McpToolView, ServerState
 from core.agent.mcp.servers import McpServers
-from core.chat.agents import AgentView
 from core.chat.engine import Engine
-from core.chat.mcp_registry import McpRegistry, McpServerDraft, McpServerView
+from core.registry.agents import AgentView
+from core.registry.mcp_registry import McpRegistry, McpServerDraft, McpServerView
 
 T = TypeVar("T")
 

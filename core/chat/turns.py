@@ -10,20 +10,20 @@ from sqlalchemy.exc import IntegrityError
 from core.agent.context import Said, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
-from core.chat.agents import Agents, AgentView, limits_of
-from core.chat.attachment_limits import check_request
-from core.chat.attachments import Attachment, check_files, expand, expanded, read_files, references
-from core.chat.conversations import title_from
 from core.chat.delegation import persona_of
 from core.chat.engine import Engine
-from core.chat.history import History, read_history
-from core.chat.people import Person
-from core.chat.toolbox import Toolset
 from core.chat.turn import Turn
 from core.clock import new_id, now
+from core.conversations.attachment_limits import check_request
+from core.conversations.attachments import Attachment, check_files, expand, expanded, read_files, references
+from core.conversations.conversations import title_from
+from core.conversations.history import History, read_history
 from core.errors import AgentInactive, ConversationBusy, InputError
 from core.provider.blocks import Block
+from core.registry.agents import Agents, AgentView, limits_of
+from core.registry.people import Person
 from core.store.database import Store
+from core.toolbox.toolset import Toolset
 from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
 

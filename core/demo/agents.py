@@ -5,10 +5,10 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter
 
-from core.chat.agent_draft import AgentDraft
-from core.chat.agents import Agents
-from core.chat.mcp_registry import McpRegistry, McpServerDraft
 from core.errors import InputError
+from core.registry.agent_draft import AgentDraft
+from core.registry.agents import Agents
+from core.registry.mcp_registry import McpRegistry, McpServerDraft
 from core.settings import PROJECT
 
 _FILE = PROJECT / "data" / "demo_agents.json"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.chat.agents import AgentView
 from core.chat.tool_choices import ToolChoice, tool_choices
 from core.clock import now
 from core.money import short_usd
 from core.provider.models import find_model, retirement_warning
+from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.agent_form import tool_label
 from pages.parts.markdown import as_text

@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import streamlit as st
 
 from core.agent.limits import MOST_ITERATIONS as USUAL_ITERATIONS
-from core.chat.agent_draft import MOST_ITERATIONS, AgentDraft, cost_limit_from
-from core.chat.agents import AgentView
 from core.chat.tool_choices import ToolChoice, tool_choices
 from core.clock import now
 from core.money import short_usd
 from core.provider.models import Model, current_models, find_model
+from core.registry.agent_draft import MOST_ITERATIONS, AgentDraft, cost_limit_from
+from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.markdown import as_text
 

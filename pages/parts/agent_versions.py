@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import streamlit as st
 
-from core.chat.agents import AgentView
 from core.chat.tool_choices import tool_choices
 from core.money import short_usd
+from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.agent_card import Names
 from pages.parts.markdown import as_text

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
-from core.chat.tool_history import ToolRun
-from core.chat.transcript import MessageView
+from core.conversations.tool_history import ToolRun
+from core.conversations.transcript import MessageView
 from core.events import Decision
 from core.store.text import storable
 from pages.parts.tool_line import Consent, State, ToolLine

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 from streamlit.typing import ChatInputValue
 
-from core.chat.attachments import Attachment, references
-from core.chat.conversations import Conversations
+from core.conversations.attachments import Attachment, references
+from core.conversations.conversations import Conversations
 from core.files.limits import LARGEST_PDF, MEGABYTE
 from core.files.recognition import SUFFIXES
 from pages.parts.markdown import as_text

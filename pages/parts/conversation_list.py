@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.chat.conversations import ConversationView
+from core.conversations.conversations import ConversationView
 from core.wiring import Services
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.chat.attachments import Attachment
+from core.conversations.attachments import Attachment
 from core.errors import AppError, NotFound, StoreError
 from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.chat.agents import AgentView
-from core.chat.mcp_draft import line_of
-from core.chat.mcp_registry import McpServerView
 from core.chat.mcp_status import Condition, ServerStatus, ServerTool
+from core.registry.agents import AgentView
+from core.registry.mcp_draft import line_of
+from core.registry.mcp_registry import McpServerView
 from pages.parts.markdown import as_text
 
 MOST_SHOWN = 30

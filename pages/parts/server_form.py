@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from core.agent.mcp.server import Transport
-from core.chat.mcp_draft import LONGEST_NAME, MOST_SECRETS, McpServerDraft, args_from, line_of, secrets_from
-from core.chat.mcp_registry import McpServerView
+from core.registry.mcp_draft import LONGEST_NAME, MOST_SECRETS, McpServerDraft, args_from, line_of, secrets_from
+from core.registry.mcp_registry import McpServerView
 
 _KINDS: dict[Transport, str] = {"stdio": "A program on this machine", "http": "An address on the network"}
 _RUNS_HERE = (

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.analytics.trace_detail import TraceDetail
 from core.analytics.trace_parts import SpanRow
-from core.chat.ownership import may_read
+from core.conversations.ownership import may_read
 from core.wiring import Services
 from pages.parts.figures import byte_size, seconds
 from pages.parts.markdown import as_cell, as_text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.chat.transcript import MessageView, TurnFigures
+from core.conversations.transcript import MessageView, TurnFigures
 from pages.parts.answer_parts import Said, Thought, parts_of
 from pages.parts.attachments import AttachedFiles
 from pages.parts.blocks import split

@@ -17,9 +17,9 @@ import anthropic
 import uvloop
 from pydantic import SecretStr
 
-from core.chat.agents import AgentDraft
 from core.chat.turn import Turn
 from core.events import Logged, TextDelta, TurnEnded
+from core.registry.agents import AgentDraft
 from core.settings import Settings
 from core.wiring import Services, open_services
 from tests.bench.report import Figure, percentile, show

@@ -9,8 +9,8 @@ from typing import Any
 import anthropic
 import uvloop
 
-from core.chat.agents import AgentDraft
 from core.events import IterationStarted, TurnEnded
+from core.registry.agents import AgentDraft
 from core.wiring import Services
 from tests.bench.engine import MODEL, services, simulator, wait
 from tests.bench.report import Figure, percentile, show

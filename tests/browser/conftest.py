@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from core.analytics.traces import Traces
-from core.chat.conversations import Conversations
-from core.chat.people import local_person
-from core.chat.transcript import MessageView
+from core.conversations.conversations import Conversations
+from core.conversations.transcript import MessageView
+from core.registry.people import local_person
 from core.store.database import open_store
 from tests.served import Served, served
 

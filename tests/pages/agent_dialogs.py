@@ -6,7 +6,7 @@ runs the whole page.
 
 from streamlit.testing.v1 import AppTest
 
-from core.chat.agents import AgentView
+from core.registry.agents import AgentView
 from tests.pages.screen import button, healthy, labelled, services
 
 

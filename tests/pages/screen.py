@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import AlertBase, Button, Code, HeadingBase, Markdown
 
 from core import wiring
-from core.chat.agents import AgentDraft, AgentView
+from core.registry.agents import AgentDraft, AgentView
 from core.settings import PROJECT
 from core.wiring import Services
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.chat.agent_draft import AgentDraft
-from core.chat.agents import AgentView
-from core.chat.mcp_registry import McpServerDraft
+from core.registry.agent_draft import AgentDraft
+from core.registry.agents import AgentView
+from core.registry.mcp_registry import McpServerDraft
 from tests.pages.agent_dialogs import fill, open_form, press_key, submit
 from tests.pages.screen import healthy, labelled, new_agent, open_app, services, words
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from core.chat.agents import AgentView
+from core.registry.agents import AgentView
 from core.store.tables import Agent, AgentVersion
 from tests.pages.agent_dialogs import fill, first, open_form, press_key, submit
 from tests.pages.screen import (

@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core.chat.transcript import MessageView
+from core.conversations.transcript import MessageView
 from tests.pages.screen import answer, conversation_of, has_button, healthy, open_app, press, services
 from tests.sample_files import CSV, image
 

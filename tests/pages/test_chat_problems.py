@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.chat.conversations import Conversations
-from core.chat.transcript import Transcript
+from core.conversations.conversations import Conversations
+from core.conversations.transcript import Transcript
 from core.money import exact_usd
 from tests.core.chat.test_database_faults import Outage
 from tests.pages.screen import (

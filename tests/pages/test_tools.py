@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.chat.mcp_registry import McpServerDraft, McpServerView
+from core.registry.mcp_registry import McpServerDraft, McpServerView
 from tests.core.chat.test_mcp_status import WICKED
 from tests.pages.screen import button, healthy, labelled, open_app, press, services, words
 

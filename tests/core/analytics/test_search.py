@@ -17,8 +17,8 @@ from sqlalchemy import Connection, delete, make_url, text, update
 from core.analytics.filters import TraceFilter
 from core.analytics.search_request import MOST_WORDS, sought, words_of
 from core.analytics.traces import Traces
-from core.chat.conversations import Conversations
 from core.clock import new_id
+from core.conversations.conversations import Conversations
 from core.store.database import Store, open_store
 from core.store.sqlite import copy_database
 from core.store.tables import TaskTrace, TraceSession, TraceSpan

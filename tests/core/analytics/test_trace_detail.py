@@ -8,7 +8,7 @@ from sqlalchemy import insert, update
 
 from core.analytics.trace_detail import Stretch, Sum
 from core.analytics.trace_parts import ApprovalRow
-from core.chat.conversations import Conversations
+from core.conversations.conversations import Conversations
 from core.errors import NotFound
 from core.store.database import Store
 from core.store.tables import LedgerLine, Row, TraceSession, TraceSpan

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, select
 
 from core.agent.context import Persona, estimate_prompt
-from core.chat import attachment_limits
-from core.chat.attachment_limits import check_request
-from core.chat.attachments import Attachment, check_files, expand
 from core.chat.turn import Turn
+from core.conversations import attachment_limits
+from core.conversations.attachment_limits import check_request
+from core.conversations.attachments import Attachment, check_files, expand
 from core.errors import ConversationBusy, FileRefused, InputError, NotFound
 from core.provider.models import find_model
 from core.store import attachment_tables

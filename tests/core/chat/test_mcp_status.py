@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.chat.agents import AgentDraft
-from core.chat.mcp_registry import McpServerDraft, McpServerView
 from core.chat.mcp_status import ServerStatus, who_uses
 from core.chat.tool_choices import GONE, tool_choices
+from core.registry.agents import AgentDraft
+from core.registry.mcp_registry import McpServerDraft, McpServerView
 from core.settings import Settings
 from core.store.database import Store
 from core.wiring import Services, open_services

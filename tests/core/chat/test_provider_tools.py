@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from core.agent.mcp.servers import McpServers
-from core.chat.agents import AgentDraft, Agents
-from core.chat.people import local_person
-from core.chat.toolbox import Toolbox
 from core.chat.turn import Turn
 from core.provider.client import open_provider
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireRequest, WireResponse
+from core.registry.agents import AgentDraft, Agents
+from core.registry.people import local_person
 from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import LedgerLine
+from core.toolbox.toolset import Toolbox
 from core.wiring import Services, open_services
 from tests.core.agent.toolkit import FINAL, MODEL, USAGE, Strict, says
 from tests.core.chat.conftest import ended

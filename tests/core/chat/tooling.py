@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from core.chat.agents import AgentDraft
 from core.chat.turn import Turn
 from core.provider.client import open_provider
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireResponse
+from core.registry.agents import AgentDraft
 from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan

@@ -14,9 +14,9 @@ from core.analytics.filters import TraceFilter
 from core.analytics.rollups.check import differences
 from core.analytics.rollups.refresh import refresh
 from core.analytics.traces import Traces
-from core.chat.agents import Agents
 from core.demo.month import DemoMonth
 from core.errors import InputError
+from core.registry.agents import Agents
 from core.store.database import Store
 from core.store.tables import Agent, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from core.chat.tool_history import ToolRun
-from core.chat.transcript import MessageView
 from core.clock import now
+from core.conversations.tool_history import ToolRun
+from core.conversations.transcript import MessageView
 from pages.parts.answer_parts import AnswerPart, Said, Thought, parts_of
 from pages.parts.tool_line import Consent, ToolLine
 

@@ -7,8 +7,8 @@ from core.agent.tools.current_time import current_time
 from core.agent.tools.fetch_url import fetch_url
 from core.agent.tools.tool import Tool
 from core.agent.tools.typed import typed_tool
-from core.chat.query_costs import query_costs
 from core.store.database import Store
+from core.toolbox.query_costs import query_costs
 
 
 def own_tools(store: Store) -> Mapping[str, Tool]:

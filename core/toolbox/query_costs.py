@@ -20,11 +20,11 @@ from core.analytics.names import Names
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question
 from core.analytics.rollups.snapshot import snapshot
-from core.chat.spend_table import spend_table
 from core.clock import now
 from core.errors import ToolError
 from core.store.database import Store
 from core.store.rollups import MEASURES
+from core.toolbox.spend_table import spend_table
 
 Period: TypeAlias = Literal["today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12m"]
 Step: TypeAlias = Literal["day", "week", "month"]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chat.agent_draft import LARGEST_COST, cost_limit_from
 from core.errors import InputError
 from core.money import short_usd
+from core.registry.agent_draft import LARGEST_COST, cost_limit_from
 
 
 @given(st.integers(1, LARGEST_COST), st.sampled_from(["", "$", " $ "]))

@@ -1,8 +1,8 @@
 """Every tool in the catalogue that is ours exists, under its name."""
 
 from core.agent.tools.catalogue import CATALOGUE
-from core.chat.own_tools import own_tools
 from core.store.database import Store
+from core.toolbox.own_tools import own_tools
 
 
 def test_the_catalogue_and_the_tools_agree(sqlite_store: Store) -> None:

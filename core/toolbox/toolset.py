@@ -11,7 +11,7 @@ from core.agent.mcp.naming import server_slug
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.catalogue import CATALOGUE, provider_tools
 from core.agent.tools.tool import Tool
-from core.chat.agents import Agents, AgentView
+from core.registry.agents import Agents, AgentView
 
 DEEPEST = 3
 """How many agents may wait for one another, the master agent among them."""

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_,
 
 from core.agent.context import Said
 from core.analytics.figures import is_master_session
-from core.chat.attachments import references
+from core.conversations.attachments import references
 from core.errors import NotFound
 from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, text, upd
 
 from core.agent.mcp.naming import server_slug
 from core.agent.mcp.server import McpServer, Transport
-from core.chat.agent_draft import name_key
-from core.chat.mcp_draft import McpServerDraft, checked
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
+from core.registry.agent_draft import name_key
+from core.registry.mcp_draft import McpServerDraft, checked
 from core.store.database import Store
 from core.store.tables import User
 from core.store.text import storable

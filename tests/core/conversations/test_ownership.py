@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.chat.ownership import may_read
-from core.chat.people import Person
+from core.conversations.ownership import may_read
+from core.registry.people import Person
 
 
 @pytest.mark.parametrize(

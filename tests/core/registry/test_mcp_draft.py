@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chat.mcp_draft import args_from, line_of, secrets_from
 from core.errors import InputError
+from core.registry.mcp_draft import args_from, line_of, secrets_from
 
 
 @given(st.lists(st.text()))

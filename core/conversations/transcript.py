@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, func, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
-from core.chat.ownership import owned
-from core.chat.tool_history import ToolRun, read_tool_runs
+from core.conversations.ownership import owned
+from core.conversations.tool_history import ToolRun, read_tool_runs
 from core.money import Nanos
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
 from core.usage import Usage

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chat.conversations import title_from
+from core.conversations.conversations import title_from
 
 
 @pytest.mark.parametrize(

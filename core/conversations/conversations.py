@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, func, or_, select, update
 
-from core.chat.attachments import read_file, read_previews
-from core.chat.ownership import belongs_to, owned
-from core.chat.search import contains
-from core.chat.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.clock import now
+from core.conversations.attachments import read_file, read_previews
+from core.conversations.ownership import belongs_to, owned
+from core.conversations.search import contains
+from core.conversations.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.errors import ConversationBusy, InputError, NotFound
 from core.money import Nanos
 from core.store.attachment_tables import Attachment

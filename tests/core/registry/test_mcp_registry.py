@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from core.agent.mcp.server import McpServer
-from core.chat.mcp_registry import McpRegistry, McpServerDraft
-from core.chat.people import local_person
 from core.errors import InputError, NotFound
+from core.registry.mcp_registry import McpRegistry, McpServerDraft
+from core.registry.people import local_person
 from core.store.database import Store
 
 STDIO = McpServerDraft("people", "stdio", command="python", args=("-m", "x", ""), secrets={"KEY": "hunter2-é"})

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from core.agent.context import Said
-from core.chat.ownership import owned
 from core.clock import new_id
+from core.conversations.ownership import owned
 from core.errors import FileRefused, NotFound
 from core.files.limits import MOST_FILES
 from core.files.recognition import recognize

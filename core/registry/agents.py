@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from core.agent.limits import MOST_ITERATIONS, Limits
-from core.chat.agent_draft import AgentDraft, checked, name_key
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
+from core.registry.agent_draft import AgentDraft, checked, name_key
 from core.store.database import Store
 from core.store.tables import Agent, AgentVersion, User
 from core.store.text import storable

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from core.chat.conversations import Conversations, MessageView
+from core.conversations.conversations import Conversations, MessageView
 from core.errors import AppError, ConversationBusy, InputError, NotFound
 from core.store.database import Store
 from core.store.tables import Conversation, Message, Row, TaskTrace, TraceSession, TraceSpan

@@ -1,0 +1,1 @@
+"""Who there is: agents and their versions, servers of tools, people."""

@@ -1,0 +1,1 @@
+"""What agents may use: tools of this process and all they are equipped with."""
