@@ -187,8 +187,10 @@ def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None
         raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")
     connection.execute(delete(_messages).where(_messages.c.conversation_id == conversation_id))
     connection.execute(delete(_attachments).where(_attachments.c.conversation_id == conversation_id))
-    its_tools = _spans.c.task_trace_id.in_(select(_traces.c.id).where(its_traces)), _spans.c.kind == "tool"
+    ids = select(_traces.c.id).where(its_traces)
+    its_tools = _spans.c.task_trace_id.in_(ids), _spans.c.kind == "tool"
     connection.execute(update(_spans).where(*its_tools).values(input=None, output=None))
+    connection.execute(update(_approvals).where(_approvals.c.task_trace_id.in_(ids)).values(reason=""))
     connection.execute(update(_traces).where(its_traces).values(instruction=""))
 
 

@@ -59,6 +59,8 @@ def test_a_call_waits_for_consent(store: Store, work: Open, approved: bool, reas
     assert (kept["decided_by"], kept["reason"]) == (shop.services.me.id, reason)
     assert_whole(store, turn)
     assert_adds_up(store, turn)
+    shop.services.conversations.delete(shop.services.me.id, turn.conversation_id)
+    assert [row["reason"] for row in rows(store, ToolApproval)] == [""]
 
 
 def test_without_an_answer_in_time_it_is_not_made(store: Store, work: Open) -> None:
