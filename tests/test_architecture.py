@@ -40,7 +40,10 @@ LAYERS = [
     "core.settings core.events core.files",
     "core.usage core.money core.clock core.errors core.logs",
 ]
-_SQL = "core.store core.chat core.conversations core.registry core.toolbox core.tracing core.analytics core.demo core.exports"
+_SQL = (
+    "core.store core.registry core.conversations core.toolbox core.chat core.tracing core.analytics "
+    "core.demo core.exports"
+)
 ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
