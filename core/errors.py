@@ -19,7 +19,8 @@ AppError
 │   └── MigrationFailed   503
 ├── ToolError             502  a tool could not do what the model asked of it
 │   ├── ToolInputInvalid  400
-│   └── ToolUnavailable   503  what the tool needs does not answer now
+│   ├── ToolUnavailable   503  what the tool needs does not answer now
+│   └── ToolDenied        403  somebody did not allow the call, or nobody did in time
 └── SetupError            500  a setting or the machine is not fit to start
 """
 

@@ -118,7 +118,7 @@ def _size(log: Path) -> int:
     """0 also where there is none: somebody else may remove it at any moment."""
     try:
         return log.stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
 
 

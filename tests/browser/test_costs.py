@@ -39,22 +39,22 @@ def calls(page: Page) -> Locator:
 @pytest.mark.usefixtures("history")
 def test_whoever_opens_costs_first_filters_by_a_click_and_shares_it(new_page: Callable[..., Page]) -> None:
     page = new_page("costs", viewport={"width": 1440, "height": 1600})
-    expect(calls(page)).to_have_text("8")
+    expect(calls(page)).to_have_text("10")
     for name in ("Chat", "Agents", "Costs", "Traces"):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     bars = page.locator("path[aria-roledescription='bar']")
     bars.first.click(force=True)
     page.wait_for_url(re.compile(rf"\?model={MODELS[0]}$"))
-    expect(calls(page)).to_have_text("4")
+    expect(calls(page)).to_have_text("5")
     other = new_page(page.url.removeprefix(f"http://{urlsplit(page.url).netloc}/"))
-    expect(calls(other)).to_have_text("4")
+    expect(calls(other)).to_have_text("5")
     page.get_by_role("link", name="Traces").click()
     page.wait_for_url(re.compile(rf"/traces\?model={MODELS[0]}$"))
     page.get_by_role("link", name="Costs").click()
     page.wait_for_url(re.compile(rf"/costs\?model={MODELS[0]}$"))
-    expect(calls(page)).to_have_text("4")
+    expect(calls(page)).to_have_text("5")
     page.get_by_role("button", name="Reset").click()
-    expect(calls(page)).to_have_text("8")
+    expect(calls(page)).to_have_text("10")
 
 
 def test_from_a_bar_to_the_ledger_lines_of_a_call_and_to_a_file_of_all(
