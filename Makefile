@@ -20,7 +20,7 @@ run: $(VENV)/requirements.txt ## Serve http://localhost:8501
 	@exec $(BIN)/python -m core.launch
 
 test: check browser ## Check the code, then run every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 explore: $(VENV)/requirements-test.txt ## Let the property tests look for new counter-examples
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=explore \

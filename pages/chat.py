@@ -27,7 +27,7 @@ from pages.parts.figures import money
 from pages.parts.frame import page
 from pages.parts.live_answer import LiveAnswer
 from pages.parts.markdown import as_text
-from pages.parts.problems import show_unsent
+from pages.parts.problems import run_again, show_unsent
 from pages.parts.transcript import ASSISTANT, draw_answer, draw_blocks, draw_user_message
 
 ELSEWHERE_POLL_SECONDS = 2.0
@@ -154,7 +154,7 @@ def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:
-        st.rerun()
+        run_again()
 
 
 def draw_unsent(services: Services, agent: AgentView | None) -> None:
@@ -229,7 +229,7 @@ def main() -> None:
         if conversation is not None:
             running = draw_conversation(services, conversation, agent)
             if conversation.running and not running:
-                st.rerun()  # it ended while this was drawn: the list beside it still says otherwise
+                run_again()  # it ended while this was drawn: the list beside it still says otherwise
         elif agent is not None:
             with slate(None):
                 draw_empty(services, agent)

@@ -1,6 +1,7 @@
 """Errors in plain words, with what to do."""
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from core.errors import AppError, NotFound, StoreError
 from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
 
-_KEPT = "kept-problem"
+_KEPT, _SHOWN = "kept-problem", "shown-problem"
 _LONG_TEXT, _MANY_LINES, _LONG_HEIGHT = 400, 5, 160
 
 _TITLE = {
@@ -36,9 +37,17 @@ def attempt(action: Callable[[], object]) -> None:
 def show_kept_problem() -> None:
     """Its place is taken in any case, so that what follows keeps its own."""
     slot, error = st.empty(), st.session_state.pop(_KEPT, None)
+    st.session_state[_SHOWN] = error
     if error is not None:
         with slot:
             show_problem(error)
+
+
+def run_again() -> NoReturn:
+    """At once, so that a problem this run has shown is shown once more: nobody had the time to read it."""
+    if shown := st.session_state.get(_SHOWN):
+        st.session_state.setdefault(_KEPT, shown)
+    st.rerun()
 
 
 def show_unsent(
