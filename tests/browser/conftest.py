@@ -27,7 +27,7 @@ QUIET = [
     "--disable-sync",
 ]
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def new_page(chromium: Browser, server: Served) -> Iterator[Callable[..., Page]]
 
     def make(path: str = "", **options: Any) -> Page:
         contexts.append(chromium.new_context(base_url=server.url, **options))
+        contexts[-1].set_default_timeout(60_000)
         page = contexts[-1].new_page()
         page.on("console", lambda message: errors.append(message.text) if is_our_error(message) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
