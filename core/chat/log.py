@@ -26,10 +26,14 @@ class EventLog:
 
     def get(self, after: int, timeout: float) -> list[Logged]:
         """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
-        self._last_read = monotonic()
+        self.watched()
         with self._changed:
             self._changed.wait_for(lambda: self.ended or len(self._events) > after, timeout)
             return self._events[after:]
+
+    def watched(self) -> None:
+        """Count as read until now."""
+        self._last_read = monotonic()
 
     def unread_seconds(self) -> float:
         """How long nobody has asked: readers ask several times a second, so a second or two means nobody is there."""

@@ -71,8 +71,13 @@ class Turn:
             self._scope.cancel()
 
     def unwatched_seconds(self) -> float:
-        """None pass while somebody's consent is waited for, which costs nothing and has a time-out of its own."""
-        return 0.0 if self._run.waits else self._log.unread_seconds()
+        """None pass while somebody's consent is waited for, which costs nothing and has a time-out of its own.
+
+        Counting begins anew after it, because whoever decides may look at the turn from another process.
+        """
+        if self._run.waits:
+            self._log.watched()
+        return self._log.unread_seconds()
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """What has changed since the last ones, if anything has."""
@@ -93,8 +98,9 @@ class Turn:
         return Outcome(status, error_type, text)
 
     def _tell(self, event: RunEvent) -> None:
+        """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""
         self._log.append(event)
-        if monotonic() - self._cost_at >= COST_EVERY_SECONDS:
+        if self.cost_so_far is not None and monotonic() - self._cost_at >= COST_EVERY_SECONDS:
             self._show_cost()
 
     def _show_cost(self) -> None:

@@ -43,7 +43,7 @@ def test_a_call_waits_for_consent(store: Store, work: Open, approved: bool, reas
     shop = work(asks(CALL), says("Done."), ask_first=("echo",))
     turn = shop.send()
     [asked] = waiting(turn)
-    assert (asked.name, asked.input, turn.unwatched_seconds()) == ("echo", {"say": "Hi"}, 0)
+    assert (asked.name, asked.input) == ("echo", {"say": "Hi"})
     assert len(shop.script.requests) == 1
     time.sleep(0.05)
     decide(shop, asked, approved=approved, reason=reason)
@@ -72,6 +72,17 @@ def test_without_an_answer_in_time_it_is_not_made(store: Store, work: Open) -> N
     assert [row["status"] for row in rows(store, TraceSpan, tool_name="slow")] == ["success"], "others need not wait"
     with pytest.raises(InputError, match="nothing is left to decide"):
         decide(shop, asked, approved=True)
+
+
+def test_waiting_does_not_count_as_unwatched_even_once_it_is_over(work: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = work(asks(CALL), says("Done."), ask_first=("echo",))
+    turn = shop.send()
+    [asked] = waiting(turn)
+    monkeypatch.setattr(turn._log, "_last_read", time.monotonic() - 1_000)
+    assert turn.unwatched_seconds() < 100
+    decide(shop, asked, approved=True)
+    assert turn.unwatched_seconds() < 100
+    assert ended(turn).status == "completed"
 
 
 def test_calls_wait_on_their_own(store: Store, work: Open) -> None:

@@ -9,7 +9,7 @@ from core.analytics.filters import TraceFilter
 from core.analytics.trace_tree import SessionRow
 from core.chat.turn import Turn
 from core.errors import StoreError
-from core.events import Delegated, TextDelta, ToolDetected, ToolProgress, TurnEnded
+from core.events import CostSoFar, Delegated, TextDelta, ToolDetected, ToolProgress, TurnEnded
 from core.provider.simulator.scripted import failed
 from core.provider.simulator.wire import WireResponse
 from core.store.database import Store
@@ -48,6 +48,7 @@ def test_another_agent_answers_in_a_run_of_its_own(store: Store, work: Open) -> 
     assert (end.status, end.total, end.basis) == ("completed", 2 * MASTERS_CALL + HELPERS_CALL, "computed")
     assert Delegated("a", "Helper", TextDelta("Nine.")) in events
     assert TextDelta("Nine.") not in events
+    assert all(event.total for event in events if isinstance(event, CostSoFar))
     master, [child] = sessions_of(store, turn)
     [asked] = rows(store, TraceSpan, task_trace_id=turn.id, kind="tool")
     assert (child["parent_span_id"], child["status"], child["model"]) == (asked["id"], "success", HELPERS_MODEL)
