@@ -32,13 +32,13 @@ LAYERS = [
     "core.wiring",
     "core.chat core.exports",
     "core.demo",
-    "core.agent core.tracing core.analytics",
+    "core.agent core.tracing core.analytics core.access",
     "core.provider core.pricing",
     "core.store",
-    "core.settings core.events",
+    "core.settings core.events core.key_file",
     "core.usage core.money core.clock core.errors core.logs",
 ]
-_SQL = "core.store core.chat core.tracing core.analytics core.demo core.exports"
+_SQL = "core.store core.chat core.tracing core.analytics core.demo core.exports core.access"
 ONLY_IN = {
     "streamlit": "app pages",
     "altair": "pages.parts",
@@ -50,6 +50,8 @@ ONLY_IN = {
     "psycopg": "core.store",
     "starlette": "app core.api",
     "itsdangerous": "core.exports",
+    "argon2": "core.access",
+    "cryptography": "core.access",
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {
