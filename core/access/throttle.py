@@ -118,7 +118,7 @@ def _fill(connection: Connection, key: str, rate: Rate) -> int:
         set_={"due_ms": case((due.between(ms, fullest), due), else_=ms) + rate.each_ms},
         where=(due <= room_until) | (due > fullest),
     )
-    if connection.execute(filled).rowcount:
+    if connection.execute(filled.returning(_buckets.c.key)).first() is not None:
         return 0
     full_until = connection.execute(select(due).where(_buckets.c.key == key)).scalar() or 0
     return max(1, ceil((full_until - room_until) / 1000))
