@@ -86,11 +86,11 @@ def test_only_admins_touch_the_organisations(house: House, vault: Credentials, r
     assert vault.list(house.admin) == []
 
 
-@pytest.mark.parametrize("secret", ["", "sk-ant", "two words that are no key at all", "x" * 501, KEY + "\0", KEY + "é"])
-def test_what_is_no_key_is_refused_without_being_repeated(house: House, vault: Credentials, secret: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        vault.set(house.admin, secret, organisation=True)
-    assert len(secret) < 7 or secret not in str(refusal.value)
+def test_what_is_no_key_is_refused_without_being_repeated(house: House, vault: Credentials) -> None:
+    for secret in ("", "sk-ant", "two words that are no key at all", "x" * 501, KEY + "\0", KEY + "é"):
+        with pytest.raises(InputError) as refusal:
+            vault.set(house.admin, secret, organisation=True)
+        assert len(secret) < 7 or secret not in str(refusal.value)
     assert vault.list(house.admin) == []
 
 
@@ -199,8 +199,8 @@ def test_rotations_at_once_and_keys_set_meanwhile_lose_nothing(house: House, vau
 
     reader = Thread(target=read)
     reader.start()
-    rotations: list[Callable[[], object]] = [each.rotate for each in vaults]
-    turns = [*rotations, partial(vault.set, ada, OWN, organisation=False)]
+    turns: list[Callable[[], object]] = [partial(each.rotate) for each in vaults]
+    turns.append(partial(vault.set, ada, OWN, organisation=False))
     for _ in range(3):
         assert [outcome for outcome in at_once(turns) if isinstance(outcome, Exception)] == []
     done.set()

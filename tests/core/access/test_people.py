@@ -21,46 +21,48 @@ CHANGES: dict[str, Change] = {
     "deactivate": lambda house, by, who: house.people.deactivate(by, who),
     "reactivate": lambda house, by, who: house.people.reactivate(by, who),
 }
-NAMES = pytest.mark.parametrize("change", CHANGES)
+HOSTILE = ["", "nobody", "' OR 1=1 --", "\0", "\ud800", "x" * 100_000]
 
 
-@NAMES
 @pytest.mark.parametrize("role", ["operator", "finance"])
-def test_only_admins_manage_people(house: House, change: str, role: str) -> None:
+def test_only_admins_manage_people(house: House, role: str) -> None:
     eve, ada = house.person("Eve", role), house.person("Ada")
     entries = len(house.audit.list(house.admin))
+    for change in CHANGES.values():
+        with pytest.raises(NotAllowed, match="manage people"):
+            change(house, eve, ada.id)
     with pytest.raises(NotAllowed, match="manage people"):
-        CHANGES[change](house, eve, ada.id)
-    with pytest.raises(NotAllowed):
         house.people.list(eve)
     assert len(house.audit.list(house.admin)) == entries
 
 
-@NAMES
-def test_an_admin_who_was_demoted_or_put_out_a_moment_ago_is_none(house: House, change: str) -> None:
+def test_an_admin_who_was_demoted_or_put_out_a_moment_ago_is_none(house: House) -> None:
     eve, ada = house.person("Eve", "admin"), house.person("Ada")
     house.people.set_role(house.admin, eve.id, "operator")
-    with pytest.raises(NotAllowed):
-        CHANGES[change](house, eve, ada.id)
+    for change in CHANGES.values():
+        with pytest.raises(NotAllowed, match="manage people"):
+            change(house, eve, ada.id)
     house.people.set_role(house.admin, eve.id, "admin")
     house.people.deactivate(house.admin, eve.id)
-    with pytest.raises(NotAllowed):
-        CHANGES[change](house, eve, ada.id)
+    for change in CHANGES.values():
+        with pytest.raises(NotAllowed, match="any more"):
+            change(house, eve, ada.id)
 
 
 @pytest.mark.parametrize("change", [name for name in CHANGES if name != "invite"])
-@pytest.mark.parametrize("who", ["", "nobody", "' OR 1=1 --", "\0", "\ud800", "x" * 100_000])
-def test_nobody_there_is_said_plainly(sqlite_house: House, change: str, who: str) -> None:
-    with pytest.raises(NotFound, match="no such person"):
-        CHANGES[change](sqlite_house, sqlite_house.admin, who)
+def test_nobody_there_is_said_plainly(house: House, change: str) -> None:
+    for who in HOSTILE:
+        with pytest.raises(NotFound, match="no such person"):
+            CHANGES[change](house, house.admin, who)
 
 
-@pytest.mark.parametrize("change", [name for name in CHANGES if name != "invite"])
-def test_the_person_of_an_installation_without_sign_in_cannot_be_changed(sqlite_house: House, change: str) -> None:
-    local = local_person(sqlite_house.store)
-    with pytest.raises(InputError, match="without sign-in"):
-        CHANGES[change](sqlite_house, sqlite_house.admin, local.id)
-    assert sqlite_house.state(local) == "local"
+def test_the_person_of_an_installation_without_sign_in_cannot_be_changed(house: House) -> None:
+    local = local_person(house.store)
+    for name, change in CHANGES.items():
+        if name != "invite":
+            with pytest.raises(InputError, match="without sign-in"):
+                change(house, house.admin, local.id)
+    assert house.state(local) == "local"
 
 
 def test_an_invitation_can_be_made_anew_until_it_is_used(house: House) -> None:

@@ -83,7 +83,7 @@ def _empty(store: Store, table: Any) -> None:
 
 
 MANY = hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=False
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=False
 )
 
 

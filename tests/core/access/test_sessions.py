@@ -34,11 +34,11 @@ def test_a_cookie_with_one_other_character_is_nobodys(sqlite_house: House, place
             sqlite_house.sessions.check(forged)
 
 
-@pytest.mark.parametrize("cookie", ["", "' OR 1=1 --", "ccs_", "\0", "\ud800", "x" * 1_000_000, "ccs_%"])
-def test_what_is_no_cookie_is_nobodys(house: House, cookie: str) -> None:
-    with pytest.raises(NotSignedIn, match="Sign in"):
-        house.sessions.check(cookie)
-    house.sessions.sign_out(cookie)
+def test_what_is_no_cookie_is_nobodys(house: House) -> None:
+    for cookie in ("", "' OR 1=1 --", "ccs_", "\0", "\ud800", "x" * 1_000_000, "ccs_%"):
+        with pytest.raises(NotSignedIn, match="Sign in"):
+            house.sessions.check(cookie)
+        house.sessions.sign_out(cookie)
     assert house.sessions.check(house.first.cookie).person == house.admin
 
 

@@ -33,33 +33,34 @@ def test_who_was_invited_comes_in_with_the_password_chosen(house: House) -> None
     assert house.sessions.check(again.cookie).person.role == "finance"
 
 
-@pytest.mark.parametrize(
-    ("email", "password"),
-    [
-        ("ada@example.org", OTHER),
-        ("ada@example.org", PASSWORD.upper()),
-        ("ada@example.org", ""),
-        ("ada@example.org", PASSWORD + "\0"),
-        ("nobody@example.org", PASSWORD),
-        ("' OR 1=1 --", PASSWORD),
-        ("", PASSWORD),
-        ("\ud800\0", "\ud800"),
-        ("ada@example.org" * 10_000, PASSWORD),
-        ("gone@example.org", PASSWORD),
-        ("new@example.org", PASSWORD),
-        ("admin@localhost", PASSWORD),
-    ],
-)
-def test_whatever_is_wrong_the_answer_is_the_same(house: House, email: str, password: str) -> None:
+WRONG = [
+    ("ada@example.org", OTHER),
+    ("ada@example.org", PASSWORD.upper()),
+    ("ada@example.org", ""),
+    ("ada@example.org", PASSWORD + "\0"),
+    ("nobody@example.org", PASSWORD),
+    ("' OR 1=1 --", PASSWORD),
+    ("", PASSWORD),
+    ("\ud800\0", "\ud800"),
+    ("ada@example.org" * 10_000, PASSWORD),
+    ("gone@example.org", PASSWORD),
+    ("new@example.org", PASSWORD),
+    ("admin@localhost", PASSWORD),
+]
+
+
+def test_whatever_is_wrong_the_answer_is_the_same(house: House) -> None:
     house.join("Ada")
     local_person(house.store)
     house.people.deactivate(house.admin, house.person("Gone").id)
     house.people.invite(house.admin, "new@example.org", "New", "admin")
-    with pytest.raises(NotSignedIn) as refusal:
-        house.sign_in.sign_in(email, password, HOME)
-    with pytest.raises(NotSignedIn) as other:
-        house.sign_in.sign_in("somebody.else@example.org", OTHER, HOME)
-    assert str(refusal.value) == str(other.value)
+    answers = set()
+    for email, password in WRONG:
+        with pytest.raises(NotSignedIn) as refusal:
+            house.sign_in.sign_in(email, password, HOME)
+        answers.add(str(refusal.value))
+    assert len(answers) == 1
+    assert house.enter("Ada").session.person.name == "Ada"
 
 
 def test_a_hash_with_old_parameters_is_replaced_at_the_next_sign_in(house: House) -> None:
@@ -135,10 +136,10 @@ def test_a_link_ends(house: House, kind: str, days: int) -> None:
         assert house.sign_in.accept(link.secret, PASSWORD, HOME).session.person.name in ("Ada", "Ben")
 
 
-@pytest.mark.parametrize("text", ["", "ccl_", "x" * 1_000_000, "ccl_" + "A" * 43, "' OR '1'='1", "\0", "\ud800"])
-def test_what_is_no_link_opens_nothing(sqlite_house: House, text: str) -> None:
-    with pytest.raises(NotAllowed):
-        sqlite_house.sign_in.accept(text, PASSWORD, HOME)
+def test_what_is_no_link_opens_nothing(house: House) -> None:
+    for text in ("", "ccl_", "x" * 1_000_000, "ccl_" + "A" * 43, "' OR '1'='1", "\0", "\ud800"):
+        with pytest.raises(NotAllowed, match="Ask for a new one"):
+            house.sign_in.accept(text, PASSWORD, HOME)
 
 
 def test_a_reset_ends_every_browser_and_the_old_password(house: House) -> None:
