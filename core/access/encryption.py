@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from core.errors import SetupError
 from core.key_file import key_file, write_key_file
+from core.settings import Settings
 
 _OTHERS_MAY_READ = 0o077
 _NOT_KEYS = (
@@ -82,6 +83,11 @@ class EncryptionKeys:
             f"A provider key in the database was encrypted with another key than {where} holds. Put the right one "
             "there (processes that share a database need the same ENCRYPTION_KEYS), or enter the provider key anew."
         )
+
+
+def encryption_keys(chosen: Settings) -> EncryptionKeys:
+    """Raises SetupError."""
+    return EncryptionKeys(chosen.encryption_keys, chosen.data_dir / "encryption.keys")
 
 
 def _new_key() -> bytes:

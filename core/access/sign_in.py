@@ -49,13 +49,21 @@ class SignIn:
         """The same answer after the same time, whatever is wrong. Raises NotSignedIn, TooManyRequests."""
         claim = self._claim(email, visit)
         self._throttle.admit(claim.attempt)
-        checked = self._passwords.check(password, claim.kept_hash)
-        signed_in = None
-        if checked.fits:
-            signed_in = self._store.write(lambda connection: _enter(connection, claim, checked, visit)).result()
+        signed_in = self._enter(claim, password, visit)
         if signed_in is None:
             log.info("sign_in_refused", network=visit.network)
             raise NotSignedIn(_WRONG)
+        return signed_in
+
+    def _enter(self, claim: _Claim, password: str, visit: Visit) -> SignedIn | None:
+        checked = self._passwords.check(password, claim.kept_hash)
+        if not checked.fits:
+            return None
+        signed_in = self._store.write(lambda connection: _enter(connection, claim, checked, visit)).result()
+        if signed_in is None and checked.better_hash is not None and claim.row is not None:
+            # A sign-in beside this one may have made the hash anew.
+            again = self._claim(claim.row.email, visit)
+            return self._enter(_Claim(again.row, claim.attempt), password, visit)
         return signed_in
 
     def open_link(self, secret: str) -> Opened:
