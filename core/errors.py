@@ -5,9 +5,11 @@ AppError
 │   ├── ContextTooLong    413  the conversation does not fit the model
 │   ├── FileRefused       400  a file that cannot be attached, or not to this agent's model
 │   └── AgentInactive     400
+├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
 ├── NotAllowed            403
 ├── ConversationBusy      409  a turn is running in it already
+├── TooManyRequests       429
 ├── ShuttingDown          503
 ├── TooManyExports        503  others have to be downloaded first
 ├── ProviderError         502  the model's provider failed; ``kind`` is its error type
@@ -52,6 +54,10 @@ class AgentInactive(InputError):
     code = "agent_inactive"
 
 
+class NotSignedIn(AppError):
+    status, code = 401, "not_signed_in"
+
+
 class NotFound(AppError):
     status, code = 404, "not_found"
 
@@ -62,6 +68,16 @@ class NotAllowed(AppError):
 
 class ConversationBusy(AppError):
     status, code = 409, "conversation_busy"
+
+
+class TooManyRequests(AppError):
+    """``retry_after`` is in whole seconds."""
+
+    status, code = 429, "too_many_requests"
+
+    def __init__(self, for_user: str, *, retry_after: int = 1) -> None:
+        super().__init__(for_user)
+        self.retry_after = retry_after
 
 
 class ShuttingDown(AppError):

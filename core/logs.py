@@ -13,6 +13,7 @@ from structlog.typing import Processor
 
 _SHAPES = (
     (re.compile(r"sk-ant-[\w-]+"), "[secret]"),
+    (re.compile(r"\bcc[slt]_[\w-]{20,}"), "[secret]"),
     (re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]{8,}"), r"\1 [secret]"),
     (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), r"\1:[secret]@"),
 )

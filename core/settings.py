@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     simulator_pace: float = Field(
         1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."
     )
+    encryption_keys: SecretStr | None = Field(
+        None,
+        description="Keys that provider keys are encrypted with, newest first; without them, one in `DATA_DIR`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the log shows.")
 
     @field_validator("grace_seconds", mode="before")
@@ -67,7 +71,7 @@ class Settings(BaseSettings):
     def _none_is_for_ever(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("anthropic_api_key", mode="before")
+    @field_validator("anthropic_api_key", "encryption_keys", mode="before")
     @classmethod
     def _blank_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -103,7 +107,8 @@ class Settings(BaseSettings):
         """What no log may show."""
         key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
         password = urlsplit(self.database_url).password or ""
-        return tuple(secret for secret in (key, password, unquote(password)) if secret)
+        keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
+        return tuple(secret for secret in (key, password, unquote(password), *keys) if secret)
 
 
 @cache

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from core.access.local import local_person
+from core.access.roles import Person
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
@@ -25,7 +27,6 @@ from core.pricing import PriceBook, price_book
 from core.provider.client import Provider, open_provider
 from core.registry.agents import Agents
 from core.registry.mcp_registry import McpRegistry
-from core.registry.people import Person, local_person
 from core.settings import Settings, settings
 from core.store.database import Store, open_store
 from core.toolbox.own_tools import own_tools

@@ -35,13 +35,14 @@ LAYERS = [
     "core.conversations core.toolbox",
     "core.registry",
     "core.agent core.tracing core.analytics",
+    "core.access",
     "core.provider core.pricing",
     "core.store",
-    "core.settings core.events core.files",
+    "core.settings core.events core.files core.key_file",
     "core.usage core.money core.clock core.errors core.logs",
 ]
 _SQL = (
-    "core.store core.registry core.conversations core.toolbox core.chat core.tracing core.analytics "
+    "core.store core.access core.registry core.conversations core.toolbox core.chat core.tracing core.analytics "
     "core.demo core.exports"
 )
 ONLY_IN = {
@@ -61,6 +62,8 @@ ONLY_IN = {
     "itsdangerous": "core.exports",
     "PIL": "core.files",
     "pypdf": "core.files",
+    "argon2": "core.access",
+    "cryptography": "core.access",
 }
 # Where every error must be survived, and why.
 BROAD_EXCEPTS = {

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
+from core.access.roles import Person
 from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
-from core.registry.people import Person
 from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan, User
 from core.store.text import storable

@@ -7,6 +7,7 @@ from time import sleep
 
 from sqlalchemy.exc import IntegrityError
 
+from core.access.roles import Person
 from core.agent.context import Said, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
@@ -21,7 +22,6 @@ from core.conversations.history import History, read_history
 from core.errors import AgentInactive, ConversationBusy, InputError
 from core.provider.blocks import Block
 from core.registry.agents import Agents, AgentView, limits_of
-from core.registry.people import Person
 from core.store.database import Store
 from core.toolbox.toolset import Toolset
 from core.tracing.entries import NewAttachment, Opening

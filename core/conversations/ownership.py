@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, and_
 
-from core.registry.people import Person
+from core.access.roles import Person
 from core.store.tables import Conversation
 from core.store.text import storable
 

@@ -1,9 +1,7 @@
 """Addresses that open one file for a while: what they ask for is in them, signed, so that nobody can ask for more."""
 
 import hashlib
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +13,7 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from core.analytics.filters import TraceFilter
 from core.errors import NotAllowed, SetupError
 from core.exports.columns import FILES, FileName
+from core.key_file import key_file
 
 ADDRESS = "/api/exports"
 VALID_SECONDS = 15 * 60
@@ -80,27 +79,7 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 
 def signing_key(path: Path) -> bytes:
     """The key in the file, made if there is none; only this user may read it. Raises SetupError."""
-    try:
-        if not path.exists():
-            _make(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise SetupError(
-            f"The key {path} cannot be used ({error.strerror}). Let this user read and write it."
-        ) from None
+    key = key_file(path, lambda: secrets.token_bytes(_KEY_BYTES))
     if len(key) < _KEY_BYTES:
         raise SetupError(f"The key {path} is too short to be one. Delete it: a new one is made at the next start.")
     return key
-
-
-def _make(path: Path) -> None:
-    """Whole at once, and if several processes do so at once, the first one's."""
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-        os.link(unfinished, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(unfinished)

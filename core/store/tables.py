@@ -55,7 +55,10 @@ class Tally(Row):
 
 
 class User(Row, table=True):
-    """A person or program; ``role`` is admin, operator or finance."""
+    """A person; ``role`` is admin, operator or finance. Who has joined can sign in until deactivated.
+
+    ``password_hash`` is in argon2's own form, with its parameters and salt.
+    """
 
     __tablename__ = "users"
     id: str = Field(primary_key=True)
@@ -63,6 +66,10 @@ class User(Row, table=True):
     name: str = Field(sa_type=StorableText)
     role: str
     created_at: datetime
+    joined_at: datetime | None = None
+    deactivated_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    password_hash: str | None = None
 
 
 class Agent(Row, table=True):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from core.access.local import local_person
 from core.demo.agents import read_demo_agents
 from core.registry.agents import Agents
-from core.registry.people import local_person
 from core.store.database import Store, open_store
 from core.tracing.entries import Finish, Opening
 from core.tracing.opening import open_turn

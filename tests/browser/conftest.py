@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from core.access.local import local_person
 from core.analytics.traces import Traces
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import MessageView
-from core.registry.people import local_person
 from core.store.database import open_store
 from tests.served import Served, served
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, expect
 
+from core.access.local import local_person
 from core.analytics.traces import Traces
 from core.conversations.conversations import Conversations
-from core.registry.people import local_person
 from core.store.database import open_store
 from tests.browser.chatting import await_answer, await_growth, button, conversation_of, messages, plain, say, until
 from tests.browser.conftest import Books

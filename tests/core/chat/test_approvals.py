@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from core.access.roles import Person
 from core.chat.turn import Turn
 from core.errors import InputError, NotFound
 from core.events import ApprovalDecided, ApprovalRequested, ToolProgress
-from core.registry.people import Person
 from core.store.database import Store
 from core.store.tables import TraceSpan
 from core.store.tool_tables import ToolApproval

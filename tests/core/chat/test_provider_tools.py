@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.access.local import local_person
 from core.agent.mcp.servers import McpServers
 from core.chat.turn import Turn
 from core.provider.client import open_provider
@@ -15,7 +16,6 @@ from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireRequest, WireResponse
 from core.registry.agents import AgentDraft, Agents
-from core.registry.people import local_person
 from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import LedgerLine

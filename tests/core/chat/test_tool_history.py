@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.registry.people import Person
+from core.access.roles import Person
 from core.store.database import Store
 from tests.core.agent.toolkit import asks, says
 from tests.core.chat.conftest import ended

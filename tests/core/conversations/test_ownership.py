@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.access.roles import Person
 from core.conversations.ownership import may_read
-from core.registry.people import Person
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.access.local import local_person
 from core.agent.mcp.naming import is_of
 from core.agent.tools.catalogue import CATALOGUE
 from core.demo.agents import PEOPLE, read_demo_agents, seed
@@ -12,7 +13,6 @@ from core.provider.models import find_model
 from core.registry.agent_draft import AgentDraft
 from core.registry.agents import Agents
 from core.registry.mcp_registry import McpRegistry
-from core.registry.people import local_person
 from core.store.database import Store, open_store
 
 DRAFTS = read_demo_agents()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import time_machine
 
+from core.access.local import local_person
 from core.agent.limits import Limits
 from core.errors import InputError, NotFound
 from core.registry.agents import AgentDraft, Agents, AgentView, limits_of
-from core.registry.people import local_person
 from core.store.database import Store, open_store
 
 DRAFT = AgentDraft(

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from core.access.local import local_person
 from core.agent.mcp.server import McpServer
 from core.errors import InputError, NotFound
 from core.registry.mcp_registry import McpRegistry, McpServerDraft
-from core.registry.people import local_person
 from core.store.database import Store
 
 STDIO = McpServerDraft("people", "stdio", command="python", args=("-m", "x", ""), secrets={"KEY": "hunter2-é"})

@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text, update
 
 from core.errors import MigrationFailed, SchemaTooNew
+from core.store.access import AuditEntry
 from core.store.attachment_tables import Attachment
 from core.store.database import Store, open_store
 from core.store.rollups import STATE
@@ -37,7 +38,7 @@ REBUILD = [
     "with op.batch_alter_table('users') as table:\n        table.alter_column('role', nullable=True)",
     'op.execute("UPDATE users SET role = NULL")',
 ]
-[DESCRIBED] = {STATE.metadata, ToolApproval.metadata, Attachment.metadata}
+[DESCRIBED] = {STATE.metadata, ToolApproval.metadata, Attachment.metadata, AuditEntry.metadata}
 NEWEST = known_versions(VERSIONS)[-1]
 NEXT = f"{int(NEWEST) + 1:04}"
 BREAKS = "op.execute('INSERT INTO nowhere VALUES (1)')"

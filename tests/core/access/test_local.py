@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import func, select
 
-from core.registry.people import local_person
+from core.access.local import local_person
 from core.store.database import Store, open_store
 from core.store.tables import User
 

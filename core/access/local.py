@@ -1,26 +1,17 @@
 """The people who use the product; without sign-in there is one, who may do everything."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from core.access.identity import LOCAL_EMAIL
+from core.access.roles import Person
 from core.clock import new_id, now
 from core.store.database import Store
 from core.store.tables import User
 
-_LOCAL_EMAIL = "admin@localhost"
 _users = User.__table__
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """``role`` is admin, operator or finance."""
-
-    id: str
-    name: str
-    role: str
 
 
 def local_person(store: Store) -> Person:
@@ -35,12 +26,12 @@ def local_person(store: Store) -> Person:
 
 
 def _find(store: Store) -> Person | None:
-    query = select(_users.c.id, _users.c.name, _users.c.role).where(_users.c.email == _LOCAL_EMAIL)
+    query = select(_users.c.id, _users.c.name, _users.c.role).where(_users.c.email == LOCAL_EMAIL)
     with store.read() as connection:
         row = connection.execute(query).first()
     return None if row is None else Person(row.id, row.name, row.role)
 
 
 def _add(connection: Connection) -> None:
-    who = {"id": new_id(), "email": _LOCAL_EMAIL, "name": "Local admin", "role": "admin"}
+    who = {"id": new_id(), "email": LOCAL_EMAIL, "name": "Local admin", "role": "admin"}
     connection.execute(insert(_users), {**who, "created_at": now()})

@@ -1,0 +1,189 @@
+"""The vault of provider keys: the organisation's or a person's own, encrypted, never shown again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pydantic import SecretStr
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, text, update
+
+from core.access.audit import record
+from core.access.encryption import EncryptionKeys
+from core.access.roles import Permission, Person, allow
+from core.clock import new_id, now
+from core.errors import InputError, SetupError
+from core.store.access import ProviderCredential
+from core.store.database import Store
+from core.store.text import storable
+
+PROVIDER = "anthropic"
+_SHORTEST, _LONGEST, _SHOWN = 20, 500, 4
+
+_keys = ProviderCredential.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialView:
+    """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did."""
+
+    id: str
+    owner_id: str | None
+    last_four: str
+    created_at: datetime
+    created_by: str
+    tested_at: datetime | None
+    test_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """``credential_id`` is what the outcome of a test is told with."""
+
+    credential_id: str
+    secret: SecretStr
+
+
+CredentialViews: TypeAlias = list[CredentialView]
+
+
+class Credentials:
+    def __init__(self, store: Store, keys: EncryptionKeys) -> None:
+        self._store, self._encryption = store, keys
+
+    def check(self) -> None:
+        """To be called before anything is served. Raises SetupError if a key in the database cannot be read."""
+        with self._store.read() as connection:
+            kept = connection.execute(select(_keys.c.encrypted)).scalars().all()
+        for encrypted in kept:
+            self._encryption.decrypt(encrypted)
+
+    def list(self, by: Person) -> CredentialViews:
+        """The organisation's and one's own. Raises NotAllowed."""
+        allow(by, Permission.OWN_ACCESS)
+        theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == by.id)
+        with self._store.read() as connection:
+            rows = connection.execute(select(_keys).where(theirs).order_by(_keys.c.owner_id.is_not(None)))
+            return [_view(row) for row in rows]
+
+    def set(self, by: Person, secret: str, *, organisation: bool) -> CredentialView:
+        """Keep it in place of the one before. Raises InputError, NotAllowed, SetupError."""
+        _allow(by, organisation)
+        owner_id, secret = None if organisation else by.id, _checked(secret)
+
+        def job(connection: Connection) -> CredentialView:
+            _one_at_a_time(connection)
+            connection.execute(delete(_keys).where(_owned_by(owner_id)))
+            row: dict[str, Any] = {"id": new_id(), "owner_id": owner_id, "last_four": secret[-_SHOWN:]}
+            row |= {
+                "provider": PROVIDER,
+                "encrypted": self._encryption.encrypt(secret),
+                "created_at": now(),
+                "created_by": by.id,
+            }
+            made = connection.execute(insert(_keys).returning(_keys), row).one()
+            record(connection, by, "set", ("credential", made.id), owner_id=owner_id, last_four=made.last_four)
+            return _view(made)
+
+        return self._store.write(job).result()
+
+    def remove(self, by: Person, *, organisation: bool) -> None:
+        """Also if there is none. Raises NotAllowed."""
+        _allow(by, organisation)
+        owner_id = None if organisation else by.id
+
+        def job(connection: Connection) -> None:
+            _one_at_a_time(connection)
+            for (gone,) in connection.execute(delete(_keys).where(_owned_by(owner_id)).returning(_keys.c.id)).all():
+                record(connection, by, "removed", ("credential", gone), owner_id=owner_id)
+
+        self._store.write(job).result()
+
+    def key_for(self, person_id: str) -> ProviderKey | None:
+        """The person's own key, else the organisation's, if there is one. Raises SetupError."""
+        kept = self._kept_for(person_id)
+        try:
+            return self._opened(kept)
+        except SetupError:
+            now_kept = self._kept_for(person_id)
+            if now_kept == kept:
+                raise
+            return self._opened(now_kept)  # all were encrypted anew in between
+
+    def tested(self, credential_id: str, error: str | None) -> None:
+        """Note how a test of this very key went; of one that was replaced meanwhile nothing is noted."""
+        outcome = {"tested_at": now(), "test_error": error}
+        change = update(_keys).where(_keys.c.id == credential_id).values(**outcome)
+        self._store.write(lambda connection: connection.execute(change).close()).result()
+
+    def rotate(self, by: Person | None = None) -> int:
+        """Encrypt all anew, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
+
+        ``by`` None is whoever holds the console. If it breaks off, doing it again is enough: the old keys are
+        forgotten last.
+        """
+        if by is not None:
+            allow(by, Permission.KEYS)
+        count = self._store.write(lambda connection: self._encrypt_anew(connection, by)).result()
+        self._store.write(self._forget_old_keys).result()
+        return count
+
+    def _encrypt_anew(self, connection: Connection, by: Person | None) -> int:
+        """Done twice it only leaves a further key in the file, until the old ones are forgotten."""
+        _one_at_a_time(connection)
+        self._encryption.add_to_file()
+        rows = connection.execute(select(_keys.c.id, _keys.c.encrypted)).all()
+        for row in rows:
+            anew = {"encrypted": self._encryption.again(row.encrypted)}
+            connection.execute(update(_keys).where(_keys.c.id == row.id).values(**anew))
+        record(connection, by, "rotated", ("credential", "all"), count=len(rows))
+        return len(rows)
+
+    def _forget_old_keys(self, connection: Connection) -> None:
+        _one_at_a_time(connection)
+        kept = connection.execute(select(_keys.c.encrypted)).scalars()
+        if all(self._encryption.is_newest(encrypted) for encrypted in kept):
+            self._encryption.keep_newest_in_file()
+
+    def _kept_for(self, person_id: str) -> tuple[str, str] | None:
+        """The id of the one to use, and what is encrypted."""
+        theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == storable(person_id))
+        query = select(_keys.c.id, _keys.c.encrypted).where(theirs).order_by(_keys.c.owner_id.is_(None)).limit(1)
+        with self._store.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.id, row.encrypted)
+
+    def _opened(self, kept: tuple[str, str] | None) -> ProviderKey | None:
+        return None if kept is None else ProviderKey(kept[0], SecretStr(self._encryption.decrypt(kept[1])))
+
+
+def _allow(by: Person, organisation: bool) -> None:
+    allow(by, Permission.KEYS if organisation else Permission.OWN_ACCESS)
+
+
+def _checked(secret: str) -> str:
+    secret = secret.strip()
+    if not _SHORTEST <= len(secret) <= _LONGEST or not all("!" <= letter <= "~" for letter in secret):
+        raise InputError("This is not a provider key. Copy the whole of it, such as sk-ant-…, and nothing else.")
+    return secret
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """No key is set while all are encrypted anew, or it would be left with a key that is about to be forgotten."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE provider_credentials IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _owned_by(owner_id: str | None) -> ColumnElement[bool]:
+    return _keys.c.owner_id.is_(None) if owner_id is None else _keys.c.owner_id == owner_id
+
+
+def _view(row: Row[Any]) -> CredentialView:
+    return CredentialView(
+        id=row.id,
+        owner_id=row.owner_id,
+        last_four=row.last_four,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        tested_at=row.tested_at,
+        test_error=row.test_error,
+    )

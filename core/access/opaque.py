@@ -1,0 +1,24 @@
+"""Secrets that mean nothing by themselves: 256 random bits, known to the database by the hash of the whole."""
+
+import re
+import secrets
+from hashlib import sha256
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["session", "token", "link"]
+
+# The log blots out whatever begins like this.
+_BEGINS: dict[Kind, str] = {"session": "ccs_", "token": "cct_", "link": "ccl_"}
+_REST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+def new_secret(kind: Kind) -> str:
+    return _BEGINS[kind] + secrets.token_urlsafe(32)
+
+
+def digest(kind: Kind, secret: str) -> str:
+    """What the database knows it by; empty, which nothing is known by, if it is no such secret at all."""
+    begin, rest = secret[:4], secret[4:]
+    if begin != _BEGINS[kind] or not _REST.fullmatch(rest):
+        return ""
+    return sha256(secret.encode("ascii")).hexdigest()
