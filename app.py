@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from core.api.exports import export_routes
+from core.api.app import api_routes
 from core.lifespan import lifespan
 from core.wiring import services
 
@@ -22,4 +22,4 @@ if __name__ == "__main__":
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=export_routes(lambda: services().exports))
+    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services))

@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SetupError
@@ -32,9 +32,12 @@ class Settings(BaseSettings):
     )
     port: int = Field(8501, ge=1, le=65535, description="The TCP port to serve on.")
     bind_address: str = Field(
-        "127.0.0.1",
-        description="The loopback address to serve on; others are refused while the pages have no sign-in.",
+        "127.0.0.1", description="The address to serve on; any but loopback needs `AUTH` and `PUBLIC_URL`."
     )
+    auth: Literal["none", "accounts", "oidc"] = Field(
+        "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
+    )
+    public_url: str = Field("", description="The address people open, if it is not this machine's own.")
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
     )
@@ -85,14 +88,30 @@ class Settings(BaseSettings):
 
     @field_validator("bind_address")
     @classmethod
-    def _loopback(cls, value: str) -> str:
+    def _an_address(cls, value: str) -> str:
         try:
-            loopback = ip_address(value).is_loopback
+            ip_address(value)
         except ValueError:
-            loopback = False
-        if not loopback:
-            raise ValueError("only a loopback address such as 127.0.0.1 is safe, because the pages have no sign-in")
+            raise ValueError("not an IP address such as 127.0.0.1") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+            raise ValueError("not an address such as https://command.example.org")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _no_stranger_comes_in(self) -> "Settings":
+        """Raises SetupError."""
+        if not ip_address(self.bind_address).is_loopback and (self.auth == "none" or not self.public_url):
+            raise SetupError(
+                f"The setting BIND_ADDRESS={self.bind_address} lets others in, so that people must sign in: "
+                "set AUTH=accounts (or oidc) and PUBLIC_URL to the address they open, or serve on 127.0.0.1."
+            )
+        return self
 
     @property
     def url(self) -> str:

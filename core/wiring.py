@@ -1,10 +1,11 @@
 """The only place that picks implementations and keeps the running ones."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from core.access.access import Access, open_access
 from core.access.local import local_person
 from core.access.roles import Person
 from core.agent.mcp.servers import McpServers
@@ -57,7 +58,13 @@ class Services:
     mcp_status: McpStatus
     approvals: Approvals
     turns: Turns
-    me: Person
+    access: Access
+    who: Callable[[], Person]
+
+    @property
+    def me(self) -> Person:
+        """Who asks, looked up anew each time. Raises NotSignedIn."""
+        return self.who()
 
     def close(self) -> None:
         """Book every live turn, then let go of the servers of tools, the provider and the database."""
@@ -114,7 +121,8 @@ def open_services(
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
         turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
-        me=me,
+        access=open_access(store, chosen),
+        who=lambda: me,
     )
 
 

@@ -59,6 +59,7 @@ ONLY_IN = {
     "lxml": "core.agent.tools",
     "referencing": "core.agent.tools core.agent.mcp",
     "starlette": "app core.api",
+    "fastapi": "core.api",
     "itsdangerous": "core.exports",
     "PIL": "core.files",
     "pypdf": "core.files",

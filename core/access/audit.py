@@ -10,9 +10,8 @@ from sqlalchemy import Connection, Row, insert, select
 from core.access.roles import Permission, Person, allow
 from core.clock import new_id, now
 from core.logs import redaction
-from core.store.access import AuditEntry
+from core.store.access import AuditEntry, User
 from core.store.database import Store
-from core.store.tables import User
 from core.store.text import storable
 
 Value: TypeAlias = str | int | bool | Iterable[str] | None

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from core.access.opaque import digest, new_secret
 from core.clock import new_id, now
 from core.errors import NotAllowed
-from core.store.access import OneTimeLink
-from core.store.tables import User
+from core.store.access import OneTimeLink, User
 
 LinkKind: TypeAlias = Literal["invite", "reset", "setup"]
 

@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from core.access.identity import LOCAL_EMAIL
 from core.access.roles import Person
 from core.clock import new_id, now
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import User
 
 _users = User.__table__
 

@@ -14,8 +14,8 @@ from core.access.sessions import end_sessions
 from core.access.tokens import revoke_tokens
 from core.clock import new_id, now
 from core.errors import InputError, NotAllowed, NotFound
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import User
 from core.store.text import storable
 
 _users = User.__table__

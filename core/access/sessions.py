@@ -13,9 +13,8 @@ from core.access.touching import touch
 from core.access.visit import Visit
 from core.clock import new_id, now
 from core.errors import NotFound, NotSignedIn
-from core.store.access import LoginSession
+from core.store.access import LoginSession, User
 from core.store.database import Store
-from core.store.tables import User
 from core.store.text import storable
 
 LONGEST: Final = timedelta(days=30)

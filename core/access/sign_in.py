@@ -17,8 +17,8 @@ from core.access.throttle import Attempt, Throttle, forgive
 from core.access.visit import Visit
 from core.clock import new_id, now
 from core.errors import InputError, NotAllowed, NotSignedIn
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import User
 
 log = structlog.get_logger()
 

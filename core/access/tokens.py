@@ -13,9 +13,9 @@ from core.access.roles import Permission, Person, allow, lesser, may
 from core.access.touching import touch
 from core.clock import new_id, now
 from core.errors import InputError, NotAllowed, NotFound, NotSignedIn
-from core.store.access import ApiToken
+from core.store.access import ApiToken, User
 from core.store.database import Store
-from core.store.tables import Agent, User
+from core.store.tables import Agent
 from core.store.text import storable
 
 LONGEST: Final = timedelta(days=366)

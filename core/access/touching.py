@@ -9,8 +9,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, or_, update
 
 from core.clock import now
 from core.errors import StoreError
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import User
 
 log = structlog.get_logger()
 

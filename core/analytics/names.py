@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Select, func, select, union
 
 from core.analytics.filters import BASES, STATUSES
 from core.analytics.rollups.question import Dimension
-from core.store.tables import Agent, AgentVersion, TaskTrace, User
+from core.store.access import User
+from core.store.tables import Agent, AgentVersion, TaskTrace
 
 _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__table__
 _asked = TaskTrace.__table__.c.model

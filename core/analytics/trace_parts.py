@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, cast
 
 from core.analytics.figures import usage_of
 from core.money import Nanos
-from core.store.tables import LedgerLine, TraceSpan, User
+from core.store.access import User
+from core.store.tables import LedgerLine, TraceSpan
 from core.store.text import storable
 from core.store.tool_tables import ToolApproval
 from core.usage import Usage

@@ -8,7 +8,8 @@ from sqlalchemy import Row, func, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.money import Nanos
-from core.store.tables import Agent, TaskTrace, TraceSession, TraceSpan, User
+from core.store.access import User
+from core.store.tables import Agent, TaskTrace, TraceSession, TraceSpan
 from core.usage import Usage
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__

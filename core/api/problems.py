@@ -1,8 +1,12 @@
 """Errors as programs and browsers read them: problem details as in RFC 9457."""
 
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from core.errors import AppError
+from core.errors import AppError, TooManyRequests
 
 SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 """For every answer: it is for this reader, this once, and only what its type says."""
@@ -10,5 +14,29 @@ SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Refer
 
 def problem(error: AppError) -> JSONResponse:
     """The error's own words and code, and nothing else."""
-    body = {"type": "about:blank", "status": error.status, "code": error.code, "detail": error.for_user}
-    return JSONResponse(body, error.status, SAFE, "application/problem+json")
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _problem(error.status, error.code, error.for_user, headers)
+
+
+def unreadable(error: RequestValidationError) -> JSONResponse:
+    """What is wrong with which field; never what was sent."""
+    found = [{"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]} for each in error.errors()]
+    detail = "The request is not usable: some fields are missing or wrong. See errors."
+    return _problem(400, "invalid_input", detail, errors=found)
+
+
+def not_there(error: HTTPException) -> JSONResponse:
+    """For an address nothing answers at, or not in this way."""
+    known = {
+        404: ("not_found", "There is nothing at this address. /api/docs lists what there is."),
+        405: ("method_not_allowed", "This address is not used in this way. /api/docs says how."),
+    }
+    code, detail = known.get(error.status_code, ("invalid_input", "The request is not usable."))
+    return _problem(error.status_code, code, detail, dict(error.headers or {}))
+
+
+def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    body = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
+    return JSONResponse(body, status, {**SAFE, **(headers or {})}, "application/problem+json")

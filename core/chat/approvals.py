@@ -11,8 +11,9 @@ from core.access.roles import Person
 from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import TaskTrace, TraceSpan, User
+from core.store.tables import TaskTrace, TraceSpan
 from core.store.text import storable
 from core.store.tool_tables import ToolApproval
 

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, select
 
-from core.store.tables import Agent, TraceSession, TraceSpan, User
+from core.store.access import User
+from core.store.tables import Agent, TraceSession, TraceSpan
 from core.store.tool_tables import ToolApproval
 
 _spans, _sessions, _agents = TraceSpan.__table__, TraceSession.__table__, Agent.__table__

@@ -14,7 +14,8 @@ from core.demo.script import Month
 from core.demo.state import State, change_phase, read_state, write_state
 from core.errors import InputError
 from core.provider.models import current_models
-from core.store.tables import Agent, AgentVersion, Conversation, User
+from core.store.access import User
+from core.store.tables import Agent, AgentVersion, Conversation
 
 TALKS_AT_ONCE = 8
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, insert, select,
 from core.demo.cast import SOURCE
 from core.demo.ids import is_demo
 from core.demo.state import change_phase, forget, read_state
+from core.store.access import User
 from core.store.tables import (
     Agent,
     AgentVersion,
@@ -18,7 +19,6 @@ from core.store.tables import (
     TaskTrace,
     TraceSession,
     TraceSpan,
-    User,
 )
 
 TRACES_AT_ONCE = 150

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, selec
 
 from core.analytics.filters import TraceFilter, of_sessions
 from core.exports.unindexed import unindexed
-from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan, User
+from core.store.access import User
+from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
 FileName: TypeAlias = Literal["traces", "ledger"]

@@ -15,7 +15,8 @@ from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
 from core.exports.columns import AGENT, CALLING_AGENT, PERSON, Column, ExportFile, without_delegation
 from core.exports.unindexed import unindexed
 from core.money import Nanos
-from core.store.tables import Agent, TaskTrace, User
+from core.store.access import User
+from core.store.tables import Agent, TaskTrace
 from core.store.text import storable
 
 ROWS_AT_ONCE = 1_000

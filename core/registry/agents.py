@@ -11,8 +11,9 @@ from core.agent.limits import MOST_ITERATIONS, Limits
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
 from core.registry.agent_draft import AgentDraft, checked, name_key
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import Agent, AgentVersion, User
+from core.store.tables import Agent, AgentVersion
 from core.store.text import storable
 
 __all__ = ["AgentDraft", "AgentView", "Agents"]

@@ -13,8 +13,8 @@ from core.clock import new_id, now
 from core.errors import InputError, NotFound
 from core.registry.agent_draft import name_key
 from core.registry.mcp_draft import McpServerDraft, checked
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import User
 from core.store.text import storable
 from core.store.tool_tables import RegisteredMcpServer
 

@@ -1,4 +1,4 @@
-"""Tables of sessions, tokens, one-time links, provider keys and the audit log; of secrets only what cannot be used.
+"""Tables of people, sessions, tokens, one-time links, provider keys and the audit log: no secret that can be used.
 
 A ``digest`` is the SHA-256 of a whole secret, in hexadecimal. What belongs to a person goes with that person's row.
 """
@@ -12,6 +12,28 @@ from sqlmodel import Field
 
 from core.store.tables import Row
 from core.store.text import StorableText
+
+
+class User(Row, table=True):
+    """A person; ``role`` is admin, operator or finance. Who has joined can sign in until deactivated.
+
+    ``password_hash`` is in argon2's own form, with its parameters and salt. The two of OIDC name
+    the person at the identity provider.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (SqlIndex("uq_users_oidc", "oidc_issuer", "oidc_subject", unique=True),)
+    id: str = Field(primary_key=True)
+    email: str = Field(unique=True, sa_type=StorableText)
+    name: str = Field(sa_type=StorableText)
+    role: str
+    created_at: datetime
+    joined_at: datetime | None = None
+    deactivated_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    password_hash: str | None = None
+    oidc_issuer: str | None = None
+    oidc_subject: str | None = None
 
 
 class LoginSession(Row, table=True):

@@ -54,24 +54,6 @@ class Tally(Row):
     error_text: str | None = Field(None, sa_type=StorableText)
 
 
-class User(Row, table=True):
-    """A person; ``role`` is admin, operator or finance. Who has joined can sign in until deactivated.
-
-    ``password_hash`` is in argon2's own form, with its parameters and salt.
-    """
-
-    __tablename__ = "users"
-    id: str = Field(primary_key=True)
-    email: str = Field(unique=True, sa_type=StorableText)
-    name: str = Field(sa_type=StorableText)
-    role: str
-    created_at: datetime
-    joined_at: datetime | None = None
-    deactivated_at: datetime | None = None
-    last_seen_at: datetime | None = None
-    password_hash: str | None = None
-
-
 class Agent(Row, table=True):
     """An agent's lasting identity; all that can change about it lives in its versions."""
 

@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Select, select
 from core.analytics.filters import TraceFilter
 from core.exports.columns import FILES, ExportFile
 from core.exports.links import Links, Order, address, signing_key
+from core.store.access import User
 from core.store.database import open_store
-from core.store.tables import Agent, TaskTrace, User
+from core.store.tables import Agent, TaskTrace
 from tests.bench.report import Figure, percentile, show
 from tests.bench.year import END
 from tests.served import Served, served

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from core.clock import new_id
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import Agent, AgentVersion, Conversation, Message, Row, TaskTrace, TraceSession, TraceSpan, User
+from core.store.tables import Agent, AgentVersion, Conversation, Message, Row, TaskTrace, TraceSession, TraceSpan
 
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 MODEL = "claude-sonnet-5-5"

@@ -64,8 +64,8 @@ def test_grace_is_seconds_or_none(monkeypatch: pytest.MonkeyPatch, text: str, se
     [
         ("PORT", "http", "valid integer"),
         ("PORT", "70000", "less than or equal to 65535"),
-        ("BIND_ADDRESS", "0.0.0.0", "only a loopback address"),
-        ("BIND_ADDRESS", "localhost", "only a loopback address"),
+        ("BIND_ADDRESS", "0.0.0.0", "people must sign in"),
+        ("BIND_ADDRESS", "localhost", "not an IP address"),
         ("TIME_ZONE", "Mars/Olympus", "not an IANA time zone"),
         ("PRICE_BOOK", "cheap", "'anthropic' or 'original'"),
         ("GRACE_SECONDS", "-1", "greater than or equal to 0"),

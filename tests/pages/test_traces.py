@@ -13,7 +13,7 @@ from core import wiring
 from core.clock import now
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
-from core.store.tables import User
+from core.store.access import User
 from tests.core.acts import Acts, Errand, an_errand
 from tests.core.chat.conftest import ended
 from tests.core.rows import AT, Rows

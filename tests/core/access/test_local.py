@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import func, select
 
 from core.access.local import local_person
+from core.store.access import User
 from core.store.database import Store, open_store
-from core.store.tables import User
 
 
 def people(store: Store) -> int:

@@ -13,9 +13,8 @@ from sqlalchemy import delete
 
 from core.access.roles import ROLES, Person
 from core.errors import AppError
-from core.store.access import ApiToken, LoginSession, OneTimeLink
+from core.store.access import ApiToken, LoginSession, OneTimeLink, User
 from core.store.database import Store, open_store
-from core.store.tables import User
 from tests.core.access.conftest import HOME, PASSWORD, House, at_once, open_house
 
 Step: TypeAlias = tuple[str, int, int, str]

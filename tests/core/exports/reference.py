@@ -12,8 +12,9 @@ from sqlalchemy import Connection, select
 
 from core.analytics.filters import TraceFilter
 from core.exports.columns import FILES, FileName
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import Agent, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan, User
+from core.store.tables import Agent, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 

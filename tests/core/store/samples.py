@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TableClause, column, func, insert, select, table
 
+from core.store.access import User
 from core.store.database import Store
 from core.store.tables import (
     Agent,
@@ -16,7 +17,6 @@ from core.store.tables import (
     TaskTrace,
     TraceSession,
     TraceSpan,
-    User,
 )
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

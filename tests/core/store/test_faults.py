@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, text
 
 from core.errors import StoreError
+from core.store.access import User
 from core.store.database import Store, open_store
-from core.store.tables import User
 from tests.core.store.samples import AT, mark, marks, numbers
 from tests.core.store.wire import Wire
 from tests.house_rules import PROJECT

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
 from core.clock import new_id
+from core.store.access import User
 from core.store.database import Store
 from core.store.sqlite import DatabaseFile, sqlite_engine
-from core.store.tables import User
 from core.store.writers import GroupWriter
 from tests.core.store.samples import AT
 

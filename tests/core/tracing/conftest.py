@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import insert
 
 from core.clock import new_id
+from core.store.access import User
 from core.store.database import Store
-from core.store.tables import Agent, User
+from core.store.tables import Agent
 from tests.core.tracing.histories import AT
 
 

@@ -19,7 +19,9 @@ _OF_ORGANISATION = sa.text("owner_id IS NULL")
 def upgrade() -> None:
     for column in ("joined_at", "deactivated_at", "last_seen_at"):
         op.add_column("users", sa.Column(column, _TIME))
-    op.add_column("users", sa.Column("password_hash", _WORD))
+    for column in ("password_hash", "oidc_issuer", "oidc_subject"):
+        op.add_column("users", sa.Column(column, _WORD))
+    op.create_index("uq_users_oidc", "users", ["oidc_issuer", "oidc_subject"], unique=True)
     _what_signs_in()
     _provider_credentials()
     _audit_log()
