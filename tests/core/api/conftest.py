@@ -16,7 +16,7 @@ from core.api.exports import export_routes
 from core.exports.exports import Exports
 from core.store.database import Store
 from tests.core.analytics.conftest import Books, books_in
-from tests.core.exports.ledgers import KEY
+from tests.core.exports.ledgers import exports_on
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def books(store: Store) -> Books:
 
 @pytest.fixture
 def exports(store: Store) -> Exports:
-    return Exports(store, KEY)
+    return exports_on(store)
 
 
 @pytest.fixture
