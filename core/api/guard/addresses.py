@@ -29,7 +29,7 @@ class OwnAddresses:
     def __init__(self, app: ASGIApp, *, public_url: str = "") -> None:
         self._app = app
         self._names = _LOOPBACK | ({_name(urlsplit(public_url).netloc.lower())} if public_url else set())
-        self._public_origin = public_url.lower()
+        self._public_origin = {public_url.lower()} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = None if scope["type"] == "lifespan" else self._fault(scope)
@@ -60,7 +60,7 @@ class OwnAddresses:
             return False
         origins = headers.getlist("origin")
         if origins:
-            own = {f"http://{host}", f"https://{host}", self._public_origin}
+            own = {f"http://{host}", f"https://{host}"} | self._public_origin
             return len(origins) > 1 or origins[0].lower() not in own
         return "authorization" not in headers and headers.get("sec-fetch-site") in _ELSEWHERE
 

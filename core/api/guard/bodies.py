@@ -74,20 +74,11 @@ class Bodies:
         return _again(body, receive)
 
     async def _whole(self, receive: Receive, most: int) -> bytes:
-        body, more, patient = bytearray(), True, self._patient(receive)
         try:
             async with asyncio.timeout(self._patience.whole):
-                while more:
-                    message = await patient()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    body += message.get("body", b"")
-                    more = message.get("more_body", False)
-                    if len(body) > most:
-                        raise _too_large(most)
+                return await _gathered(self._patient(receive), most)
         except TimeoutError:
             raise _too_slow() from None
-        return bytes(body)
 
     def _patient(self, receive: Receive) -> Receive:
         """Raises _Refused if nothing comes for too long while more of the body is due."""
@@ -104,6 +95,19 @@ class Bodies:
             return message
 
         return patient
+
+
+async def _gathered(receive: Receive, most: int) -> bytes:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > most:
+            raise _too_large(most)
+    return bytes(body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

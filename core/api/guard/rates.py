@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,8 +26,8 @@ class Rates:
 
     def __init__(self, app: ASGIApp, *, per_minute: int) -> None:
         self._app = app
-        # Two numbers a caller, which are forgotten with their minute.
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        # One number a caller, which is forgotten with its minute.
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._caller = RateLimitItemPerMinute(per_minute, namespace="caller")
         self._host = RateLimitItemPerMinute(per_minute * _CALLERS_OF_A_HOST, namespace="host")
 
