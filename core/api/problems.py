@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 
 from core.errors import AppError, TooManyRequests
 
-SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""For every answer: it is for this reader, this once, and only what its type says."""
+SAFE = {"Cache-Control": "no-store"}
+"""For every answer: it is for this reader, this once; what else keeps answers safe the guard adds to all."""
 
 
 def problem(error: AppError) -> JSONResponse:
