@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    requests_per_minute: int = Field(
+        600, ge=1, description="How often a minute one program may call; the answer is 429 then."
+    )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
     )

@@ -60,6 +60,8 @@ ONLY_IN = {
     "referencing": "core.agent.tools core.agent.mcp",
     "starlette": "app core.api",
     "fastapi": "core.api",
+    "limits": "core.api.guard",
+    "uvicorn": "core.launch core.api.guard",
     "itsdangerous": "core.exports",
     "PIL": "core.files",
     "pypdf": "core.files",
