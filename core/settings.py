@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     approval_seconds: float = Field(
         600, gt=0, description="How long a tool waits for somebody's consent before it counts as denied."
     )
+    answers_at_once: int = Field(10, ge=1, description="How many answers one person may have written at the same time.")
+    messages_per_day: int = Field(
+        2000, ge=1, description="How many messages one person may send in a day of `TIME_ZONE`, programs included."
+    )
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")
     attempts: int = Field(3, ge=1, le=10, description="Most tries for one answer; only before its first event.")

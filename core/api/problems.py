@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from core.errors import AppError, TooManyRequests
+from core.events import TurnEnded
 
 SAFE = {"Cache-Control": "no-store"}
 """For every answer: it is for this reader, this once; what else keeps answers safe the guard adds to all."""
@@ -35,6 +36,19 @@ def not_there(error: HTTPException) -> JSONResponse:
     }
     code, detail = known.get(error.status_code, ("invalid_input", "The request is not usable."))
     return details(error.status_code, code, detail, dict(error.headers or {}))
+
+
+_BUSY = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error", "request_timeout"}
+_BUSY |= {"connection_error", "connect_timeout", "shutdown", "instance_lost", "store_unavailable"}
+
+
+def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
+    """A turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
+    kind = end.error_type or end.status
+    status, code = (503, "try_again") if kind in _BUSY else (502, "not_answered")
+    if kind == "internal":
+        status, code = 500, "internal"
+    return details(status, code, end.error_text or "There is no answer.", errorType=kind, taskTraceId=task_trace_id)
 
 
 def details(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
