@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 from core.api.agents import agents
 from core.api.exports import export_routes
+from core.api.health import health
+from core.api.metrics.route import measure, metrics
 from core.api.problems import not_there, problem, unreadable
 from core.errors import AppError
 from core.wiring import Services
@@ -22,14 +24,17 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(AppError, _told)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
-    app.include_router(agents)
+    measure(app)
+    for router in (health, metrics, agents):
+        app.include_router(router)
     app.router.routes.extend(export_routes(lambda: services().exports))
     return app
 
 
 def api_routes(services: Callable[[], Services]) -> list[Route]:
     """What of the server is the API's; everything else is the pages'."""
-    return [Route("/api/{rest:path}", api(services))]
+    app = api(services)
+    return [Route(path, app) for path in ("/api/{rest:path}", "/healthz", "/readyz", "/metrics")]
 
 
 async def _told(_request: Request, error: Exception) -> Response:

@@ -67,6 +67,10 @@ class Recorder:
             log.exception("turn_spooled", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self._spool.append, end)
 
+    def spooled(self) -> tuple[int, int]:
+        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        return self._spool.sizes()
+
     def replay_own(self) -> None:
         """Book what this process had to spool; raises StoreError while the database is still away."""
         if self._spool.waiting():
