@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.api.agents import agents
-from core.api.exports import export_routes
+from core.api.exports import exports
 from core.api.health import health
 from core.api.metrics.route import measure, metrics
 from core.api.problems import not_there, problem, unreadable
+from core.api.sign_in import sign_in
 from core.errors import AppError
 from core.wiring import Services
 
@@ -25,9 +26,8 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
-    for router in (health, metrics, agents):
+    for router in (health, metrics, sign_in, agents, exports):
         app.include_router(router)
-    app.router.routes.extend(export_routes(lambda: services().exports))
     return app
 
 

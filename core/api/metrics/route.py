@@ -3,7 +3,14 @@
 from ipaddress import ip_address
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    GCCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from starlette.applications import Starlette
 
 from core.access.roles import Permission, allow
@@ -21,6 +28,7 @@ class Exposition(Response):
 
 def measure(app: Starlette) -> None:
     """Count the application's requests from now on, beside what its services know of themselves."""
+    disable_created_metrics()
     registry = CollectorRegistry()
     app.state.metrics = registry
     registry.register(State(app.state.services))
