@@ -1,6 +1,7 @@
 """The HTTP API: one application for every address that is not a page."""
 
 from collections.abc import Callable
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.api.agents import agents
+from core.api.docs.document import document
+from core.api.docs.page import docs
 from core.api.exports import exports
 from core.api.health import health
 from core.api.metrics.route import measure, metrics
@@ -20,13 +23,20 @@ from core.wiring import Services
 
 def api(services: Callable[[], Services]) -> FastAPI:
     """``services`` is asked at each request."""
-    app = FastAPI(title="Command Center", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Command Center",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     app.state.services = services
     app.add_exception_handler(AppError, _told)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
-    for router in (health, metrics, sign_in, agents, exports):
+    for router in (health, metrics, sign_in, agents, exports, docs):
         app.include_router(router)
     return app
 

@@ -27,7 +27,7 @@ class Credentials(Wire):
 
 class AccessToken(Wire):
     access_token: str = Field(description="For the header `Authorization: Bearer …`; it is never shown again.")
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = Field("Bearer")
     expires_at: datetime
 
 

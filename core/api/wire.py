@@ -1,9 +1,6 @@
 """How bodies are written: JSON with camelCase names, times with their zone, money exact and never as a float."""
 
-from datetime import datetime
-from typing import Annotated, TypeAlias
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from core.money import Nanos, exact_usd
@@ -12,7 +9,9 @@ from core.money import Nanos, exact_usd
 class Wire(BaseModel):
     """A body or a part of one, filled from an object that has its fields."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, from_attributes=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, from_attributes=True
+    )
 
 
 class Money(Wire):

@@ -54,7 +54,8 @@ class Measured:
 class _Request:
     def __init__(self, scope: Scope, send: Send, requests: Requests) -> None:
         self._scope, self._send, self._requests = scope, send, requests
-        self._at, self._labels = perf_counter(), None
+        self._at = perf_counter()
+        self._labels: tuple[str, str] | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -62,13 +63,15 @@ class _Request:
         await self._send(message)
 
     def begins(self, status: str) -> None:
-        if self._labels is None:
-            method, route = self._scope["method"], getattr(self._scope.get("route"), "path", _UNKNOWN)
-            self._labels = (method if method in _METHODS else _UNKNOWN, route)
-            self._requests.answered.labels(*self._labels, status).inc()
-            self._requests.seconds.labels(*self._labels).observe(perf_counter() - self._at)
-            self._requests.open.labels(*self._labels).inc()
+        if self._labels is not None:
+            return
+        method, route = self._scope["method"], getattr(self._scope.get("route"), "path", _UNKNOWN)
+        self._labels = labels = (method if method in _METHODS else _UNKNOWN, route)
+        self._requests.answered.labels(*labels, status).inc()
+        self._requests.seconds.labels(*labels).observe(perf_counter() - self._at)
+        self._requests.open.labels(*labels).inc()
 
     def ends(self) -> None:
         self.begins(_LEFT)
-        self._requests.open.labels(*(self._labels or ())).dec()
+        if self._labels is not None:
+            self._requests.open.labels(*self._labels).dec()

@@ -17,6 +17,7 @@ from core.access.roles import Permission, allow
 from core.api.caller import Caller
 from core.api.metrics.requests import Measured, Requests
 from core.api.metrics.state import State
+from core.api.problems import raises
 from core.errors import NotAllowed
 
 metrics = APIRouter(tags=["operations"])
@@ -28,7 +29,7 @@ class Exposition(Response):
 
 def measure(app: Starlette) -> None:
     """Count the application's requests from now on, beside what its services know of themselves."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     app.state.metrics = registry
     registry.register(State(app.state.services))
@@ -37,7 +38,7 @@ def measure(app: Starlette) -> None:
     app.add_middleware(Measured, requests=Requests(registry))
 
 
-@metrics.get("/metrics", response_class=Exposition)
+@metrics.get("/metrics", response_class=Exposition, responses=raises(NotAllowed))
 def read_metrics(request: Request, by: Caller) -> Exposition:
     """What this process does, in Prometheus' text format, for who may see all costs.
 

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -42,14 +43,14 @@ def _of_database(running: Services) -> Iterator[Metric]:
 
 def _ended(counts: Counts) -> Iterator[Metric]:
     """Of turns that ended in this process; one that runs is not in them yet."""
-    yield _counter("turns_ended", "Turns ended, by status.", ("status",), {(one,): n for one, n in counts.turns.items()})
+    yield _counter(
+        "turns_ended", "Turns ended, by status.", ("status",), {(one,): n for one, n in counts.turns.items()}
+    )
     labels = ("model", "status", "error_type")
     yield _counter("provider_attempts", "Tries at calls to the provider, by how they ended.", labels, counts.calls)
     yield _counter("tokens", "Tokens booked; no token is in two kinds.", ("model", "kind"), counts.tokens)
-    priced = {(model,): nanos for model, nanos in counts.nanos.items()}
-    yield _counter("cost_nanodollars", "Cost booked, in 10^-9 US dollars.", ("model",), priced)
-    unpriced = {(model,): calls for model, calls in counts.unpriced.items()}
-    yield _counter("unpriced_attempts", "Tries whose cost is not known, and in no sum.", ("model",), unpriced)
+    yield _counter("cost_nanodollars", "Cost booked, in 10^-9 US dollars.", ("model",), counts.nanos)
+    yield _counter("unpriced_attempts", "Tries whose cost is not known, and in no sum.", ("model",), counts.unpriced)
 
 
 def _build(running: Services) -> Metric:
@@ -64,10 +65,8 @@ def _gauge(name: str, meaning: str, value: int) -> Metric:
     return GaugeMetricFamily(f"command_center_{name}", meaning, value=value)
 
 
-def _counter(
-    name: str, meaning: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], int]
-) -> CounterMetricFamily:
+def _counter(name: str, meaning: str, labels: tuple[str, ...], values: Mapping[Any, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(f"command_center_{name}", meaning, labels=labels)
     for key, value in sorted(values.items()):
-        family.add_metric(key, value)
+        family.add_metric(key if isinstance(key, tuple) else (key,), value)
     return family
