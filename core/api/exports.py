@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from core.api.caller import Running
 from core.api.downloads import DownloadResponse
 from core.api.problems import SAFE, raises
-from core.errors import NotAllowed, NotFound, ShuttingDown, TooManyExports
+from core.errors import NotAllowed, NotFound, NotSignedIn, ShuttingDown, TooManyExports
 from core.exports.exports import KEPT, Exports
 from core.exports.links import ADDRESS, VALID_SECONDS, Order
 from core.exports.progress import Progress, State, as_json, manifest
@@ -63,7 +63,7 @@ class Manifest(BaseModel):
 @exports.get(
     "/{file}.csv",
     response_class=Response,
-    responses={200: {"content": _CSV}, **raises(NotAllowed, TooManyExports, ShuttingDown)},
+    responses={200: {"content": _CSV}, **raises(NotSignedIn, NotAllowed, TooManyExports, ShuttingDown)},
 )
 async def download(services: Running, file: FilePart, token: Token = "") -> Response:
     """One file, as CSV, for whoever holds the link.
@@ -83,14 +83,14 @@ async def look(services: Running, file: FilePart, token: Token = "") -> Response
     return Response(headers=SAFE, media_type="text/csv; charset=utf-8")
 
 
-@exports.get("/{file}.csv/progress", response_model=ExportProgress, responses=raises(NotAllowed, NotFound))
-async def follow(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
+@exports.get("/{file}.csv/progress", response_model=ExportProgress, responses=raises(NotSignedIn, NotAllowed, NotFound))
+def follow(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
     """How far the latest download of the link has come."""
     return JSONResponse(as_json(_known(services.exports, file, token)), headers=SAFE)
 
 
-@exports.get("/{file}.csv/manifest", response_model=Manifest, responses=raises(NotAllowed, NotFound))
-async def check(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
+@exports.get("/{file}.csv/manifest", response_model=Manifest, responses=raises(NotSignedIn, NotAllowed, NotFound))
+def check(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
     """Rows, sum and SHA-256 of the file that was downloaded last, once it is complete."""
     progress = _known(services.exports, file, token)
     if progress.state != "finished":
@@ -99,7 +99,7 @@ async def check(services: Running, file: FilePart, token: Token = "") -> JSONRes
 
 
 def _known(of: Exports, file: str, token: str) -> Progress:
-    return of.known(_order(of, file, token, _FOLLOWED_SECONDS).id)
+    return of.known(_order(of, file, token, _FOLLOWED_SECONDS))
 
 
 def _order(of: Exports, file: str, token: str, seconds: int) -> Order:
