@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.api.agents import agents
+from core.api.conversations import conversations
+from core.api.costs import costs
 from core.api.docs.document import document
 from core.api.docs.page import docs
 from core.api.exports import exports
@@ -17,6 +19,7 @@ from core.api.health import health
 from core.api.metrics.route import measure, metrics
 from core.api.problems import not_there, problem, unreadable
 from core.api.sign_in import sign_in
+from core.api.traces import traces
 from core.errors import AppError
 from core.wiring import Services
 
@@ -36,7 +39,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
-    for router in (health, metrics, sign_in, agents, exports, docs):
+    for router in (health, metrics, sign_in, agents, conversations, traces, costs, exports, docs):
         app.include_router(router)
     return app
 

@@ -1,19 +1,26 @@
 """The files of the books over HTTP: each address is signed and valid for a while (core/exports/links.py)."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from core.api.caller import Running
+from core.analytics.search_request import LONGEST_TEXT
+from core.api.caller import Caller, Running
+from core.api.choosing import Filters
 from core.api.downloads import DownloadResponse
 from core.api.problems import SAFE, raises
+from core.api.wire import Data, Given, Wire
+from core.clock import now
 from core.errors import NotAllowed, NotFound, NotSignedIn, ShuttingDown, TooManyExports
+from core.exports import columns
+from core.exports.columns import FILES, FileName
 from core.exports.exports import KEPT, Exports
-from core.exports.links import ADDRESS, VALID_SECONDS, Order
+from core.exports.links import ADDRESS, VALID_SECONDS, Order, address
 from core.exports.progress import Progress, State, as_json, manifest
 
 exports = APIRouter(prefix=ADDRESS, tags=["exports"])
@@ -60,6 +67,54 @@ class Manifest(BaseModel):
     sha256: str
 
 
+class ExportFile(Wire):
+    """``row`` is what each row is."""
+
+    file: FileName
+    row: str
+    columns: list[ExportColumn]
+
+
+class ExportOrder(Given):
+    file: FileName
+    filters: Filters = Field(default_factory=Filters, description="The same as for traces; none: the last 30 days.")
+    q: str = Field("", max_length=LONGEST_TEXT, description="Words of the conversation, or an id.")
+
+
+class ExportLinks(Wire):
+    """Addresses on this server, for whoever holds them: keep them to yourself."""
+
+    url: str
+    progress_url: str
+    manifest_url: str
+    expires_at: datetime = Field(description="Until then a download can be begun.")
+
+
+@exports.get("")
+def list_files(_: Caller) -> Data[list[ExportFile]]:
+    """The files there are, and the columns of each; columns are only ever added, at the end."""
+    return Data(data=[_described(each) for each in FILES.values()])
+
+
+@exports.post("", status_code=201, responses=raises(NotAllowed))
+def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[ExportLinks]:
+    """Links to one file of a choice of traces, good for a quarter of an hour.
+
+    The file is what the books say when it is read, and no more than whoever ordered it may see then.
+    """
+    choice = given.filters.choice(services.settings.time_zone, services.costs.names(by))
+    order = services.exports.order(by, given.file, replace(choice, text=given.q).filter, choice.zone.key)
+    expires_at = now() + timedelta(seconds=VALID_SECONDS)
+    token = services.exports.links.token(order)
+    links = ExportLinks(
+        url=address(given.file, token),
+        progress_url=address(given.file, token, "/progress"),
+        manifest_url=address(given.file, token, "/manifest"),
+        expires_at=expires_at,
+    )
+    return Data(data=links)
+
+
 @exports.get(
     "/{file}.csv",
     response_class=Response,
@@ -96,6 +151,11 @@ def check(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
     if progress.state != "finished":
         raise NotFound(_UNFINISHED)
     return JSONResponse(manifest(progress), headers=SAFE)
+
+
+def _described(of: columns.ExportFile) -> ExportFile:
+    described = [ExportColumn(name=column.name, meaning=column.meaning) for column in of.columns]
+    return ExportFile(file=of.name, row=of.row, columns=described)
 
 
 def _known(of: Exports, file: str, token: str) -> Progress:

@@ -64,6 +64,11 @@ def problem(error: AppError) -> JSONResponse:
     return _problem(error.status, error.code, error.for_user, headers)
 
 
+def wrong(field: str, why: str) -> RequestValidationError:
+    """To be raised where a parameter or field is not what its type alone can say."""
+    return RequestValidationError([{"type": "value_error", "loc": ("", field), "msg": why}])
+
+
 def unreadable(error: RequestValidationError) -> JSONResponse:
     """What is wrong with which field; never what was sent."""
     found = [{"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]} for each in error.errors()]
