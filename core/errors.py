@@ -12,6 +12,7 @@ AppError
 ├── ConversationBusy      409  a turn is running in it already
 ├── TooManyRequests       429
 ├── ShuttingDown          503
+├── NotReady              503  up, but not fit to take turns at this moment
 ├── TooManyExports        503  others have to be downloaded first
 ├── ProviderError         502  the model's provider failed; ``kind`` is its error type
 │   ├── ProviderBusy      503  429, 529 and the like: a later try may succeed
@@ -87,6 +88,10 @@ class TooManyRequests(AppError):
 
 class ShuttingDown(AppError):
     status, code = 503, "shutting_down"
+
+
+class NotReady(AppError):
+    status, code = 503, "not_ready"
 
 
 class TooManyExports(AppError):

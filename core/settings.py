@@ -1,5 +1,6 @@
 """Every knob, read once from the environment and from ``.env``."""
 
+import tomllib
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import SetupError
 
 PROJECT = Path(__file__).resolve().parent.parent
+VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):

@@ -26,6 +26,7 @@ from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
+from core.errors import ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -50,6 +51,7 @@ class Services:
     provider: Provider
     book: PriceBook
     engine: Engine
+    recorder: Recorder
     agents: Agents
     conversations: Conversations
     traces: Traces
@@ -114,6 +116,7 @@ def open_services(
         provider=provider,
         book=book,
         engine=engine,
+        recorder=recorder,
         agents=agents,
         conversations=Conversations(store),
         traces=Traces(store),
@@ -135,12 +138,18 @@ def open_services(
 _opening = threading.Lock()
 _closing = threading.Lock()
 _running: Services | None = None
+_leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones."""
+    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+
+    Raises ShuttingDown when the process is about to end and they are closed.
+    """
     global _running
     with _opening:
+        if _running is None and _leaving.is_set():
+            raise ShuttingDown("The server is shutting down. Try again in a minute.")
         if _running is None:
             _running = open_services(settings())
         return _running
@@ -157,3 +166,9 @@ def drain() -> None:
         if _running is not None:
             _running.close()
             _running = None
+
+
+def leave() -> None:
+    """Drain, and open nothing for whoever asks until the process is gone."""
+    _leaving.set()
+    drain()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -13,12 +14,60 @@ SAFE = {"Cache-Control": "no-store"}
 """For every answer: it is for this reader, this once; what else keeps answers safe the guard adds to all."""
 
 
+_SAID = {
+    400: "A parameter or field is missing or wrong; `errors` names it.",
+    401: "Nobody is signed in, or the token is not valid.",
+    402: "The budget for this is spent.",
+    403: "The caller may not do this.",
+    404: "It is not there, or belongs to somebody else.",
+    405: "The address is not used in this way.",
+    409: "It is busy with something else.",
+    413: "It is too large.",
+    422: "The key was used for another request.",
+    429: "Too many requests; `Retry-After` says when to try again, in seconds.",
+    500: "A fault on our side; it is in the log.",
+    502: "The model's provider failed.",
+    503: "It cannot be done at this moment.",
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with which parameter or field."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """An error, as in RFC 9457."""
+
+    type: str = Field(description="Always `about:blank`: `code` says what it is.")
+    status: int = Field(description="The HTTP status.")
+    code: str = Field(description="Stable, for programs.")
+    detail: str = Field(description="What happened and what to do, for people.")
+    errors: list[FieldProblem] | None = None
+
+
+def raises(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """How a route can fail, for the document of the API."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        said = found.setdefault(error.status, {"description": _SAID[error.status], "x-codes": []})
+        said["x-codes"].append(error.code)
+    return found
+
+
 def problem(error: AppError) -> JSONResponse:
     """The error's own words and code, and nothing else."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return details(error.status, error.code, error.for_user, headers)
+
+
+def wrong(field: str, why: str) -> RequestValidationError:
+    """To be raised where a parameter or field is not what its type alone can say."""
+    return RequestValidationError([{"type": "value_error", "loc": ("", field), "msg": why}])
 
 
 def unreadable(error: RequestValidationError) -> JSONResponse:

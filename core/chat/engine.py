@@ -11,8 +11,9 @@ from typing import TypeAlias, TypeVar
 import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from core.chat.tally import Tally
 from core.chat.turn import Turn
-from core.errors import ShuttingDown, StoreError
+from core.errors import NotReady, ShuttingDown, StoreError
 from core.tracing.instance import HEARTBEAT_SECONDS
 from core.tracing.recorder import Recorder
 
@@ -26,6 +27,7 @@ TICK_SECONDS = 1.0
 TAKE_OVER_SECONDS = 15.0
 ENDED_KEPT_SECONDS = 60.0
 UNWATCHED_AFTER_SECONDS = 2.0
+ANSWERS_WITHIN_SECONDS = 2.0
 TURN_AWAY_SECONDS = 2.0
 
 
@@ -35,6 +37,7 @@ class Engine:
     def __init__(self, recorder: Recorder, deactivated: Deactivated, *, grace_seconds: float | None) -> None:
         """``deactivated`` is asked off the loop for those of some people who do not belong here any more."""
         self._recorder, self._deactivated, self._grace = recorder, deactivated, grace_seconds
+        self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -86,6 +89,14 @@ class Engine:
     def live(self) -> list[Turn]:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
+    def check(self) -> None:
+        """That it takes turns now. Raises ShuttingDown, NotReady."""
+        with self.admission():
+            try:
+                self._portal.start_task_soon(_running_loop).result(ANSWERS_WITHIN_SECONDS)
+            except TimeoutError:
+                raise NotReady("The engine is held up. Try again in a few seconds.") from None
+
     def call(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await the work on the engine's loop, and return what it gives; within ``admission``, not on the loop."""
         return self._portal.call(work)
@@ -104,6 +115,7 @@ class Engine:
 
     async def _run(self, turn: Turn) -> None:
         await turn.run()
+        self.tally.add(turn.status, turn.calls())
         self._ended_at[turn.conversation_id] = monotonic()
 
     async def _save_often(self) -> None:

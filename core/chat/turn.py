@@ -13,7 +13,7 @@ from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.entries import Checkpoint, Finish, Opening
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 
@@ -62,6 +62,7 @@ class Turn:
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
+        self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
         self._log = EventLog()
         self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
@@ -92,6 +93,10 @@ class Turn:
     def last(self) -> int:
         """The number of the newest event."""
         return self._log.last
+
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts at model calls that have ended, each with the model that was asked."""
+        return self._run.calls()
 
     def stop(self) -> None:
         """Ask for the end and return at once; it arrives as TurnEnded."""
@@ -146,6 +151,7 @@ class Turn:
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
         await self._parts.recorder.finish(end)
+        self.status = end.status
         self._log.append(self._last_event(end))
 
     def _finish(self, outcome: Outcome) -> Finish:
