@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from core.access.access import Access, open_access
@@ -22,6 +23,7 @@ from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
+from core.errors import NotSignedIn
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -122,8 +124,15 @@ def open_services(
         approvals=approvals,
         turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
         access=open_access(store, chosen),
-        who=lambda: me,
+        who=partial(_who, chosen, me),
     )
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
 
 
 _opening = threading.Lock()
