@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
+from core.access.roles import Person
 from core.analytics.filters import TraceFilter
 from core.errors import NotAllowed, SetupError
 from core.exports.columns import FILES, FileName
@@ -24,9 +25,10 @@ _FORGED = "This link is not a valid one. Go back to the page and use the one the
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One file of one choice; ``zone`` is the reader's, ``rows`` how many there were when the link was made."""
+    """One file of one choice, for whoever ordered it; ``zone`` is theirs, ``rows`` how many there were then."""
 
     id: str
+    by: Person
     file: FileName
     chosen: TraceFilter
     zone: str
@@ -36,11 +38,12 @@ class Order:
 class Links:
     def __init__(self, key: bytes) -> None:
         how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        self._serializer = URLSafeTimedSerializer(key, salt="export 1", signer_kwargs=how)
+        self._serializer = URLSafeTimedSerializer(key, salt="export 2", signer_kwargs=how)
 
     def token(self, order: Order) -> str:
         """Valid from now on."""
-        return str(self._serializer.dumps({**asdict(order), "chosen": filter_parts(order.chosen)}))
+        by = {"id": order.by.id, "token_id": order.by.token_id}
+        return str(self._serializer.dumps({**asdict(order), "chosen": filter_parts(order.chosen), "by": by}))
 
     def read(self, token: str, file: str, *, seconds: int = VALID_SECONDS) -> Order:
         """Raises NotAllowed for a token that is not ours, is for another file, or is older than so many seconds."""
@@ -52,7 +55,8 @@ class Links:
             raise NotAllowed(_FORGED) from None
         if found["file"] != file or file not in FILES:
             raise NotAllowed(_FORGED)
-        return Order(**{**found, "chosen": _filter(found["chosen"])})
+        by = Person(found["by"]["id"], "", "", found["by"]["token_id"])
+        return Order(**{**found, "chosen": _filter(found["chosen"]), "by": by})
 
 
 def address(file: FileName, token: str, part: Literal["", "/progress", "/manifest"] = "") -> str:
