@@ -150,7 +150,7 @@ def slate(turn_id: str | None) -> DeltaGenerator:
 def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
     """An answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
-        LiveAnswer(turn, decider(services)).draw()
+        LiveAnswer(turn, decider(services), lambda: services.me).draw()
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:
