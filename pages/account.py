@@ -33,7 +33,7 @@ def draw_me(services: Services, me: PersonView) -> None:
                 disabled=name == me.name,
                 on_click=lambda: attempt(lambda: services.access.people.rename(services.me, name)),
             )
-        st.caption(f"{as_text(me.email)} · {me.role}. An admin can change your role.")
+        st.caption(f"{as_text(me.email)} · {me.role}")
 
 
 def draw_password(services: Services, session: Session, email: str) -> None:

@@ -11,7 +11,7 @@ from core.api.sign_in.signing import SIGN_IN
 from core.errors import AppError
 from core.wiring import services
 from pages.parts.markdown import as_text
-from pages.parts.problems import attempt
+from pages.parts.problems import UNSENT, attempt
 from pages.parts.reader import for_reader, reader, sign_out
 
 
@@ -30,6 +30,16 @@ def draw_way_in(wanted: StreamlitPage) -> None:
         st.markdown("You are not signed in, or not any more.")
         address = f"{SIGN_IN}?{urlencode({'next': _address(wanted)})}"
         st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
+        _draw_unsent()
+
+
+def _draw_unsent() -> None:
+    """Signing in begins the pages anew, so that this is the last place where it can be had."""
+    texts = [text for _, text, _ in st.session_state.get(UNSENT, {}) if text]
+    if texts:
+        st.warning("This was not sent. Copy what you want to keep.", icon=":material/undo:")
+    for text in texts:
+        st.code(text, language=None, wrap_lines=True)
 
 
 def draw_reader() -> None:

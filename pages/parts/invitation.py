@@ -27,8 +27,8 @@ def invite(services: Services) -> None:
             return
     with told():
         link = services.access.people.invite(services.me, email, name, role)
-        with slot.container():
-            show_link(services, link, name)
+        slot.empty()
+        show_link(services, link, name)
 
 
 def show_link(services: Services, link: Link, name: str) -> None:

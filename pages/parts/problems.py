@@ -11,6 +11,9 @@ from core.errors import AppError, NotFound, NotSignedIn, StoreError
 from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
 
+UNSENT = "unsent"
+"""Where messages are kept that were not sent: conversation, text and files."""
+
 _KEPT, _SHOWN = "kept-problem", "shown-problem"
 _LONG_TEXT, _MANY_LINES, _LONG_HEIGHT = 400, 5, 160
 

@@ -28,8 +28,8 @@ def new_token(services: Services, agents: Mapping[str, str]) -> None:
         return
     with told():
         made = services.access.tokens.create(services.me, draft)
-        with slot.container():
-            _show(services, made)
+        slot.empty()
+        _show(services, made)
 
 
 def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
