@@ -13,11 +13,11 @@ from core.store.database import Store
 _users, _tokens = User.__table__, ApiToken.__table__
 
 
-def as_now(store: Store, person: Person) -> Person:
-    """The same person, or token, with today's role. Raises NotSignedIn if there is none any more."""
+def as_now(store: Store, person_id: str, token_id: str | None) -> Person:
+    """The person, or through the token, with what they may now. Raises NotSignedIn if there is none any more."""
     with store.read() as connection:
-        found = _person(connection, person) if person.token_id is None else _token(connection, person.token_id)
-    if found is None or found.id != person.id:
+        found = _person(connection, person_id) if token_id is None else _token(connection, person_id, token_id)
+    if found is None:
         raise NotSignedIn("Whoever began this may not go on: the account or the API token is not valid any more.")
     return found
 
@@ -29,19 +29,19 @@ def deactivated(store: Store, person_ids: Collection[str]) -> set[str]:
         return set(connection.execute(gone).scalars())
 
 
-def _person(connection: Connection, person: Person) -> Person | None:
+def _person(connection: Connection, person_id: str) -> Person | None:
     query = select(_users.c.id, _users.c.name, _users.c.role)
-    active = query.where(_users.c.id == person.id, _users.c.deactivated_at.is_(None))
+    active = query.where(_users.c.id == person_id, _users.c.deactivated_at.is_(None))
     row = connection.execute(active).first()
     return None if row is None else Person(row.id, row.name, row.role)
 
 
-def _token(connection: Connection, token_id: str) -> Person | None:
+def _token(connection: Connection, person_id: str, token_id: str) -> Person | None:
     query = (
         select(_users.c.id, _users.c.name, _users.c.role, _tokens.c.role.label("at_most"), _tokens.c.agents)
         .join(_tokens, _tokens.c.user_id == _users.c.id)
         .where(_tokens.c.id == token_id, _tokens.c.revoked_at.is_(None), _tokens.c.expires_at > now())
-        .where(_users.c.deactivated_at.is_(None))
+        .where(_users.c.id == person_id, _users.c.deactivated_at.is_(None))
     )
     row = connection.execute(query).first()
     if row is None:

@@ -54,7 +54,7 @@ class Exports:
         """What a link can be made of. Raises NotAllowed."""
         allow(by, Permission.EXPORTS)
         rows = self._traces.count(by, chosen) if file == "traces" else None
-        return Order(new_id(), by, file, chosen, zone, rows)
+        return Order(new_id(), by.id, file, chosen, zone, rows, by.token_id)
 
     def begin(self, order: Order) -> Download:
         """Open the snapshot, of what whoever ordered it may see now.
@@ -89,7 +89,7 @@ class Exports:
         self._closed.set()
 
     def _still_allowed(self, order: Order) -> Person:
-        person = as_now(self._store, order.by)
+        person = as_now(self._store, order.person_id, order.token_id)
         allow(person, Permission.EXPORTS)
         return person
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from core.access.roles import Person
 from core.analytics.filters import TraceFilter
 from core.errors import NotAllowed, SetupError
 from core.exports.columns import FILES, FileName
@@ -25,14 +24,18 @@ _FORGED = "This link is not a valid one. Go back to the page and use the one the
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One file of one choice, for whoever ordered it; ``zone`` is theirs, ``rows`` how many there were then."""
+    """One file of one choice for whoever ordered it, perhaps through a token; ``zone`` is theirs.
+
+    ``rows`` is how many there were then, if that is known.
+    """
 
     id: str
-    by: Person
+    person_id: str
     file: FileName
     chosen: TraceFilter
     zone: str
     rows: int | None = None
+    token_id: str | None = None
 
 
 class Links:
@@ -42,8 +45,7 @@ class Links:
 
     def token(self, order: Order) -> str:
         """Valid from now on."""
-        by = {"id": order.by.id, "token_id": order.by.token_id}
-        return str(self._serializer.dumps({**asdict(order), "chosen": filter_parts(order.chosen), "by": by}))
+        return str(self._serializer.dumps({**asdict(order), "chosen": filter_parts(order.chosen)}))
 
     def read(self, token: str, file: str, *, seconds: int = VALID_SECONDS) -> Order:
         """Raises NotAllowed for a token that is not ours, is for another file, or is older than so many seconds."""
@@ -55,8 +57,7 @@ class Links:
             raise NotAllowed(_FORGED) from None
         if found["file"] != file or file not in FILES:
             raise NotAllowed(_FORGED)
-        by = Person(found["by"]["id"], "", "", found["by"]["token_id"])
-        return Order(**{**found, "chosen": _filter(found["chosen"]), "by": by})
+        return Order(**{**found, "chosen": _filter(found["chosen"])})
 
 
 def address(file: FileName, token: str, part: Literal["", "/progress", "/manifest"] = "") -> str:
