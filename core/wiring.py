@@ -26,7 +26,7 @@ from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
-from core.errors import ShuttingDown
+from core.errors import NotSignedIn, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -131,8 +131,15 @@ def open_services(
         turns=Turns(store, agents, engine, parts, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
         answers=Answers(store, engine),
         access=open_access(store, chosen),
-        who=lambda: me,
+        who=partial(_who, chosen, me),
     )
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
 
 
 _opening = threading.Lock()

@@ -62,7 +62,7 @@ ONLY_IN = {
     "fastapi": "core.api",
     "limits": "core.api.guard",
     "uvicorn": "core.launch core.api.guard",
-    "jinja2": "core.api.docs",
+    "jinja2": "core.api.docs core.api.sign_in",
     "prometheus_client": "core.api.metrics",
     "itsdangerous": "core.exports",
     "PIL": "core.files",

@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.errors import AppError
 from core.wiring import Services, services
-from pages.parts.problems import show_kept_problem, show_problem
+from pages.parts.problems import show_kept_problem, show_problem, told
+from pages.parts.reader import for_reader
 
 SIMULATED = (
     "**Simulated provider.** No `ANTHROPIC_API_KEY` is set, so answers are made up and nothing is billed; "
@@ -19,7 +20,7 @@ SIMULATED = (
 def page(title: str, caption: str = "") -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
     try:
-        running = services()
+        running = for_reader(services())
     except AppError as error:
         show_problem(error)
         st.stop()
@@ -30,7 +31,5 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
     if running.settings.simulated:
         st.caption(SIMULATED, help="Set ANTHROPIC_API_KEY and start again to talk to Anthropic.")
     show_kept_problem()
-    try:
+    with told():
         yield running
-    except AppError as error:
-        show_problem(error)
