@@ -21,7 +21,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
-        None, description="Key for the Anthropic API. Without it the simulated provider answers."
+        None, description="Key for the Anthropic API, for whom no key was entered on the pages."
+    )
+    provider: Literal["auto", "anthropic", "simulated"] = Field(
+        "auto",
+        description="`anthropic` never answers without a key, `simulated` always simulates, `auto` does without a key.",
     )
     anthropic_base_url: str | None = Field(None, description="Another address that speaks the Messages API.")
     database_url: str = Field(
@@ -116,10 +120,6 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
-
-    @property
-    def simulated(self) -> bool:
-        return self.anthropic_api_key is None
 
     @property
     def secrets(self) -> tuple[str, ...]:

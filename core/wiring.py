@@ -18,6 +18,7 @@ from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
+from core.chat.provider_keys import ProviderKeys
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
@@ -59,6 +60,7 @@ class Services:
     approvals: Approvals
     turns: Turns
     access: Access
+    keys: ProviderKeys
     who: Callable[[], Person]
 
     @property
@@ -87,6 +89,7 @@ def open_services(
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
+    access = open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
@@ -102,6 +105,7 @@ def open_services(
     mcp = McpServers(registry.active)
     approvals = Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
@@ -120,8 +124,9 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
-        access=open_access(store, chosen),
+        turns=Turns(store, agents, engine, parts, keys, zone=chosen.time_zone),
+        access=access,
+        keys=keys,
         who=lambda: me,
     )
 
