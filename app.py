@@ -17,6 +17,7 @@ if __name__ == "__main__":
             st.Page("pages/tools.py", title="Tools", icon=":material/build:"),
             st.Page("pages/costs.py", title="Costs", icon=":material/payments:"),
             st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
+            st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
         ]
     ).run()
 else:

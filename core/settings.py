@@ -4,7 +4,7 @@ from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -122,12 +122,38 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
 
     @property
+    def shown(self) -> list[tuple[str, str, bool]]:
+        """Name, value without its secrets, and whether it was given, of each setting."""
+        return [
+            (name.upper(), self._without_secrets(getattr(self, name)), name in self.model_fields_set)
+            for name in type(self).model_fields
+        ]
+
+    def _without_secrets(self, value: object) -> str:
+        if isinstance(value, SecretStr):
+            return "(secret)"
+        text = "" if value is None else str(value)
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "(secret)")
+        return text
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
         key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
-        password = urlsplit(self.database_url).password or ""
+        passwords = _passwords(self.database_url) | _passwords(self.anthropic_base_url or "")
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
-        return tuple(secret for secret in (key, password, unquote(password), *keys) if secret)
+        return tuple(secret for secret in (key, *passwords, *keys) if secret)
+
+
+def _passwords(url: str) -> set[str]:
+    """As they are written and as they are meant."""
+    try:
+        parts = urlsplit(url)
+        written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    except ValueError:
+        return set()
+    return {form for password in written for form in (password, unquote(password)) if form}
 
 
 @cache

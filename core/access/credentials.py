@@ -13,25 +13,29 @@ from core.access.roles import Permission, Person, allow
 from core.clock import new_id, now
 from core.errors import InputError, SetupError
 from core.logs import keep_from_log
-from core.store.access import ProviderCredential
+from core.store.access import ProviderCredential, User
 from core.store.database import Store
 from core.store.text import storable
 
 PROVIDER = "anthropic"
 _SHORTEST, _LONGEST, _SHOWN = 20, 500, 4
 
-_keys = ProviderCredential.__table__
+_keys, _users = ProviderCredential.__table__, User.__table__
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialView:
-    """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did."""
+    """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did.
+
+    ``created_by`` is the id of whoever entered it, ``creator`` the name.
+    """
 
     id: str
     owner_id: str | None
     last_four: str
     created_at: datetime
     created_by: str
+    creator: str
     tested_at: datetime | None
     test_error: str | None
 
@@ -63,9 +67,10 @@ class Credentials:
         """The organisation's and one's own. Raises NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == by.id)
+        query = select(_keys, _users.c.name).outerjoin(_users, _users.c.id == _keys.c.created_by).where(theirs)
         with self._store.read() as connection:
-            rows = connection.execute(select(_keys).where(theirs).order_by(_keys.c.owner_id.is_not(None)))
-            return [_view(row) for row in rows]
+            rows = connection.execute(query.order_by(_keys.c.owner_id.is_not(None)))
+            return [_view(row, row.name or "") for row in rows]
 
     def acceptable(self, by: Person, secret: str, *, organisation: bool) -> str:
         """The key as it would be kept. Raises InputError, NotAllowed."""
@@ -91,7 +96,7 @@ class Credentials:
             }
             made = connection.execute(insert(_keys).returning(_keys), row).one()
             record(connection, by, "set", ("credential", made.id), owner_id=owner_id, last_four=made.last_four)
-            return _view(made)
+            return _view(made, by.name)
 
         return self._store.write(job).result()
 
@@ -201,13 +206,14 @@ def _owned_by(owner_id: str | None) -> ColumnElement[bool]:
     return _keys.c.owner_id.is_(None) if owner_id is None else _keys.c.owner_id == owner_id
 
 
-def _view(row: Row[Any]) -> CredentialView:
+def _view(row: Row[Any], creator: str) -> CredentialView:
     return CredentialView(
         id=row.id,
         owner_id=row.owner_id,
         last_four=row.last_four,
         created_at=row.created_at,
         created_by=row.created_by,
+        creator=creator,
         tested_at=row.tested_at,
         test_error=row.test_error,
     )
