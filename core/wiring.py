@@ -25,6 +25,7 @@ from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
+from core.errors import SetupError
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -91,7 +92,7 @@ def open_services(
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
-    access = open_access(store, chosen)
+    access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
@@ -131,6 +132,15 @@ def open_services(
         keys=keys,
         who=lambda: me,
     )
+
+
+def _open_access(store: Store, chosen: Settings) -> Access:
+    """Raises SetupError, with the store closed."""
+    try:
+        return open_access(store, chosen)
+    except SetupError:
+        store.close()
+        raise
 
 
 _opening = threading.Lock()

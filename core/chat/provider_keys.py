@@ -33,27 +33,27 @@ class ProviderKeys:
         self._mode, self._environment = settings.provider, environment_key(settings)
         self._credentials, self._provider, self._engine = credentials, provider, engine
 
-    def key_for(self, person_id: str) -> CallKey | None:
+    def key_for(self, by: Person) -> CallKey | None:
         """The person's own, else the organisation's, else the environment's; None means that the simulator answers.
 
         Raises NoProviderKey, SetupError.
         """
         if self._mode == "simulated":
             return None
-        kept = self._credentials.key_for(person_id)
+        kept = self._credentials.key_for(by.id)
         if kept is not None:
             return CallKey(kept.secret, "organisation" if kept.owner_id is None else "own")
         if self._environment is None and self._mode == "anthropic":
             raise NoProviderKey(_NO_KEY)
         return self._environment
 
-    def answering(self, person_id: str) -> Answering:
+    def answering(self, by: Person) -> Answering:
         """Whose key that would be, without looking at it."""
         if self._mode == "simulated":
             return "simulated"
         if self._environment is not None:
-            return self._credentials.whose(person_id) or "environment"
-        return self._credentials.whose(person_id) or ("nobody" if self._mode == "anthropic" else "simulated")
+            return self._credentials.whose(by.id) or "environment"
+        return self._credentials.whose(by.id) or ("nobody" if self._mode == "anthropic" else "simulated")
 
     def list(self, by: Person) -> CredentialViews:
         """The organisation's and one's own. Raises NotAllowed."""

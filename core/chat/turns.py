@@ -117,7 +117,7 @@ class Turns:
             self._engine.begin("connect", partial(self._parts.toolbox.connect, agent))
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
-        key = self._keys.key_for(wanted.owner.id)
+        key = self._keys.key_for(wanted.owner)
         history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():

@@ -36,7 +36,7 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
     if caption:
         st.caption(caption)
     try:
-        if notice := _ANSWERING.get(running.keys.answering(running.me.id)):
+        if notice := _ANSWERING.get(running.keys.answering(running.me)):
             st.caption(notice, help=_WHERE)
         show_kept_problem()
         yield running

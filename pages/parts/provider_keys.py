@@ -25,7 +25,7 @@ _ABOUT_ENTERING = (
 def draw_own_key(services: Services) -> None:
     """Raises NotAllowed."""
     st.subheader("Your Anthropic API key", anchor=False)
-    st.caption(f"{_PAID[services.keys.answering(services.me.id)]} A key of your own comes before all others.")
+    st.caption(f"{_PAID[services.keys.answering(services.me)]} A key of your own comes before all others.")
     _draw(services, organisation=False)
 
 
