@@ -26,6 +26,7 @@ if __name__ == "__main__":
             st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
             st.Page("pages/people.py", title="People", icon=":material/group:", visibility=of_many),
             st.Page("pages/audit.py", title="Audit", icon=":material/policy:", visibility=of_many),
+            st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
             st.Page("pages/account.py", title="Account", icon=":material/account_circle:"),
         ],
         position="sidebar" if inside else "hidden",

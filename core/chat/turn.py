@@ -70,7 +70,7 @@ class Turn:
         self._stop: StopReason | None = None
         self._cost_at = 0.0
         self._log.append(
-            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated)
+            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
         )
 
     @property
