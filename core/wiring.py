@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from core.access.access import Access, open_access
 from core.access.local import local_person
 from core.access.roles import Person
+from core.access.standing import deactivated
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
@@ -95,7 +97,7 @@ def open_services(
     agents, registry = Agents(store), McpRegistry(store)
     seed(agents, registry, me.id)
     provider = provider or open_provider(chosen)
-    engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
+    engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
     zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()

@@ -106,9 +106,9 @@ def draw_empty(services: Services, agent: AgentView) -> None:
 
 def draw_conversation(services: Services, conversation: ConversationView, agent: AgentView | None) -> bool:
     """The transcript and, while one runs, the live answer; True while an answer is being written."""
-    turn = services.turns.live(conversation.id)
+    turn = services.turns.live(services.me, conversation.id)
     live = turn is not None and not turn.ended
-    messages = services.conversations.transcript(services.me.id, conversation.id)
+    messages = services.conversations.transcript(services.me, conversation.id)
     unbooked = next((each.turn.task_trace_id for each in messages if each.turn and each.status == "running"), None)
     here = turn if turn is not None and (live or turn.id == unbooked) else None
     running = live or unbooked is not None
@@ -116,7 +116,7 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
     def resend(message_id: str, text: str) -> None:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
 
-    asked, files = None, AttachedFiles(services.conversations, services.me.id, conversation.id)
+    asked, files = None, AttachedFiles(services, conversation.id)
     with slate(here.id if here else None):
         for message in messages:
             if message.role == "user":
@@ -198,7 +198,7 @@ def draw_header(services: Services, conversation: ConversationView | None, agent
     with st.container(horizontal=True, vertical_alignment="center"):
         agent = pick_agent(agents, conversation.agent_id if conversation else None)
         if conversation is not None:
-            total, turns = services.conversations.spent(services.me.id, conversation.id)
+            total, turns = services.conversations.spent(services.me, conversation.id)
             if turns:
                 st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
             draw_conversation_menu(services, conversation)
@@ -209,8 +209,8 @@ def main() -> None:
     with page("") as services:
         asked_for = current_conversation()
         draw_conversation_list(services, asked_for)
-        conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
-        agent = draw_header(services, conversation, services.agents.list())
+        conversation = services.conversations.get(services.me, asked_for) if asked_for else None
+        agent = draw_header(services, conversation, services.agents.list(services.me))
         with st.bottom:
             draw_unsent(services, agent)
         st.chat_input(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
+from core.access.roles import Person, scope
 from core.analytics.calendar import Range, first_of_month, last_of_month, same_clocks
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.names import Names, read_names
@@ -114,23 +115,25 @@ class CostsView:
 
 
 class Costs:
-    """Reads only, from any thread."""
+    """Reads only, from any thread, and for everybody no more than they may see. Raises NotAllowed, StoreError."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def names(self) -> Names:
-        """What can be chosen. Raises StoreError."""
+    def names(self, by: Person) -> Names:
+        """What the person can choose."""
         with self._store.read() as connection:
-            return read_names(connection)
+            return read_names(connection, scope(by))
 
-    def view(self, choice: Choice, names: Names, now: datetime) -> CostsView:
-        """Everything in it is of the same moment. Raises StoreError."""
+    def view(self, by: Person, choice: Choice, names: Names, now: datetime) -> CostsView:
+        """Everything in it is of the same moment."""
+        choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return _View(moment, choice, names, now).read()
 
-    def total(self, choice: Choice) -> Spend:
+    def total(self, by: Person, choice: Choice) -> Spend:
         """What the choice comes to, but for its text."""
+        choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return _total(moment.ask(Question((choice.range.whole,), MEASURES, choice.filter)))
 

@@ -55,17 +55,17 @@ class _Answers:
         return DownloadResponse(download)
 
     async def progress(self, request: Request) -> Response:
-        return _json(as_json(self._known(request)))
+        return _json(as_json(await to_thread.run_sync(self._known, request)))
 
     async def manifest(self, request: Request) -> Response:
-        progress = self._known(request)
+        progress = await to_thread.run_sync(self._known, request)
         if progress.state != "finished":
             raise NotFound(_UNFINISHED)
         return _json(manifest(progress))
 
     def _known(self, request: Request) -> Progress:
         exports = self._exports()
-        return exports.known(_order(exports, request, _FOLLOWED_SECONDS).id)
+        return exports.known(_order(exports, request, _FOLLOWED_SECONDS))
 
 
 def _order(exports: Exports, request: Request, seconds: int) -> Order:

@@ -12,7 +12,7 @@ from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
 from core.tracing.entries import Checkpoint, Finish, Opening
 
-StopReason: TypeAlias = Literal["asked", "unwatched", "shutdown"]
+StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 
 COST_EVERY_SECONDS = 0.3
 
@@ -22,6 +22,11 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
         "stopped",
         "unwatched",
         "Nobody was watching any more, so this answer was stopped. What had arrived is kept. Press Retry to ask again.",
+    ),
+    "deactivated": (
+        "stopped",
+        "deactivated",
+        "This answer was stopped because whoever asked was deactivated. What had arrived is kept.",
     ),
     "shutdown": (
         "interrupted",
@@ -37,6 +42,7 @@ class Turn:
     def __init__(self, opening: Opening, assignment: Assignment, agent_name: str, parts: Parts) -> None:
         self.id = opening.task_trace_id
         self.conversation_id = opening.conversation_id
+        self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None

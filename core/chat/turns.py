@@ -7,7 +7,7 @@ from time import sleep
 
 from sqlalchemy.exc import IntegrityError
 
-from core.access.roles import Person
+from core.access.roles import Person, may_use_agent
 from core.agent.context import Said, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
@@ -76,7 +76,7 @@ class Turns:
         """
         files = check_files(attachments)
         wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files)
-        agent = self._agents.get(agent_id)
+        agent = self._agents.known(agent_id)
         if not agent.active:
             raise AgentInactive(f"The agent {agent.name} is not active. Choose another one, or activate it on Agents.")
         for _ in range(_TRIES):
@@ -91,13 +91,16 @@ class Turns:
                 sleep(_PAUSE_SECONDS)
         raise _busy()
 
-    def live(self, conversation_id: str) -> Turn | None:
-        """The conversation's turn if it runs in this process or ended here some seconds ago."""
-        return self._engine.find(conversation_id)
+    def live(self, by: Person, conversation_id: str) -> Turn | None:
+        """The person's conversation's turn if it runs in this process or ended here some seconds ago."""
+        turn = self._engine.find(conversation_id)
+        if turn is None or turn.owner_id != by.id or not may_use_agent(by, turn.agent_id):
+            return None
+        return turn
 
     def _running(self, wanted: Wanted) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
-        if turn is None or (turn.ended and wanted.conversation_id):
+        if turn is None or turn.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
         if turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
@@ -128,7 +131,7 @@ class Turns:
             request=build_request(persona, said, wanted.text, attached),
             prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
             toolset=toolset,
-            asking=Asking(wanted.owner.id, wanted.owner.role, self._zone),
+            asking=Asking(wanted.owner, self._zone),
             limits=limits_of(agent),
             ask_first=frozenset(agent.ask_first),
             path=(agent.id,),
@@ -138,7 +141,7 @@ class Turns:
         if wanted.conversation_id is None:
             return History([], None)
         with self._store.read() as connection:
-            return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
+            return read_history(connection, wanted.owner, wanted.conversation_id, before=wanted.replaces)
 
     def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
         """What was said, and what comes with the new message, with the attached files themselves in it."""

@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, func, select
 
+from core.access.roles import Person
 from core.agent.context import Said
 from core.analytics.figures import is_master_session
 from core.conversations.attachments import references
+from core.conversations.ownership import owned
 from core.errors import NotFound
 from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
@@ -36,9 +38,9 @@ class History:
     kept: tuple[Block, ...] = ()
 
 
-def read_history(connection: Connection, owner_id: str, conversation_id: str, *, before: str | None) -> History:
+def read_history(connection: Connection, by: Person, conversation_id: str, *, before: str | None) -> History:
     """All that was said, up to but without the message ``before``. Raises NotFound, also for what is someone else's."""
-    _own(connection, owner_id, conversation_id)
+    _own(connection, by, conversation_id)
     kept = () if before is None else _kept(connection, conversation_id, before)
     rows = connection.execute(_said(conversation_id, before))
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == conversation_id)
@@ -51,12 +53,8 @@ def _counted(row: Row[Any]) -> int | None:
     return row.tokens if row.stop_reason and row.status == "complete" else None
 
 
-def _own(connection: Connection, owner_id: str, conversation_id: str) -> None:
-    found = select(_conversations.c.id).where(
-        _conversations.c.id == conversation_id,
-        _conversations.c.owner_id == owner_id,
-        _conversations.c.deleted_at.is_(None),
-    )
+def _own(connection: Connection, by: Person, conversation_id: str) -> None:
+    found = select(_conversations.c.id).where(owned(by, conversation_id))
     if connection.execute(found).first() is None:
         raise NotFound("There is no such conversation. It may have been deleted; start a new one.")
 
