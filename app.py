@@ -9,7 +9,7 @@ from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
 from pages.parts.entrance import draw_reader, draw_way_in, is_inside
-from pages.parts.places import pages, run
+from pages.parts.places import pages
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
@@ -18,7 +18,7 @@ if __name__ == "__main__":
     chosen = st.navigation(pages(), position="sidebar" if inside else "hidden")
     if inside:
         draw_reader()
-        run(chosen)
+        chosen.run()
     else:
         draw_way_in(chosen)
 else:

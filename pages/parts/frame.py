@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.access.roles import Permission, may
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
@@ -25,19 +26,27 @@ _WHERE = (
 
 
 @contextmanager
-def page(title: str, caption: str = "") -> Iterator[Services]:
-    """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
+def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
+    """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
+
+    ``own`` is the caption for those who see only their own.
+    """
+    if title:
+        st.title(title, anchor=False)
     try:
         running = for_reader(services())
+        _draw_head(running, caption, own)
     except AppError as error:
         show_problem(error)
         st.stop()
-    if title:
-        st.title(title, anchor=False)
-    if caption:
-        st.caption(caption)
     with told():
-        if notice := _ANSWERING.get(running.keys.answering(running.me)):
-            st.caption(notice, help=_WHERE)
-        show_kept_problem()
         yield running
+
+
+def _draw_head(running: Services, caption: str, own: str) -> None:
+    me = running.me
+    if caption:
+        st.caption(caption if may(me, Permission.ALL_COSTS) else own or caption)
+    if notice := _ANSWERING.get(running.keys.answering(me)):
+        st.caption(notice, help=_WHERE)
+    show_kept_problem()
