@@ -31,17 +31,20 @@ def test_a_reader_who_left_at_any_event_finds_exactly_the_rest(program: Program)
 
 def test_readers_who_leave_after_any_event_change_nothing(program: Program) -> None:
     for events in range(1, 8):
-        with program.stream(f"{SHORT} [[pace: 1]] [[first: 0]] [[rate: 100]]") as stream:
-            trace, body = stream.headers["x-task-trace-id"], b""
-            for piece in stream.iter_bytes():
-                body += piece
-                if body.count(b"\n\n") >= events:
-                    break
+        trace = _hear_and_leave(program, events)
         turn = program.services.engine.turn(trace)
         assert turn is not None
         assert ended(turn).status == "completed"
         eventually(lambda turn=turn: turn.log._readers == 0)  # type: ignore[misc]
         assert text_of(read_events(program.resume(trace).content)) == "One two three four five six."
+
+
+def _hear_and_leave(program: Program, events: int) -> str:
+    with program.stream(f"{SHORT} [[pace: 1]] [[first: 0]] [[rate: 100]]") as stream:
+        pieces, heard = stream.iter_bytes(), b""
+        while heard.count(b"\n\n") < events:
+            heard += next(pieces)
+        return stream.headers["x-task-trace-id"]
 
 
 def test_what_is_no_place_is_refused(program: Program) -> None:
