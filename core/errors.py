@@ -9,9 +9,11 @@ AppError
 ├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
 ├── NotAllowed            403
+├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
 ├── ConversationBusy      409  a turn is running in it already
 ├── TooManyRequests       429
 ├── ShuttingDown          503
+├── NotReady              503  up, but not fit to take turns at this moment
 ├── TooManyExports        503  others have to be downloaded first
 ├── ProviderError         502  the model's provider failed; ``kind`` is its error type
 │   ├── ProviderBusy      503  429, 529 and the like: a later try may succeed
@@ -71,6 +73,10 @@ class NotAllowed(AppError):
     status, code = 403, "not_allowed"
 
 
+class NoProviderKey(AppError):
+    status, code = 403, "no_provider_key"
+
+
 class ConversationBusy(AppError):
     status, code = 409, "conversation_busy"
 
@@ -87,6 +93,10 @@ class TooManyRequests(AppError):
 
 class ShuttingDown(AppError):
     status, code = 503, "shutting_down"
+
+
+class NotReady(AppError):
+    status, code = 503, "not_ready"
 
 
 class TooManyExports(AppError):

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from core.access.access import Access, open_access
 from core.access.local import local_person
 from core.access.roles import Person
+from core.access.standing import deactivated
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
@@ -19,11 +21,13 @@ from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
+from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
+from core.errors import NotSignedIn, SetupError, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -48,6 +52,7 @@ class Services:
     provider: Provider
     book: PriceBook
     engine: Engine
+    recorder: Recorder
     agents: Agents
     conversations: Conversations
     traces: Traces
@@ -62,6 +67,7 @@ class Services:
     turns: Turns
     answers: Answers
     access: Access
+    keys: ProviderKeys
     who: Callable[[], Person]
 
     @property
@@ -90,6 +96,7 @@ def open_services(
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
+    access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
@@ -98,13 +105,14 @@ def open_services(
     agents, registry = Agents(store), McpRegistry(store)
     seed(agents, registry, me.id)
     provider = provider or open_provider(chosen)
-    engine = Engine(recorder, grace_seconds=chosen.grace_seconds)
+    engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
     zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
     mcp = McpServers(registry.active)
     approvals = Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
@@ -112,6 +120,7 @@ def open_services(
         provider=provider,
         book=book,
         engine=engine,
+        recorder=recorder,
         agents=agents,
         conversations=Conversations(store),
         traces=Traces(store),
@@ -123,22 +132,45 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
+        turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
         answers=Answers(store, engine),
-        access=open_access(store, chosen),
-        who=lambda: me,
+        access=access,
+        keys=keys,
+        who=partial(_who, chosen, me),
     )
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
+
+
+def _open_access(store: Store, chosen: Settings) -> Access:
+    """Raises SetupError, with the store closed."""
+    try:
+        return open_access(store, chosen)
+    except SetupError:
+        store.close()
+        raise
 
 
 _opening = threading.Lock()
 _closing = threading.Lock()
 _running: Services | None = None
+_leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones."""
+    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+
+    Raises ShuttingDown when the process is about to end and they are closed.
+    """
     global _running
     with _opening:
+        if _running is None and _leaving.is_set():
+            raise ShuttingDown("The server is shutting down. Try again in a minute.")
         if _running is None:
             _running = open_services(settings())
         return _running
@@ -155,3 +187,9 @@ def drain() -> None:
         if _running is not None:
             _running.close()
             _running = None
+
+
+def leave() -> None:
+    """Drain, and open nothing for whoever asks until the process is gone."""
+    _leaving.set()
+    drain()

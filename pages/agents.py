@@ -26,7 +26,9 @@ def draw_agent(services: Services, agent: AgentView, names: Names) -> None:
                 "Deactivate" if agent.active else "Activate",
                 key=f"active-{agent.id}",
                 icon=":material/pause:" if agent.active else ":material/play_arrow:",
-                on_click=lambda: attempt(lambda: services.agents.set_active(agent.id, active=not agent.active)),
+                on_click=lambda: attempt(
+                    lambda: services.agents.set_active(services.me, agent.id, active=not agent.active)
+                ),
             )
             if st.button("Versions", key=f"versions-{agent.id}", icon=":material/history:"):
                 show_versions(services, agent, names)
@@ -57,12 +59,12 @@ def draw_dialog(services: Services, agent: AgentView | None, write: Callable[[Ag
 @st.dialog("Edit agent", width="large")
 def edit(services: Services, agent: AgentView) -> None:
     st.caption("Earlier versions stay as they are; traces name the version they ran on.")
-    draw_dialog(services, agent, lambda draft: services.agents.edit(agent.id, draft, services.me.id))
+    draw_dialog(services, agent, lambda draft: services.agents.edit(services.me, agent.id, draft))
 
 
 @st.dialog("New agent", width="large")
 def create(services: Services) -> None:
-    draw_dialog(services, None, lambda draft: services.agents.create(draft, services.me.id))
+    draw_dialog(services, None, lambda draft: services.agents.create(services.me, draft))
 
 
 @st.dialog("Versions", width="large")
@@ -76,7 +78,7 @@ def show_versions(services: Services, agent: AgentView, names: Names) -> None:
 def main() -> None:
     about = "Who can be asked, on which model, with which tools and at which price. Each edit is a new version."
     with page("Agents", about) as services:
-        agents = services.agents.list(include_inactive=True)
+        agents = services.agents.list(services.me, include_inactive=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("New agent", icon=":material/add:", type="primary", on_click=forget_offer):
                 create(services)

@@ -27,12 +27,11 @@ from pages.parts.figures import money
 from pages.parts.frame import page
 from pages.parts.live_answer import LiveAnswer
 from pages.parts.markdown import as_text
-from pages.parts.problems import run_again, show_unsent
+from pages.parts.problems import UNSENT, run_again, show_unsent
 from pages.parts.transcript import ASSISTANT, draw_answer, draw_blocks, draw_user_message
 
 ELSEWHERE_POLL_SECONDS = 2.0
 _TYPED = "typed"
-_UNSENT = "unsent"
 _DRAFT = "draft-id"
 _FOLLOWED = "followed-turn"
 
@@ -69,7 +68,7 @@ def send_typed(services: Services, agent_id: str) -> None:
 
 def _unsent() -> dict[tuple[str | None, str, Files], tuple[str | None, str]]:
     """By conversation, text and files: the message it should replace, and why it was not sent."""
-    unsent: dict[tuple[str | None, str, Files], tuple[str | None, str]] = st.session_state.setdefault(_UNSENT, {})
+    unsent: dict[tuple[str | None, str, Files], tuple[str | None, str]] = st.session_state.setdefault(UNSENT, {})
     return unsent
 
 
@@ -106,9 +105,9 @@ def draw_empty(services: Services, agent: AgentView) -> None:
 
 def draw_conversation(services: Services, conversation: ConversationView, agent: AgentView | None) -> bool:
     """The transcript and, while one runs, the live answer; True while an answer is being written."""
-    turn = services.turns.live(conversation.id)
+    turn = services.turns.live(services.me, conversation.id)
     live = turn is not None and not turn.ended
-    messages = services.conversations.transcript(services.me.id, conversation.id)
+    messages = services.conversations.transcript(services.me, conversation.id)
     unbooked = next((each.turn.task_trace_id for each in messages if each.turn and each.status == "running"), None)
     here = turn if turn is not None and (live or turn.id == unbooked) else None
     running = live or unbooked is not None
@@ -116,7 +115,7 @@ def draw_conversation(services: Services, conversation: ConversationView, agent:
     def resend(message_id: str, text: str) -> None:
         send(services, agent.id if agent else conversation.agent_id, text, message_id)
 
-    asked, files = None, AttachedFiles(services.conversations, services.me.id, conversation.id)
+    asked, files = None, AttachedFiles(services, conversation.id)
     with slate(here.id if here else None):
         for message in messages:
             if message.role == "user":
@@ -150,7 +149,7 @@ def slate(turn_id: str | None) -> DeltaGenerator:
 def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
     """An answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
-        LiveAnswer(turn, decider(services)).draw()
+        LiveAnswer(turn, decider(services), lambda: services.me).draw()
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:
@@ -198,7 +197,7 @@ def draw_header(services: Services, conversation: ConversationView | None, agent
     with st.container(horizontal=True, vertical_alignment="center"):
         agent = pick_agent(agents, conversation.agent_id if conversation else None)
         if conversation is not None:
-            total, turns = services.conversations.spent(services.me.id, conversation.id)
+            total, turns = services.conversations.spent(services.me, conversation.id)
             if turns:
                 st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
             draw_conversation_menu(services, conversation)
@@ -209,8 +208,8 @@ def main() -> None:
     with page("") as services:
         asked_for = current_conversation()
         draw_conversation_list(services, asked_for)
-        conversation = services.conversations.get(services.me.id, asked_for) if asked_for else None
-        agent = draw_header(services, conversation, services.agents.list())
+        conversation = services.conversations.get(services.me, asked_for) if asked_for else None
+        agent = draw_header(services, conversation, services.agents.list(services.me))
         with st.bottom:
             draw_unsent(services, agent)
         st.chat_input(

@@ -34,9 +34,9 @@ def main() -> None:
     st.set_page_config(layout="wide")
     with page("Costs", "What was spent, exact to the nano-dollar.") as services:
         draw_label(services)
-        names = services.costs.names()
+        names = services.costs.names(services.me)
         choice = draw_filters(services, names, "costs", lambda choice: draw_exports(services, choice))
-        view = services.costs.view(choice, names, now())
+        view = services.costs.view(services.me, choice, names, now())
         if view.total.calls == 0:
             draw_nothing(choice)
             draw_offer(services)

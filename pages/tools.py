@@ -33,7 +33,9 @@ def draw_server(services: Services, status: ServerStatus, agents: Sequence[Agent
                 "Deactivate" if server.active else "Activate",
                 key=f"active-{server.id}",
                 icon=":material/pause:" if server.active else ":material/play_arrow:",
-                on_click=lambda: attempt(lambda: services.mcp_status.set_active(server.id, not server.active)),
+                on_click=lambda: attempt(
+                    lambda: services.mcp_status.set_active(services.me, server.id, not server.active)
+                ),
             )
             if st.button("Remove", key=f"remove-{server.id}", icon=":material/delete:"):
                 remove(services, server, users)
@@ -46,7 +48,7 @@ def draw_server(services: Services, status: ServerStatus, agents: Sequence[Agent
 def connect(services: Services, server: McpServerView) -> None:
     """What becomes of it is seen on its card."""
     with st.spinner("Connecting …"):
-        attempt(lambda: services.mcp_status.connect(server.id))
+        attempt(lambda: services.mcp_status.connect(services.me, server.id))
 
 
 def draw_dialog(
@@ -68,14 +70,14 @@ def draw_dialog(
 
 @st.dialog("Register a server", width="large")
 def register(services: Services) -> None:
-    draw_dialog(services, None, lambda draft: services.registry.register(draft, services.me.id))
+    draw_dialog(services, None, lambda draft: services.registry.register(services.me, draft))
 
 
 @st.dialog("Edit server", width="large")
 def edit(services: Services, server: McpServerView, users: Sequence[AgentView]) -> None:
     if users:
         st.caption(f"{used_by(users)}.")
-    draw_dialog(services, server, lambda draft: services.mcp_status.change(server.id, draft))
+    draw_dialog(services, server, lambda draft: services.mcp_status.change(services.me, server.id, draft))
 
 
 @st.dialog("Remove server")
@@ -90,7 +92,7 @@ def remove(services: Services, server: McpServerView, users: Sequence[AgentView]
         st.caption("No agent uses its tools.")
     with st.container(horizontal=True):
         if st.button("Remove", key="remove-now", type="primary"):
-            attempt(lambda: services.mcp_status.remove(server.id))
+            attempt(lambda: services.mcp_status.remove(services.me, server.id))
             st.rerun()
         if st.button("Keep", key="remove-not"):
             st.rerun()
@@ -112,12 +114,12 @@ def draw_shipped(tool: ShippedTool, agents: Sequence[AgentView]) -> None:
 def main() -> None:
     about = "What agents can be allowed to use. Which of it one may use is set on its form, on the page Agents."
     with page("Tools", about) as services:
-        agents = services.agents.list(include_inactive=True)
+        agents = services.agents.list(services.me, include_inactive=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("MCP servers", anchor=False, width="stretch")
             if st.button("Register a server", icon=":material/add:", type="primary"):
                 register(services)
-        statuses = services.mcp_status.list()
+        statuses = services.mcp_status.list(services.me)
         for status in statuses:
             draw_server(services, status, agents)
         if not statuses:

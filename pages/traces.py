@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.choice import LISTS, Choice, read_address
-from core.analytics.costs import Spend
+from core.analytics.spend import Spend
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
 from core.clock import now
@@ -27,7 +27,7 @@ _BEFORE = "traces-before"
 def draw_list(services: Services, choice: Choice) -> None:
     """One page of it; the pages before are remembered by the places they ended at."""
     before = _pages_before(choice)
-    rows = services.traces.page(choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
+    rows = services.traces.page(services.me, choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
     shown = rows[:PAGE_ROWS]
     if not shown:
         draw_nothing(choice)
@@ -53,7 +53,7 @@ def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
     place = f"{skipped + 1:,}–{skipped + shown:,}"
     if choice.text:
         return f"{place}, newest first"
-    ended = services.costs.total(choice)
+    ended = services.costs.total(services.me, choice)
     whole = " (a row is a whole turn)" if choice.agents or choice.models else ""
     return f"{place} · {_sums(choice, ended)}, {show_usd(ended.spend)} in all{whole}".replace("$", r"\$")
 
@@ -97,7 +97,7 @@ def draw_one(services: Services, trace_id: str) -> None:
     """The trace that the address names; the way back keeps the filter."""
     st.button("All traces", icon=":material/arrow_back:", type="tertiary", on_click=open_trace, args=(None,))
     try:
-        detail = services.traces.detail(trace_id)
+        detail = services.traces.detail(services.me, trace_id)
     except NotFound as unknown:
         show_problem(unknown)
         return
@@ -120,7 +120,7 @@ def main() -> None:
         return
     with page("Traces", "Every turn, newest first. Costs are exact to the nano-dollar.") as services:
         draw_label(services)
-        names = services.costs.names()
+        names = services.costs.names(services.me)
         choice = draw_filters(services, names, "traces", lambda choice: draw_exports(services, choice), search=True)
         draw_list(services, choice)
 

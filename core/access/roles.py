@@ -22,6 +22,7 @@ class Permission(StrEnum):
     EXPORTS = "download traces and costs"
     TEXTS = "read what others wrote"
     AGENTS = "change agents"
+    DEMO = "load or remove the demo month"
     PEOPLE = "manage people"
     KEYS = "manage the organisation's provider key"
     AUDIT = "read the audit log"
@@ -30,10 +31,25 @@ class Permission(StrEnum):
 _ADDED = {
     "operator": {Permission.CHAT, Permission.OWN_TRACES, Permission.OWN_ACCESS},
     "finance": {Permission.ALL_COSTS, Permission.BUDGETS, Permission.PRICES, Permission.EXPORTS},
-    "admin": {Permission.TEXTS, Permission.AGENTS, Permission.PEOPLE, Permission.KEYS, Permission.AUDIT},
+    "admin": {
+        Permission.TEXTS,
+        Permission.AGENTS,
+        Permission.DEMO,
+        Permission.PEOPLE,
+        Permission.KEYS,
+        Permission.AUDIT,
+    },
 }
 # A token that is lost must not be able to make its finder stay.
 _NEVER_BY_TOKEN = {Permission.OWN_ACCESS, Permission.PEOPLE, Permission.KEYS}
+# What concerns all agents, or would let one of them ask others.
+_NEVER_FOR_SOME_AGENTS = {
+    Permission.BUDGETS,
+    Permission.PRICES,
+    Permission.AGENTS,
+    Permission.DEMO,
+    Permission.AUDIT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ def permissions(role: str) -> frozenset[Permission]:
 
 def may(person: Person, permission: Permission) -> bool:
     if person.token_id is not None and permission in _NEVER_BY_TOKEN:
+        return False
+    if person.agents is not None and permission in _NEVER_FOR_SOME_AGENTS:
         return False
     return permission in permissions(person.role)
 

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
+from core.access.roles import Scope
 from core.analytics.calendar import DEFAULT_PRESET, EARLIEST, LATEST, PRESETS, Range
-from core.analytics.filters import TraceFilter
+from core.analytics.filters import TraceFilter, common
 from core.analytics.quarters import start_of
 from core.analytics.rollups.question import Dimension
 from core.errors import InputError
@@ -66,6 +67,15 @@ class Choice:
 
     def stacked(self, by: Dimension) -> "Choice":
         return replace(self, by=by)
+
+    def within(self, limits: Scope) -> "Choice":
+        """What of it may be looked at, for sums of what single agents did; a list of traces has limits of its own."""
+        agents, people = self.agents, self.people
+        if limits.agents is not None:
+            agents = common(agents, tuple(sorted(limits.agents)))
+        if limits.owner_id is not None:
+            people = common(people, (limits.owner_id,))
+        return replace(self, agents=agents, people=people)
 
     def narrowed(self, dimension: Dimension, ids: tuple[str, ...]) -> "Choice":
         """Only these agents, models or people."""

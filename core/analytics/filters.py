@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, and_, exists, or_
 
+from core.access.roles import Scope
 from core.events import CostBasis, TurnStatus
 from core.store.tables import USUAL, TaskTrace, TraceSession
 from core.store.text import storable
@@ -22,7 +23,11 @@ _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """``start`` <= began < ``end``, both aware; an empty tuple lets all through. Agents and people by id."""
+    """``start`` <= began < ``end``, both aware; an empty tuple lets all through. Agents and people by id.
+
+    ``first_asked`` are the agents of which one was asked by a person; with ``ids_only`` no words are searched for the
+    text. Both are no choice of a reader's: see ``within``.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
@@ -32,9 +37,35 @@ class TraceFilter:
     statuses: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     text: str = ""
+    first_asked: tuple[str, ...] = ()
+    ids_only: bool = False
 
 
 EVERYTHING = TraceFilter()
+NONE = ("",)
+"""The id of nothing, as a choice that lets nothing through."""
+
+
+def within(limits: Scope, chosen: TraceFilter) -> TraceFilter:
+    """What of the choice may be looked at: whole traces, which are whose master agent's they are."""
+    only = None if limits.agents is None else tuple(sorted(limits.agents)) or NONE
+    return replace(
+        chosen,
+        people=chosen.people if limits.owner_id is None else common(chosen.people, (limits.owner_id,)),
+        agents=chosen.agents or only or (),
+        first_asked=only or (),
+        ids_only=not limits.texts,
+    )
+
+
+def one(limits: Scope, task_trace_id: str) -> list[ColumnElement[bool]]:
+    """What the one ``task_trace`` row must meet, if it may be looked at."""
+    return [_traces.c.id == storable(task_trace_id), *asked(replace(within(limits, EVERYTHING), agents=()))]
+
+
+def common(chosen: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the chosen, or of all, that are allowed."""
+    return tuple(each for each in allowed if not chosen or each in chosen) or NONE
 
 
 def asked(chosen: TraceFilter) -> list[ColumnElement[bool]]:
@@ -48,6 +79,7 @@ def asked(chosen: TraceFilter) -> list[ColumnElement[bool]]:
         (_traces.c.master_agent_id, chosen.agents),
         (_traces.c.model, chosen.models),
         (_traces.c.owner_id, chosen.people),
+        (_traces.c.master_agent_id, chosen.first_asked),
     ):
         if values:
             found.append(column.in_([storable(value) for value in values]))

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, func, select, union
+from sqlalchemy import Connection, Select, func, or_, select, union
 
+from core.access.roles import Scope
 from core.analytics.filters import BASES, STATUSES
 from core.analytics.rollups.question import Dimension
 from core.store.access import User
-from core.store.tables import Agent, AgentVersion, TaskTrace
+from core.store.tables import Agent, AgentVersion, TaskTrace, TraceSession
 
 _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__table__
-_asked = TaskTrace.__table__.c.model
+_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
+_asked = _traces.c.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,30 @@ class Names:
         }
 
 
-def read_names(connection: Connection) -> Names:
-    """Models are those that agents have been given and those that were ever asked."""
-    agents = connection.execute(select(_agents.c.id, _agents.c.name).order_by(_agents.c.name))
-    people = connection.execute(select(_people.c.id, _people.c.name).order_by(_people.c.name))
+def read_names(connection: Connection, limits: Scope) -> Names:
+    """Of people and agents those that the limits let through; models are all that were given or ever asked."""
+    agents = connection.execute(_named_agents(limits).order_by(_agents.c.name))
+    people = select(_people.c.id, _people.c.name).order_by(_people.c.name)
+    if limits.owner_id is not None:
+        people = people.where(_people.c.id == limits.owner_id)
     models = connection.execute(union(select(_versions.c.model), _asked_models()))
     return Names(
         agent={row.id: row.name for row in agents},
         model={model: model for model in sorted(model for (model,) in models)},
-        person={row.id: row.name for row in people},
+        person={row.id: row.name for row in connection.execute(people)},
     )
+
+
+def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
+    """Whoever sees only what is their own needs those that answer now and those that ever answered them."""
+    query = select(_agents.c.id, _agents.c.name)
+    if limits.agents is not None:
+        query = query.where(_agents.c.id.in_(sorted(limits.agents)))
+    if limits.owner_id is not None:
+        own = _sessions.join(_traces, _traces.c.id == _sessions.c.task_trace_id)
+        took_part = select(1).select_from(own).where(_sessions.c.agent_id == _agents.c.id)
+        query = query.where(or_(_agents.c.active, took_part.where(_traces.c.owner_id == limits.owner_id).exists()))
+    return query
 
 
 def _asked_models() -> Select[tuple[str]]:

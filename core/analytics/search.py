@@ -22,9 +22,9 @@ _RUNNING = TraceFilter(statuses=("running",))
 _PLACE = _traces.c.started_at, _traces.c.id
 
 
-def matching(text: str, dialect: str) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet to be found by the text; nothing if it is blank."""
-    wanted = sought(text)
+def matching(chosen: TraceFilter, dialect: str) -> list[ColumnElement[bool]]:
+    """What ``task_trace`` rows must meet to be found by the choice's text; nothing if it is blank."""
+    wanted = sought(chosen.text, ids_only=chosen.ids_only)
     if wanted is None:
         return []
     found = _has_id(wanted)
@@ -37,7 +37,7 @@ def matching(text: str, dialect: str) -> list[ColumnElement[bool]]:
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
     """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
     wanted = Wanted(_since_first_running(connection, _up_to(chosen, before)), before, limit)
-    text = sought(chosen.text)
+    text = sought(chosen.text, ids_only=chosen.ids_only)
     if text is None:
         found = _of_choice(connection, wanted)
     else:
@@ -45,7 +45,7 @@ def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = 
         found = [key for query in by_id for key in _keys(connection, query)]
         if text.words:
             found += _with_words(connection, text.words, wanted)
-    found += newest_delegated(connection, wanted, *matching(chosen.text, connection.dialect.name))
+    found += newest_delegated(connection, wanted, *matching(chosen, connection.dialect.name))
     return sorted(set(found), reverse=True)[:limit]
 
 

@@ -61,14 +61,14 @@ class Sought:
     id: str | None
 
 
-def sought(text: str) -> Sought | None:
+def sought(text: str, *, ids_only: bool = False) -> Sought | None:
     """What the text asks for, None if it is blank; of a very long one its first and its last word count."""
     text = storable(text[:LONGEST_TEXT]).strip()
     if not text:
         return None
     *first, last = words_of(unicodedata.normalize("NFC", text)) or [""]
     distinct = list(dict.fromkeys(first))[: MOST_WORDS - 1]
-    return Sought((*distinct, last) if last else (), None if " " in text else text)
+    return Sought((*distinct, last) if last and not ids_only else (), None if " " in text else text)
 
 
 def words_of(text: str) -> list[str]:

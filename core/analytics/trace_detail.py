@@ -7,7 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Row, select
 
+from core.access.roles import Scope
 from core.analytics.figures import usage_of
+from core.analytics.filters import one
 from core.analytics.trace_parts import ApprovalRow, LedgerRow, SpanRow, read_approvals, read_ledger, read_spans
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
 from core.analytics.trace_tree import Place, SessionRow, in_order
@@ -49,13 +51,16 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class TraceDetail:
-    """``deleted``: the conversation's words are gone. All is in the order of the tree: things as they happened, and
-    below each call of a tool what another agent did that it asked. ``approvals`` are by the tool's span.
+    """``deleted``: the conversation's words are gone; ``texts``: else the reader may see them.
+
+    All is in the order of the tree: things as they happened, and below each call of a tool what another agent did that
+    it asked. ``approvals`` are by the tool's span.
     """
 
     trace: TraceRow
     owner_id: str
     deleted: bool
+    texts: bool
     tree: tuple[Place, ...]
     ledger: tuple[LedgerRow, ...]
     approvals: Mapping[str, ApprovalRow]
@@ -127,28 +132,29 @@ def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
         yield Stretch(span.id, "tool", ran, end)
 
 
-def read_detail(connection: Connection, task_trace_id: str) -> TraceDetail | None:
-    wanted = _traces.c.id == storable(task_trace_id)
-    query = TRACES.add_columns(_traces.c.owner_id, _conversations.c.deleted_at).where(wanted)
+def read_detail(connection: Connection, limits: Scope, task_trace_id: str) -> TraceDetail | None:
+    """None also for a trace that lies outside the limits."""
+    query = TRACES.add_columns(_traces.c.owner_id, _conversations.c.deleted_at).where(*one(limits, task_trace_id))
     row = connection.execute(query.join(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
     if row is None:
         return None
-    tree = tuple(in_order(_read_sessions(connection, task_trace_id)))
+    tree = tuple(in_order(_read_sessions(connection, task_trace_id, texts=limits.texts)))
     order = {place.of.id: number for number, place in enumerate(tree)}
     ledger = sorted(read_ledger(connection, task_trace_id), key=lambda line: (order[line.span_id], line.line))
     return TraceDetail(
         trace=trace_row(row),
         owner_id=row.owner_id,
         deleted=row.deleted_at is not None,
+        texts=limits.texts,
         tree=tree,
         ledger=tuple(ledger),
-        approvals=read_approvals(connection, task_trace_id),
+        approvals=read_approvals(connection, task_trace_id, texts=limits.texts),
     )
 
 
-def _read_sessions(connection: Connection, task_trace_id: str) -> list[SessionRow]:
+def _read_sessions(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SessionRow]:
     """In the order they began."""
-    spans = read_spans(connection, task_trace_id)
+    spans = read_spans(connection, task_trace_id, texts=texts)
     query = (
         select(_sessions, _agents.c.name.label("agent_name"))
         .join(_agents, _agents.c.id == _sessions.c.agent_id)

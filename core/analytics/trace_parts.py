@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, cast, func, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, cast, func, literal, null, select
 
 from core.analytics.figures import usage_of
 from core.money import Nanos
@@ -17,7 +17,7 @@ from core.usage import Usage
 
 _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 _approvals, _users = ToolApproval.__table__, User.__table__
-_WORDS = frozenset({"input", "output"})
+_WORDS = frozenset({"input", "output", "error_text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,15 @@ class LedgerRow:
     recorded_at: datetime
 
 
-def read_spans(connection: Connection, task_trace_id: str) -> list[SpanRow]:
-    """In the order they began, without a word of what tools were given and gave."""
+def read_spans(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SpanRow]:
+    """In the order they began, without a word of what tools were given and gave.
+
+    Without ``texts`` also without the texts of errors, which may quote what was said.
+    """
     columns = [column for column in _spans.c if column.name not in _WORDS]
     kept = _bytes_of(_spans.c.output, connection.dialect.name).label("output_kept")
-    its_spans: Select[Any] = select(*columns, kept).where(_spans.c.task_trace_id == storable(task_trace_id))
+    error = _spans.c.error_text if texts else null().label("error_text")
+    its_spans: Select[Any] = select(*columns, error, kept).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
 
 
@@ -118,10 +122,11 @@ def _bytes_of(text: ColumnElement[Any], dialect: str) -> ColumnElement[int]:
     return func.length(cast(text, LargeBinary)) if dialect == "sqlite" else func.octet_length(text)
 
 
-def read_approvals(connection: Connection, task_trace_id: str) -> dict[str, ApprovalRow]:
-    """By the id of the tool's span."""
+def read_approvals(connection: Connection, task_trace_id: str, *, texts: bool) -> dict[str, ApprovalRow]:
+    """By the id of the tool's span; without ``texts`` no reasons."""
+    reason = _approvals.c.reason if texts else literal("")
     query = (
-        select(_approvals.c.span_id, _approvals.c.decision, _users.c.name.label("person"), _approvals.c.reason)
+        select(_approvals.c.span_id, _approvals.c.decision, _users.c.name.label("person"), reason)
         .outerjoin(_users, _users.c.id == _approvals.c.decided_by)
         .where(_approvals.c.task_trace_id == storable(task_trace_id))
     )

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from core.access.roles import Person, may_use_agent
+from core.access.roles import Person
 from core.api.caller import Caller, Checking, Running
 from core.api.sse.dialects import Tokens, TypedEvents
 from core.api.sse.response import EventStream, Whole, WholeReply
@@ -84,12 +84,12 @@ def _agent_for(services: Services, by: Person, given: ChatMessage) -> str:
         return _named(services, by, given.agent)
     if given.chat_id is None:
         raise InputError("Say who shall answer: name an agent in agent, or give its id in agent_id.")
-    return services.conversations.get(by.id, given.chat_id).agent_id
+    return services.conversations.get(by, given.chat_id).agent_id
 
 
 def _named(services: Services, by: Person, name: str) -> str:
-    for agent in services.agents.list(include_inactive=True):
-        if name_key(agent.name) == name_key(name) and may_use_agent(by, agent.id):
+    for agent in services.agents.list(by, include_inactive=True):
+        if name_key(agent.name) == name_key(name):
             return agent.id
     raise NotFound(f"Agent with name {name[:_SHOWN_CHARACTERS]} not found. /api/agents lists those there are.")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
-from core.access.roles import Person
+from core.access.roles import Permission, Person, allow
 from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
@@ -76,27 +76,25 @@ class Approvals:
         except StoreError:
             return Verdict("expired", None, "") if late else None
 
-    def pending(self, person: Person, task_trace_id: str) -> list[Pending]:
+    def pending(self, by: Person, task_trace_id: str) -> list[Pending]:
         """What the person is asked in a turn that runs, whichever process runs it; the oldest first."""
         with self._store.read() as connection:
-            rows = connection.execute(_pending(person, task_trace_id))
+            rows = connection.execute(_pending(by, task_trace_id))
             return [Pending(row.span_id, row.tool_name, row.input or "", row.expires_at) for row in rows]
 
     def decide(
-        self, person: Person, span_id: str, *, approved: bool, reason: str = "", task_trace_id: str | None = None
+        self, by: Person, span_id: str, *, approved: bool, reason: str = "", task_trace_id: str | None = None
     ) -> None:
         """In the turn ``task_trace_id``, or in any of the person's own.
 
         Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over.
         """
-        asked = _asked(person, span_id, task_trace_id)
+        asked = _asked(by, span_id, task_trace_id)
         decision: Decision = "approved" if approved else "denied"
         words = storable(reason.strip())
         if len(words) > LONGEST_REASON:
             raise InputError(f"The reason is {len(words):,} characters long; at most {LONGEST_REASON:,} fit.")
-        self._store.write(
-            lambda connection: _decide_for(connection, asked, (span_id, decision, person.id, words))
-        ).result()
+        self._store.write(lambda connection: _decide_for(connection, asked, (span_id, decision, by.id, words))).result()
 
 
 def _verdict(connection: Connection, span_id: str) -> Verdict | None:
@@ -119,24 +117,31 @@ def _decide_for(connection: Connection, query: Select[Any], decided: tuple[str, 
         raise InputError("This was decided already.")
 
 
-def _asked(person: Person, span_id: str, task_trace_id: str | None) -> Select[Any]:
+def _asked(by: Person, span_id: str, task_trace_id: str | None) -> Select[Any]:
     query = (
         select(_traces.c.status, _approvals.c.expires_at)
         .join(_approvals, _approvals.c.task_trace_id == _traces.c.id)
-        .where(_approvals.c.span_id == storable(span_id), _traces.c.owner_id == person.id)
+        .where(_approvals.c.span_id == storable(span_id), *_own(by))
     )
     return query if task_trace_id is None else query.where(_traces.c.id == storable(task_trace_id))
 
 
-def _pending(person: Person, task_trace_id: str) -> Select[Any]:
+def _pending(by: Person, task_trace_id: str) -> Select[Any]:
     return (
         select(_approvals.c.span_id, _approvals.c.tool_name, _approvals.c.expires_at, _spans.c.input)
         .join(_traces, _traces.c.id == _approvals.c.task_trace_id)
         .join(_spans, _spans.c.id == _approvals.c.span_id)
-        .where(_traces.c.id == storable(task_trace_id), _traces.c.owner_id == person.id, _traces.c.status == "running")
+        .where(_traces.c.id == storable(task_trace_id), _traces.c.status == "running", *_own(by))
         .where(_approvals.c.decision.is_(None), _approvals.c.expires_at > now())
         .order_by(_approvals.c.asked_at, _approvals.c.span_id)
     )
+
+
+def _own(by: Person) -> list[ColumnElement[bool]]:
+    """Only who asked the agent is asked in turn; a token, for its agents. Raises NotAllowed."""
+    allow(by, Permission.CHAT)
+    own = [_traces.c.owner_id == by.id]
+    return own if by.agents is None else [*own, _traces.c.master_agent_id.in_(sorted(by.agents))]
 
 
 def _decide(connection: Connection, span_id: str, decision: Decision, by: str | None, reason: str) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from time import monotonic
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from core.chat.tally import Tally
 from core.chat.turn import Turn
-from core.errors import ShuttingDown, StoreError
+from core.errors import NotReady, ShuttingDown, StoreError
 from core.tracing.instance import HEARTBEAT_SECONDS
 from core.tracing.recorder import Recorder
 
@@ -20,17 +21,23 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+Deactivated: TypeAlias = Callable[[set[str]], set[str]]
+
 TICK_SECONDS = 1.0
 TAKE_OVER_SECONDS = 15.0
 ENDED_KEPT_SECONDS = 60.0
 UNWATCHED_AFTER_SECONDS = 2.0
+ANSWERS_WITHIN_SECONDS = 2.0
+TURN_AWAY_SECONDS = 2.0
 
 
 class Engine:
     """Starts turns, finds them again, checkpoints them together and ends them all at shutdown."""
 
-    def __init__(self, recorder: Recorder, *, grace_seconds: float | None) -> None:
-        self._recorder, self._grace = recorder, grace_seconds
+    def __init__(self, recorder: Recorder, deactivated: Deactivated, *, grace_seconds: float | None) -> None:
+        """``deactivated`` is asked off the loop for those of some people who do not belong here any more."""
+        self._recorder, self._deactivated, self._grace = recorder, deactivated, grace_seconds
+        self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -42,7 +49,9 @@ class Engine:
             start_blocking_portal(backend_options={"use_uvloop": find_spec("uvloop") is not None}, name="engine")
         )
         self._loop = self._portal.call(_running_loop)
-        self._chores = [self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive)]
+        self._chores = [
+            self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive, self._turn_away)
+        ]
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -80,6 +89,14 @@ class Engine:
     def live(self) -> list[Turn]:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
+    def check(self) -> None:
+        """That it takes turns now. Raises ShuttingDown, NotReady."""
+        with self.admission():
+            try:
+                self._portal.start_task_soon(_running_loop).result(ANSWERS_WITHIN_SECONDS)
+            except TimeoutError:
+                raise NotReady("The engine is held up. Try again in a few seconds.") from None
+
     def call(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await the work on the engine's loop, and return what it gives; within ``admission``, not on the loop."""
         return self._portal.call(work)
@@ -98,6 +115,7 @@ class Engine:
 
     async def _run(self, turn: Turn) -> None:
         await turn.run()
+        self.tally.add(turn.status, turn.calls())
         self._ended_at[turn.conversation_id] = monotonic()
 
     async def _save_often(self) -> None:
@@ -124,6 +142,18 @@ class Engine:
         for conversation_id, ended_at in list(self._ended_at.items()):
             if monotonic() - ended_at > ENDED_KEPT_SECONDS:
                 self._forget(conversation_id)
+
+    async def _turn_away(self) -> None:
+        while True:
+            await asyncio.sleep(TURN_AWAY_SECONDS)
+            if self.live():
+                await self._quietly("turn away", self._stop_deactivated())
+
+    async def _stop_deactivated(self) -> None:
+        gone = await asyncio.to_thread(self._deactivated, {turn.owner_id for turn in self.live()})
+        for turn in self.live():
+            if turn.owner_id in gone:
+                turn.halt("deactivated")
 
     def _forget(self, conversation_id: str) -> None:
         with self._lock:

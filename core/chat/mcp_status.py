@@ -1,9 +1,10 @@
 """Servers of tools as a page sees them: how each is doing, what it offers, and changes that hold at once."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypeVar
 
+from core.access.roles import Permission, Person, allow, may
 from core.agent.mcp.naming import is_of, tool_names
 from core.agent.mcp.server import McpToolView, ServerState
 from core.agent.mcp.servers import McpServers
@@ -43,34 +44,43 @@ class McpStatus:
     def __init__(self, registry: McpRegistry, servers: McpServers, engine: Engine) -> None:
         self._registry, self._servers, self._engine = registry, servers, engine
 
-    def list(self) -> Statuses:
-        """All that are registered, as they are now."""
-        states = {state.server_id: state for state in self._servers.states()}
-        return [_status(server, states.get(server.id)) for server in self._registry.list()]
+    def list(self, by: Person) -> Statuses:
+        """All that are registered, as they are now; how they are reached is only for who may change agents.
 
-    def settled(self) -> Statuses:
-        """The same when those that nobody asked yet have been asked for their tools. Raises ShuttingDown."""
-        unasked = [status.server.id for status in self.list() if status.condition == "unasked"]
+        Raises NotAllowed.
+        """
+        allow(by, Permission.CHAT)
+        states = {state.server_id: state for state in self._servers.states()}
+        statuses = [_status(server, states.get(server.id)) for server in self._registry.known()]
+        return statuses if may(by, Permission.AGENTS) else [_told(status) for status in statuses]
+
+    def settled(self, by: Person) -> Statuses:
+        """The same, once those that nobody asked yet were asked for their tools. Raises NotAllowed, ShuttingDown."""
+        allow(by, Permission.AGENTS)
+        unasked = [status.server.id for status in self.list(by) if status.condition == "unasked"]
         if unasked:
             self._await(lambda: self._servers.tools(unasked))
-        return self.list()
+        return self.list(by)
 
-    def connect(self, server_id: str) -> None:
-        """Start it anew, whatever it did before; ``list`` tells what came of it. Raises ShuttingDown."""
+    def connect(self, by: Person, server_id: str) -> None:
+        """Start it anew, whatever it did before; ``list`` tells what came of it. Raises NotAllowed, ShuttingDown."""
+        allow(by, Permission.AGENTS)
         self._await(lambda: self._reconnect(server_id))
 
-    def change(self, server_id: str, draft: McpServerDraft) -> McpServerView:
+    def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
         """As in the registry; what ran as it was before is stopped."""
-        changed = self._registry.change(server_id, draft)
+        changed = self._registry.change(by, server_id, draft)
         self._stop(server_id)
         return changed
 
-    def set_active(self, server_id: str, active: bool) -> None:
-        self._registry.set_active(server_id, active)
+    def set_active(self, by: Person, server_id: str, active: bool) -> None:
+        """As in the registry; what ran is stopped."""
+        self._registry.set_active(by, server_id, active)
         self._stop(server_id)
 
-    def remove(self, server_id: str) -> None:
-        self._registry.remove(server_id)
+    def remove(self, by: Person, server_id: str) -> None:
+        """As in the registry; what ran is stopped."""
+        self._registry.remove(by, server_id)
         self._stop(server_id)
 
     def _stop(self, server_id: str) -> None:
@@ -88,6 +98,11 @@ class McpStatus:
 def who_uses(server: McpServerView, agents: Iterable[AgentView]) -> list[AgentView]:
     """The agents that may use a tool of the server."""
     return [agent for agent in agents if any(is_of(name, server.name) for name in agent.tools)]
+
+
+def _told(status: ServerStatus) -> ServerStatus:
+    """What anybody may know of it: its name and its tools."""
+    return replace(status, server=replace(status.server, command="", args=(), url="", secret_names=()), reason=None)
 
 
 def _status(server: McpServerView, state: ServerState | None) -> ServerStatus:

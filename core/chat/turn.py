@@ -12,9 +12,9 @@ from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.entries import Checkpoint, Finish, Opening
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
-StopReason: TypeAlias = Literal["asked", "unwatched", "shutdown"]
+StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 
 COST_EVERY_SECONDS = 0.3
 
@@ -24,6 +24,11 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
         "stopped",
         "unwatched",
         "Nobody was watching any more, so this answer was stopped. What had arrived is kept. Press Retry to ask again.",
+    ),
+    "deactivated": (
+        "stopped",
+        "deactivated",
+        "This answer was stopped because whoever asked was deactivated. What had arrived is kept.",
     ),
     "shutdown": (
         "interrupted",
@@ -52,16 +57,20 @@ class Turn:
         self.id = opening.task_trace_id
         self.head = _head(opening)
         self.conversation_id = opening.conversation_id
+        self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
+        self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
         self.log = EventLog()
         self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
-        self.log.append(TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated))
+        self.log.append(
+            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
+        )
 
     @property
     def ended(self) -> bool:
@@ -70,6 +79,10 @@ class Turn:
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self.log.get(after, timeout)
+
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts at model calls that have ended, each with the model that was asked."""
+        return self._run.calls()
 
     def stop(self) -> None:
         """Ask for the end and return at once; it arrives as TurnEnded."""
@@ -124,6 +137,7 @@ class Turn:
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
         await self._parts.recorder.finish(end)
+        self.status = end.status
         self.log.append(self._last_event(end))
 
     def _finish(self, outcome: Outcome) -> Finish:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import sleep
 
@@ -15,6 +15,7 @@ from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
 from core.chat.delegation import persona_of
 from core.chat.engine import Engine
+from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
 from core.clock import new_id, now
@@ -24,6 +25,7 @@ from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
 from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
 from core.provider.blocks import Block
+from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView, limits_of
 from core.store.database import Store
 from core.toolbox.toolset import Toolset
@@ -60,9 +62,12 @@ class _AlreadySent(Exception):
 class Turns:
     """The way in: every page and every program starts its turns here."""
 
-    def __init__(self, store: Store, agents: Agents, engine: Engine, parts: Parts, quotas: Quotas) -> None:
+    def __init__(
+        self, store: Store, agents: Agents, engine: Engine, parts: Parts, keys: ProviderKeys, quotas: Quotas
+    ) -> None:
         """Tools take the zone of the quotas for the asking person's."""
         self._store, self._agents, self._engine, self._parts, self._quotas = store, agents, engine, parts, quotas
+        self._keys = keys
 
     def send(
         self,
@@ -82,8 +87,8 @@ class Turns:
 
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
-        Raises InputError, FileRefused, AgentInactive, ContextTooLong, ConversationBusy, NotFound, TooManyRequests,
-        StoreError, ShuttingDown: in each case the provider was not called.
+        Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
+        TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
         files = check_files(attachments)
         return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
@@ -118,16 +123,19 @@ class Turns:
                 sleep(_PAUSE_SECONDS)
         raise _busy()
 
-    def live(self, conversation_id: str) -> Turn | None:
-        """The conversation's turn if it runs in this process or ended here some seconds ago."""
-        return self._engine.find(conversation_id)
+    def live(self, by: Person, conversation_id: str) -> Turn | None:
+        """The person's conversation's turn if it runs in this process or ended here some seconds ago."""
+        turn = self._engine.find(conversation_id)
+        if turn is None or turn.owner_id != by.id or not may_use_agent(by, turn.agent_id):
+            return None
+        return turn
 
     def _agent(self, wanted: Wanted) -> AgentView:
         unknown = NotFound(f"Agent with ID {wanted.agent_id[:_SHOWN_CHARACTERS]} not found. Choose another one.")
         if not may_use_agent(wanted.owner, wanted.agent_id):
             raise unknown
         try:
-            agent = self._agents.get(wanted.agent_id)
+            agent = self._agents.known(wanted.agent_id)
         except NotFound:
             raise unknown from None
         self._look_for_key(wanted)
@@ -150,7 +158,7 @@ class Turns:
 
     def _running(self, wanted: Wanted) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
-        if turn is None or (turn.ended and wanted.conversation_id):
+        if turn is None or turn.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
         if wanted.once or turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
@@ -162,12 +170,14 @@ class Turns:
             self._engine.begin("connect", partial(self._parts.toolbox.connect, agent))
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
-        history = self._history(wanted)
+        key = self._keys.key_for(wanted.owner)
+        history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, (agent.id,)))
             assignment = self._assignment(wanted, agent, toolset, said, latest)
-            opening = self._opening(wanted, agent, history, assignment.prompt_estimate)
+            assignment = replace(assignment, request=replace(assignment.request, key=key))
+            opening = self._opening(wanted, agent, history, assignment)
             turn = Turn(opening, assignment, agent.name, self._parts)
             self._parts.recorder.open(opening)
             self._engine.start(turn)
@@ -181,17 +191,19 @@ class Turns:
             request=build_request(persona, said, wanted.text, attached),
             prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
             toolset=toolset,
-            asking=Asking(wanted.owner.id, wanted.owner.role, self._quotas.zone),
+            asking=Asking(wanted.owner, self._quotas.zone),
             limits=limits_of(agent),
             ask_first=frozenset(agent.ask_first),
             path=(agent.id,),
         )
 
-    def _history(self, wanted: Wanted) -> History:
+    def _history(self, wanted: Wanted, key: CallKey | None) -> History:
         if wanted.conversation_id is None:
             return History([], None)
         with self._store.read() as connection:
-            return read_history(connection, wanted.owner.id, wanted.conversation_id, before=wanted.replaces)
+            return read_history(
+                connection, wanted.owner, wanted.conversation_id, before=wanted.replaces, simulated=key is None
+            )
 
     def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
         """What was said, and what comes with the new message, with the attached files themselves in it."""
@@ -207,7 +219,7 @@ class Turns:
                 data |= read_files(connection, wanted.conversation_id, kept)
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
-    def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
+    def _opening(self, wanted: Wanted, agent: AgentView, history: History, assignment: Assignment) -> Opening:
         at = now()
         return Opening(
             task_trace_id=new_id(),
@@ -221,13 +233,13 @@ class Turns:
             agent_id=agent.id,
             agent_version=agent.version,
             model=agent.model,
-            session_type="simulated" if self._parts.provider.simulated else "command-center",
+            session_type="simulated" if assignment.request.simulated else "command-center",
             source=wanted.source,
             instance_id=self._parts.recorder.instance_id,
             text=wanted.text,
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,
-            prompt_estimate=prompt_estimate,
+            prompt_estimate=assignment.prompt_estimate,
             at=at,
             once=wanted.once,
             quota=self._quotas.at(at),

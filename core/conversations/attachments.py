@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
+from core.access.roles import Person
 from core.agent.context import Said
 from core.clock import new_id
 from core.conversations.ownership import owned
@@ -21,6 +22,7 @@ from core.provider.blocks import Block
 from core.provider.media import image_block, pdf_block, text_block
 from core.store import attachment_tables
 from core.store.tables import Conversation
+from core.store.text import storable
 from core.tracing.entries import NewAttachment
 
 _attachments, _conversations = attachment_tables.Attachment.__table__, Conversation.__table__
@@ -97,20 +99,20 @@ def _expand(reference: Block, data: bytes) -> Block:
     return _BLOCKS[reference["kind"]](reference["name"], reference["media_type"], data)
 
 
-def read_previews(connection: Connection, owner_id: str, conversation_id: str) -> dict[str, bytes]:
+def read_previews(connection: Connection, by: Person, conversation_id: str) -> dict[str, bytes]:
     """The small pictures of a conversation's images by id; empty for one that is not the owner's."""
     query = select(_attachments.c.id, _attachments.c.preview).join(
         _conversations, _conversations.c.id == _attachments.c.conversation_id
     )
-    rows = connection.execute(query.where(owned(owner_id, conversation_id), _attachments.c.preview.is_not(None)))
+    rows = connection.execute(query.where(owned(by, conversation_id), _attachments.c.preview.is_not(None)))
     return {row.id: bytes(row.preview) for row in rows}
 
 
-def read_file(connection: Connection, owner_id: str, conversation_id: str, attachment_id: str) -> bytes:
+def read_file(connection: Connection, by: Person, conversation_id: str, attachment_id: str) -> bytes:
     """An attached file as it was. Raises NotFound, also for what is someone else's."""
     query = select(_attachments.c.data).join(_conversations, _conversations.c.id == _attachments.c.conversation_id)
     found = connection.execute(
-        query.where(owned(owner_id, conversation_id), _attachments.c.id == attachment_id)
+        query.where(owned(by, conversation_id), _attachments.c.id == storable(attachment_id))
     ).first()
     if found is None:
         raise NotFound("There is no such file. Its conversation may have been deleted.")

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, func, or_, select, update
 
+from core.access.roles import Person
 from core.clock import now
 from core.conversations.attachments import read_file, read_previews
 from core.conversations.ownership import belongs_to, owned
@@ -59,38 +60,38 @@ ConversationViews: TypeAlias = list[ConversationView]
 
 
 class Conversations:
-    """Everything is asked in an owner's name: someone else's conversation is NotFound."""
+    """For the person alone, or a token's agents: someone else's conversation is NotFound. Raises NotAllowed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, owner_id: str, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
+    def list(self, by: Person, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
         """Those last written to first. ``search`` looks in titles and in the text of messages that still stand."""
         is_archived = _conversations.c.archived_at.is_not(None)
-        query = _VIEWS.where(belongs_to(owner_id), is_archived if archived else ~is_archived)
+        query = _VIEWS.where(belongs_to(by), is_archived if archived else ~is_archived)
         if search.strip():
             query = query.where(_mentions(search.strip()))
         newest = query.order_by(_conversations.c.updated_at.desc(), _conversations.c.id.desc()).limit(limit)
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(newest)]
 
-    def get(self, owner_id: str, conversation_id: str) -> ConversationView:
+    def get(self, by: Person, conversation_id: str) -> ConversationView:
         """Raises NotFound."""
         with self._store.read() as connection:
-            row = connection.execute(_VIEWS.where(owned(owner_id, conversation_id))).first()
+            row = connection.execute(_VIEWS.where(owned(by, conversation_id))).first()
         if row is None:
             raise _unknown()
         return _view(row)
 
-    def transcript(self, owner_id: str, conversation_id: str) -> Transcript:
+    def transcript(self, by: Person, conversation_id: str) -> Transcript:
         """What stands, in order, with the figures of each turn. Raises NotFound."""
         with self._store.read() as connection:
-            messages = read_transcript(connection, owner_id, conversation_id)
+            messages = read_transcript(connection, by, conversation_id)
         if messages is None:
             raise _unknown()
         return messages
 
-    def spent(self, owner_id: str, conversation_id: str) -> tuple[Nanos | None, int]:
+    def spent(self, by: Person, conversation_id: str) -> tuple[Nanos | None, int]:
         """Cost and number of all ended turns, replaced ones included; None if one of them has no known price.
 
         A turn that still runs is in neither: its cost is not settled. Raises NotFound.
@@ -101,7 +102,7 @@ class Conversations:
         query = (
             select(total, turns)
             .select_from(_conversations.outerjoin(_traces, ended))
-            .where(owned(owner_id, conversation_id))
+            .where(owned(by, conversation_id))
             .group_by(_conversations.c.id)
         )
         with self._store.read() as connection:
@@ -110,39 +111,39 @@ class Conversations:
             raise _unknown()
         return (None if row[0] is None else int(row[0])), row[1]
 
-    def previews(self, owner_id: str, conversation_id: str) -> dict[str, bytes]:
+    def previews(self, by: Person, conversation_id: str) -> dict[str, bytes]:
         """A small WebP of each image attached in it, by the attachment's id."""
         with self._store.read() as connection:
-            return read_previews(connection, owner_id, conversation_id)
+            return read_previews(connection, by, conversation_id)
 
-    def attached_file(self, owner_id: str, conversation_id: str, attachment_id: str) -> bytes:
+    def attached_file(self, by: Person, conversation_id: str, attachment_id: str) -> bytes:
         """An attached file as it was. Raises NotFound."""
         with self._store.read() as connection:
-            return read_file(connection, owner_id, conversation_id, attachment_id)
+            return read_file(connection, by, conversation_id, attachment_id)
 
-    def rename(self, owner_id: str, conversation_id: str, title: str) -> None:
+    def rename(self, by: Person, conversation_id: str, title: str) -> None:
         """Raises InputError and NotFound."""
         line = " ".join(title.split())
         if not line:
             raise InputError("The title is empty. Give the conversation a title.")
         if len(line) > LONGEST_TITLE:
             raise InputError(f"The title is {len(line):,} characters long; at most {LONGEST_TITLE} fit. Shorten it.")
-        self._change(owner_id, conversation_id, title=line)
+        self._change(by, conversation_id, title=line)
 
-    def archive(self, owner_id: str, conversation_id: str) -> None:
+    def archive(self, by: Person, conversation_id: str) -> None:
         """Raises NotFound."""
-        self._change(owner_id, conversation_id, archived_at=now())
+        self._change(by, conversation_id, archived_at=now())
 
-    def unarchive(self, owner_id: str, conversation_id: str) -> None:
+    def unarchive(self, by: Person, conversation_id: str) -> None:
         """Raises NotFound."""
-        self._change(owner_id, conversation_id, archived_at=None)
+        self._change(by, conversation_id, archived_at=None)
 
-    def delete(self, owner_id: str, conversation_id: str) -> None:
+    def delete(self, by: Person, conversation_id: str) -> None:
         """Forget every word and file of it and keep what it cost. Raises ConversationBusy and NotFound."""
-        self._store.write(lambda connection: _delete(connection, owner_id, conversation_id)).result()
+        self._store.write(lambda connection: _delete(connection, by, conversation_id)).result()
 
-    def _change(self, owner_id: str, conversation_id: str, **values: Any) -> None:
-        self._store.write(lambda connection: _update(connection, owner_id, conversation_id, values)).result()
+    def _change(self, by: Person, conversation_id: str, **values: Any) -> None:
+        self._store.write(lambda connection: _update(connection, by, conversation_id, values)).result()
 
 
 def title_from(text: str) -> str:
@@ -173,15 +174,15 @@ def _mentions(part: str) -> ColumnElement[bool]:
     return or_(contains(_conversations.c.title, part), exists().where(stands, contains(_messages.c.text, part)))
 
 
-def _update(connection: Connection, owner_id: str, conversation_id: str, values: dict[str, Any]) -> None:
-    change = update(_conversations).where(owned(owner_id, conversation_id)).values(values)
+def _update(connection: Connection, by: Person, conversation_id: str, values: dict[str, Any]) -> None:
+    change = update(_conversations).where(owned(by, conversation_id)).values(values)
     if connection.execute(change).rowcount == 0:
         raise _unknown()
 
 
-def _delete(connection: Connection, owner_id: str, conversation_id: str) -> None:
+def _delete(connection: Connection, by: Person, conversation_id: str) -> None:
     """The row is changed first: from then on no turn can begin, so the look for running ones misses none."""
-    _update(connection, owner_id, conversation_id, {"title": "", "deleted_at": now()})
+    _update(connection, by, conversation_id, {"title": "", "deleted_at": now()})
     its_traces = _traces.c.conversation_id == conversation_id
     if connection.execute(select(_traces.c.id).where(its_traces, _traces.c.status == "running")).first():
         raise ConversationBusy("This conversation is still being answered. Stop the answer, then delete it.")

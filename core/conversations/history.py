@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, func, select
 
+from core.access.roles import Person
 from core.agent.context import Said
 from core.analytics.figures import is_master_session
 from core.conversations.attachments import references
+from core.conversations.ownership import owned
 from core.errors import NotFound
 from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
@@ -36,14 +38,24 @@ class History:
     kept: tuple[Block, ...] = ()
 
 
-def read_history(connection: Connection, owner_id: str, conversation_id: str, *, before: str | None) -> History:
-    """All that was said, up to but without the message ``before``. Raises NotFound, also for what is someone else's."""
-    _own(connection, owner_id, conversation_id)
+def read_history(
+    connection: Connection, by: Person, conversation_id: str, *, before: str | None, simulated: bool = False
+) -> History:
+    """All that was said, up to but without the message ``before``; ``simulated`` is whether it goes to the simulator.
+
+    Raises NotFound, also for what is someone else's.
+    """
+    _own(connection, by, conversation_id)
     kept = () if before is None else _kept(connection, conversation_id, before)
     rows = connection.execute(_said(conversation_id, before))
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == conversation_id)
-    said = [Said(row.role, row.content, row.status != "complete", row.model, _counted(row)) for row in rows]
+    said = [_as_said(row, simulated) for row in rows]
     return History(said, connection.execute(newest).scalar(), kept)
+
+
+def _as_said(row: Row[Any], simulated: bool) -> Said:
+    foreign = row.session_type is not None and (row.session_type == "simulated") != simulated
+    return Said(row.role, row.content, row.status != "complete", row.model, _counted(row), foreign)
 
 
 def _counted(row: Row[Any]) -> int | None:
@@ -51,12 +63,8 @@ def _counted(row: Row[Any]) -> int | None:
     return row.tokens if row.stop_reason and row.status == "complete" else None
 
 
-def _own(connection: Connection, owner_id: str, conversation_id: str) -> None:
-    found = select(_conversations.c.id).where(
-        _conversations.c.id == conversation_id,
-        _conversations.c.owner_id == owner_id,
-        _conversations.c.deleted_at.is_(None),
-    )
+def _own(connection: Connection, by: Person, conversation_id: str) -> None:
+    found = select(_conversations.c.id).where(owned(by, conversation_id))
     if connection.execute(found).first() is None:
         raise NotFound("There is no such conversation. It may have been deleted; start a new one.")
 
@@ -79,7 +87,7 @@ def _said(conversation_id: str, before: str | None) -> Select[Any]:
     """Messages with, for answers, the model and the token count of the last call that the provider finished."""
     query = (
         select(_messages.c.role, _messages.c.content, _messages.c.status, _spans.c.stop_reason)
-        .add_columns(_sessions.c.model, _TOKENS.label("tokens"))
+        .add_columns(_sessions.c.model, _sessions.c.session_type, _TOKENS.label("tokens"))
         .outerjoin(_traces, (_traces.c.id == _messages.c.task_trace_id) & (_messages.c.role == "assistant"))
         .outerjoin(_sessions, is_master_session())
         .outerjoin(_spans, (_spans.c.trace_session_id == _sessions.c.id) & _is_finished_call(_spans) & ~_later_call())

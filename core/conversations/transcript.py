@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
 
+from core.access.roles import Person
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.conversations.ownership import owned
 from core.conversations.tool_history import ToolRun, read_tool_runs
@@ -84,9 +85,9 @@ _QUERY = (
 )
 
 
-def read_transcript(connection: Connection, owner_id: str, conversation_id: str) -> Transcript | None:
+def read_transcript(connection: Connection, by: Person, conversation_id: str) -> Transcript | None:
     """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs."""
-    rows = connection.execute(_QUERY.where(owned(owner_id, conversation_id))).all()
+    rows = connection.execute(_QUERY.where(owned(by, conversation_id))).all()
     if not rows:
         return None
     answered = {row.task_trace_id for row in rows if row.role == "assistant"}

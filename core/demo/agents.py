@@ -17,14 +17,13 @@ _DRAFTS = TypeAdapter(tuple[AgentDraft, ...])
 PEOPLE = McpServerDraft("people", "stdio", command="python", args=("-m", "core.demo.people_server"))
 
 
-def seed(agents: Agents, registry: McpRegistry, by: str) -> None:
+def seed(agents: Agents, registry: McpRegistry, person_id: str) -> None:
     """Only where there is no agent at all; safe when several processes start at once."""
-    if agents.list(include_inactive=True):
+    if agents.any():
         return
-    if not registry.list():
-        with suppress(InputError):  # another process was first
-            registry.register(PEOPLE, by)
-    agents.begin_with(read_demo_agents(), by)
+    with suppress(InputError):  # another process was first
+        registry.begin_with(PEOPLE, person_id)
+    agents.begin_with(read_demo_agents(), person_id)
 
 
 def read_demo_agents() -> tuple[AgentDraft, ...]:

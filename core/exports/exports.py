@@ -7,9 +7,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
-from core.clock import now
+from core.access.roles import Permission, Person, allow, scope
+from core.access.standing import as_now
+from core.analytics.filters import TraceFilter, within
+from core.analytics.traces import Traces
+from core.clock import new_id, now
 from core.errors import AppError, NotFound, ShuttingDown, TooManyExports
-from core.exports.columns import FILES
+from core.exports.columns import FILES, FileName
 from core.exports.links import Links, Order
 from core.exports.progress import Progress
 from core.exports.reading import batches, header
@@ -41,13 +45,23 @@ class Exports:
     """Any thread may use it."""
 
     def __init__(self, store: Store, key: bytes) -> None:
-        self._store, self.links = store, Links(key)
+        self._store, self._traces, self.links = store, Traces(store), Links(key)
         self._known: dict[str, Progress] = {}
         self._free = threading.BoundedSemaphore(AT_ONCE)
         self._lock, self._closed = threading.Lock(), threading.Event()
 
+    def order(self, by: Person, file: FileName, chosen: TraceFilter, zone: str) -> Order:
+        """What a link can be made of. Raises NotAllowed."""
+        allow(by, Permission.EXPORTS)
+        rows = self._traces.count(by, chosen) if file == "traces" else None
+        return Order(new_id(), by.id, file, chosen, zone, rows, by.token_id)
+
     def begin(self, order: Order) -> Download:
-        """Open the snapshot. Raises TooManyExports, ShuttingDown, or StoreError if the database cannot be read."""
+        """Open the snapshot, of what whoever ordered it may see now.
+
+        Raises NotSignedIn, NotAllowed, TooManyExports, ShuttingDown, or StoreError if the database cannot be read.
+        """
+        chosen = within(scope(self._still_allowed(order)), order.chosen)
         if self._closed.is_set():
             raise ShuttingDown(_CLOSING)
         if not self._free.acquire(blocking=False):
@@ -59,12 +73,13 @@ class Exports:
             progress = Progress(order, now())
             self._keep(progress)
             held = stack.pop_all()
-        return Download(progress, self._pieces(progress, connection, held), held)
+        return Download(progress, self._pieces(progress, chosen, connection, held), held)
 
-    def known(self, order_id: str) -> Progress:
-        """How far the latest download of that order has come. Raises NotFound."""
+    def known(self, order: Order) -> Progress:
+        """How far the latest download of that order has come. Raises NotFound, NotSignedIn, NotAllowed."""
+        self._still_allowed(order)
         with self._lock:
-            found = self._known.get(order_id)
+            found = self._known.get(order.id)
         if found is None:
             raise NotFound(_UNKNOWN)
         return found
@@ -73,12 +88,19 @@ class Exports:
         """Break off what runs, and begin nothing any more."""
         self._closed.set()
 
-    def _pieces(self, progress: Progress, connection: Connection, held: ExitStack) -> Generator[bytes, None, None]:
+    def _still_allowed(self, order: Order) -> Person:
+        person = as_now(self._store, order.person_id, order.token_id)
+        allow(person, Permission.EXPORTS)
+        return person
+
+    def _pieces(
+        self, progress: Progress, chosen: TraceFilter, connection: Connection, held: ExitStack
+    ) -> Generator[bytes, None, None]:
         file = FILES[progress.order.file]
         try:
             with held:
                 yield progress.add(header(file))
-                for batch in batches(connection, file, progress.order.chosen):
+                for batch in batches(connection, file, chosen):
                     self._check_open()
                     yield progress.add_rows(batch)
             progress.end("finished")

@@ -24,19 +24,24 @@ _FORGED = "This link is not a valid one. Go back to the page and use the one the
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One file of one choice; ``zone`` is the reader's, ``rows`` how many there were when the link was made."""
+    """One file of one choice for whoever ordered it, perhaps through a token; ``zone`` is theirs.
+
+    ``rows`` is how many there were then, if that is known.
+    """
 
     id: str
+    person_id: str
     file: FileName
     chosen: TraceFilter
     zone: str
     rows: int | None = None
+    token_id: str | None = None
 
 
 class Links:
     def __init__(self, key: bytes) -> None:
         how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        self._serializer = URLSafeTimedSerializer(key, salt="export 1", signer_kwargs=how)
+        self._serializer = URLSafeTimedSerializer(key, salt="export 2", signer_kwargs=how)
 
     def token(self, order: Order) -> str:
         """Valid from now on."""

@@ -87,7 +87,7 @@ def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement
     none: Any = dict.fromkeys(mixed, ())
     single = replace(chosen, **none)
     by_hand = [unindexed(several[name]).in_(map(storable, values)) for name, values in mixed.items()]
-    return [*asked(single), *by_hand, *taking_part, *matching(chosen.text, "sqlite")]
+    return [*asked(single), *by_hand, *taking_part, *matching(chosen, "sqlite")]
 
 
 def _from_postgresql(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
@@ -95,7 +95,7 @@ def _from_postgresql(connection: Connection, file: ExportFile, chosen: TraceFilt
     if not chosen.text:
         connection.execute(text("SET LOCAL enable_sort = off"))
     cells = [postgresql_cell(column) for column in file.columns]
-    limits = [*chosen_traces(connection, chosen), *file.part(chosen), *matching(chosen.text, "postgresql")]
+    limits = [*chosen_traces(connection, chosen), *file.part(chosen), *matching(chosen, "postgresql")]
     query = select(*cells, file.cost).select_from(_joined(file, _users, _agents)).where(*limits).order_by(*file.order)
     lines, costs = list[bytes](), list[Nanos | None]()
     for row in _copied(connection, query):

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
+from core.access.audit import record
+from core.access.roles import Permission, Person, allow, may, may_use_agent
 from core.agent.limits import MOST_ITERATIONS, Limits
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
@@ -55,76 +57,119 @@ class Agents:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, *, include_inactive: bool = False) -> AgentViews:
-        """Current versions, the agent that was created first coming first."""
-        query = _CURRENT if include_inactive else _CURRENT.where(_agents.c.active)
-        with self._store.read() as connection:
-            rows = connection.execute(query.order_by(_agents.c.created_at, _agents.c.id)).mappings()
-            return [_view(row) for row in rows]
+    def list(self, by: Person, *, include_inactive: bool = False) -> AgentViews:
+        """Current versions of those the person may use, the agent that was created first coming first.
 
-    def get(self, agent_id: str) -> AgentView:
-        """The current version. Raises NotFound."""
+        Inactive ones are only for who may change agents.
+        """
+        everything = include_inactive and may(by, Permission.AGENTS)
+        return [view for view in self._read(everything=everything) if may_use_agent(by, view.id)]
+
+    def get(self, by: Person, agent_id: str) -> AgentView:
+        """The current version. Raises NotFound, also for one that is not there for this person."""
+        if not may_use_agent(by, agent_id):
+            raise _unknown()
+        return self.known(agent_id)
+
+    def versions(self, by: Person, agent_id: str) -> AgentViews:
+        """All versions, newest first. Raises NotFound."""
+        query = _ALL_VERSIONS.where(_agents.c.id == storable(agent_id)).order_by(_versions.c.number.desc())
+        with self._store.read() as connection:
+            views = [_view(row) for row in connection.execute(query).mappings()]
+        if not views or not may_use_agent(by, agent_id):
+            raise _unknown()
+        return views
+
+    def create(self, by: Person, draft: AgentDraft) -> AgentView:
+        """Raises NotAllowed, and InputError, also when the name is taken."""
+        allow(by, Permission.AGENTS)
+        draft = checked(draft)
+
+        def job(connection: Connection) -> str:
+            agent_id = _create(connection, draft, by.id)
+            record(connection, by, "created", ("agent", agent_id), name=draft.name, model=draft.model)
+            return agent_id
+
+        return self.known(self._store.write(job).result())
+
+    def edit(self, by: Person, agent_id: str, draft: AgentDraft) -> AgentView:
+        """Save the draft as the next version and return it. Raises NotAllowed, InputError and NotFound."""
+        allow(by, Permission.AGENTS)
+        draft = checked(draft)
+
+        def job(connection: Connection) -> int:
+            number = _edit(connection, agent_id, draft, by.id)
+            record(connection, by, "edited", ("agent", agent_id), name=draft.name, model=draft.model, version=number)
+            return number
+
+        number = self._store.write(job).result()
+        return next(view for view in self.versions(by, agent_id) if view.version == number)
+
+    def set_active(self, by: Person, agent_id: str, active: bool) -> None:
+        """Only active agents answer. Raises NotAllowed and NotFound."""
+        allow(by, Permission.AGENTS)
+        this = _agents.c.id == storable(agent_id)
+
+        def job(connection: Connection) -> None:
+            changed = connection.execute(update(_agents).where(this, _agents.c.active != active).values(active=active))
+            if changed.rowcount:
+                record(connection, by, "activated" if active else "deactivated", ("agent", agent_id))
+            elif connection.execute(select(_agents.c.id).where(this)).first() is None:
+                raise _unknown()
+
+        self._store.write(job).result()
+
+    def known(self, agent_id: str) -> AgentView:
+        """Whoever asks: for what runs inside. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(_CURRENT.where(_agents.c.id == storable(agent_id))).mappings().first()
         if row is None:
             raise _unknown()
         return _view(row)
 
-    def versions(self, agent_id: str) -> AgentViews:
-        """All versions, newest first. Raises NotFound."""
-        query = _ALL_VERSIONS.where(_agents.c.id == storable(agent_id)).order_by(_versions.c.number.desc())
+    def active(self) -> AgentViews:
+        """All active ones, whoever asks: for what runs inside."""
+        return self._read(everything=False)
+
+    def any(self) -> bool:
+        """Whether there is an agent at all, active or not."""
         with self._store.read() as connection:
-            views = [_view(row) for row in connection.execute(query).mappings()]
-        if not views:
-            raise _unknown()
-        return views
+            return connection.execute(select(_agents.c.id).limit(1)).first() is not None
 
-    def create(self, draft: AgentDraft, by: str) -> AgentView:
-        """``by`` is a user's id. Raises InputError, also when the name is taken."""
-        draft = checked(draft)
-        agent_id = self._store.write(lambda connection: _create(connection, draft, by)).result()
-        return self.get(agent_id)
-
-    def edit(self, agent_id: str, draft: AgentDraft, by: str) -> AgentView:
-        """Save the draft as the next version and return it. Raises InputError and NotFound."""
-        draft = checked(draft)
-        number = self._store.write(lambda connection: _edit(connection, agent_id, draft, by)).result()
-        return next(view for view in self.versions(agent_id) if view.version == number)
-
-    def set_active(self, agent_id: str, active: bool) -> None:
-        """Only active agents answer. Raises NotFound."""
-        change = update(_agents).where(_agents.c.id == storable(agent_id)).values(active=active)
-        if self._store.write(lambda connection: connection.execute(change).rowcount).result() == 0:
-            raise _unknown()
-
-    def begin_with(self, drafts: Sequence[AgentDraft], by: str) -> None:
+    def begin_with(self, drafts: Sequence[AgentDraft], person_id: str) -> None:
         """Create these if there is no agent at all; their delegates are names of earlier ones."""
         fit = [checked(draft) for draft in drafts]
-        self._store.write(lambda connection: _begin_with(connection, fit, by)).result()
+        self._store.write(lambda connection: _begin_with(connection, fit, person_id)).result()
+
+    def _read(self, *, everything: bool) -> AgentViews:
+        query = _CURRENT if everything else _CURRENT.where(_agents.c.active)
+        with self._store.read() as connection:
+            rows = connection.execute(query.order_by(_agents.c.created_at, _agents.c.id)).mappings()
+            return [_view(row) for row in rows]
 
 
-def _begin_with(connection: Connection, drafts: Sequence[AgentDraft], by: str) -> None:
+def _begin_with(connection: Connection, drafts: Sequence[AgentDraft], person_id: str) -> None:
     _one_at_a_time(connection)
     if connection.execute(select(func.count()).select_from(_agents)).scalar_one() > 0:
         return
     ids: dict[str, str] = {}
     for draft in drafts:
         delegates = tuple(ids[name] for name in draft.delegates)
-        ids[draft.name] = _create(connection, replace(draft, delegates=delegates), by)
+        ids[draft.name] = _create(connection, replace(draft, delegates=delegates), person_id)
 
 
-def _create(connection: Connection, draft: AgentDraft, by: str) -> str:
+def _create(connection: Connection, draft: AgentDraft, person_id: str) -> str:
     _one_at_a_time(connection)
     _refuse_taken_name(connection, draft.name)
     _refuse_unknown_delegates(connection, draft)
     agent_id, at = new_id(), now()
     row = {"id": agent_id, "name": draft.name, "active": True, "current_version": 1, "created_at": at}
     connection.execute(insert(_agents), row)
-    connection.execute(insert(_versions), _version_row(draft, agent_id, 1, at, by))
+    connection.execute(insert(_versions), _version_row(draft, agent_id, 1, at, person_id))
     return agent_id
 
 
-def _edit(connection: Connection, agent_id: str, draft: AgentDraft, by: str) -> int:
+def _edit(connection: Connection, agent_id: str, draft: AgentDraft, person_id: str) -> int:
     _one_at_a_time(connection)
     newest = connection.execute(select(_agents.c.current_version).where(_agents.c.id == storable(agent_id))).scalar()
     if newest is None:
@@ -132,7 +177,7 @@ def _edit(connection: Connection, agent_id: str, draft: AgentDraft, by: str) -> 
     _refuse_taken_name(connection, draft.name, own_id=agent_id)
     _refuse_unknown_delegates(connection, draft, own_id=agent_id)
     number = int(newest) + 1
-    connection.execute(insert(_versions), _version_row(draft, agent_id, number, now(), by))
+    connection.execute(insert(_versions), _version_row(draft, agent_id, number, now(), person_id))
     current = {"name": draft.name, "current_version": number}
     connection.execute(update(_agents).where(_agents.c.id == storable(agent_id)).values(current))
     return number
@@ -160,8 +205,8 @@ def _refuse_unknown_delegates(connection: Connection, draft: AgentDraft, own_id:
         raise InputError("One of the agents it may ask is this agent itself, or is not there any more. Choose others.")
 
 
-def _version_row(draft: AgentDraft, agent_id: str, number: int, at: datetime, by: str) -> dict[str, Any]:
-    return {**asdict(draft), "agent_id": agent_id, "number": number, "created_at": at, "created_by": by}
+def _version_row(draft: AgentDraft, agent_id: str, number: int, at: datetime, person_id: str) -> dict[str, Any]:
+    return {**asdict(draft), "agent_id": agent_id, "number": number, "created_at": at, "created_by": person_id}
 
 
 def _view(row: RowMapping) -> AgentView:

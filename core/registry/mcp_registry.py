@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 
+from core.access.audit import record
+from core.access.roles import Permission, Person, allow
 from core.agent.mcp.naming import server_slug
 from core.agent.mcp.server import McpServer, Transport
 from core.clock import new_id, now
@@ -53,53 +55,101 @@ class McpRegistry:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self) -> McpServerViews:
-        """All of them, the one registered first coming first."""
+    def list(self, by: Person) -> McpServerViews:
+        """All of them, the one registered first coming first. Raises NotAllowed."""
+        allow(by, Permission.AGENTS)
+        return self.known()
+
+    def get(self, by: Person, server_id: str) -> McpServerView:
+        """Raises NotAllowed and NotFound."""
+        allow(by, Permission.AGENTS)
+        return self._get(server_id)
+
+    def register(self, by: Person, draft: McpServerDraft) -> McpServerView:
+        """Raises NotAllowed, and InputError, also when the name is taken."""
+        allow(by, Permission.AGENTS)
+        draft = checked(draft)
+
+        def job(connection: Connection) -> str:
+            server_id = _register(connection, draft, by.id)
+            record(connection, by, "registered", ("server", server_id), **_shown(draft))
+            return server_id
+
+        return self._get(self._store.write(job).result())
+
+    def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
+        """What the draft does not name of the secrets is forgotten. Raises NotAllowed, InputError and NotFound."""
+        allow(by, Permission.AGENTS)
+        draft = checked(draft)
+
+        def job(connection: Connection) -> None:
+            _change(connection, server_id, draft)
+            record(connection, by, "changed", ("server", server_id), **_shown(draft))
+
+        self._store.write(job).result()
+        return self._get(server_id)
+
+    def remove(self, by: Person, server_id: str) -> None:
+        """Raises NotAllowed and NotFound."""
+        self._change_one(by, "removed", server_id, delete(_servers))
+
+    def set_active(self, by: Person, server_id: str, active: bool) -> None:
+        """Agents get the tools of active servers only. Raises NotAllowed and NotFound."""
+        action = "activated" if active else "deactivated"
+        self._change_one(by, action, server_id, update(_servers).values(active=active))
+
+    def known(self) -> McpServerViews:
+        """All of them, whoever asks: for what runs inside."""
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(_ALL).mappings()]
-
-    def get(self, server_id: str) -> McpServerView:
-        """Raises NotFound."""
-        with self._store.read() as connection:
-            row = connection.execute(_ALL.where(_servers.c.id == storable(server_id))).mappings().first()
-        if row is None:
-            raise _unknown()
-        return _view(row)
 
     def active(self) -> tuple[McpServer, ...]:
         """The active ones with their secrets, for the connections alone."""
         with self._store.read() as connection:
             return tuple(_server(row) for row in connection.execute(_ALL.where(_servers.c.active)).mappings())
 
-    def register(self, draft: McpServerDraft, by: str) -> McpServerView:
-        """``by`` is a user's id. Raises InputError, also when the name is taken."""
+    def begin_with(self, draft: McpServerDraft, person_id: str) -> None:
+        """Register it if there is no server at all."""
         draft = checked(draft)
-        return self.get(self._store.write(lambda connection: _register(connection, draft, by)).result())
 
-    def change(self, server_id: str, draft: McpServerDraft) -> McpServerView:
-        """What the draft does not name of the secrets is forgotten. Raises InputError and NotFound."""
-        draft = checked(draft)
-        self._store.write(lambda connection: _change(connection, server_id, draft)).result()
-        return self.get(server_id)
+        def job(connection: Connection) -> None:
+            if connection.execute(select(_servers.c.id).limit(1)).first() is None:
+                _register(connection, draft, person_id)
 
-    def remove(self, server_id: str) -> None:
-        """Raises NotFound."""
-        self._change_one(delete(_servers).where(_servers.c.id == storable(server_id)))
+        self._store.write(job).result()
 
-    def set_active(self, server_id: str, active: bool) -> None:
-        """Agents get the tools of active servers only. Raises NotFound."""
-        self._change_one(update(_servers).where(_servers.c.id == storable(server_id)).values(active=active))
-
-    def _change_one(self, statement: Any) -> None:
-        if self._store.write(lambda connection: connection.execute(statement).rowcount).result() == 0:
+    def _get(self, server_id: str) -> McpServerView:
+        with self._store.read() as connection:
+            row = connection.execute(_ALL.where(_servers.c.id == storable(server_id))).mappings().first()
+        if row is None:
             raise _unknown()
+        return _view(row)
+
+    def _change_one(self, by: Person, action: str, server_id: str, statement: Any) -> None:
+        allow(by, Permission.AGENTS)
+        this = _servers.c.id == storable(server_id)
+
+        def job(connection: Connection) -> None:
+            name = connection.execute(select(_servers.c.name).where(this)).scalar()
+            if name is None:
+                raise _unknown()
+            connection.execute(statement.where(this))
+            record(connection, by, action, ("server", server_id), name=name)
+
+        self._store.write(job).result()
 
 
-def _register(connection: Connection, draft: McpServerDraft, by: str) -> str:
+def _shown(draft: McpServerDraft) -> dict[str, Any]:
+    """For the audit log: of secrets only the names."""
+    where = {"command": draft.command, "url": draft.url}
+    return {"name": draft.name, **where, "secrets": tuple(draft.secrets)}
+
+
+def _register(connection: Connection, draft: McpServerDraft, person_id: str) -> str:
     _one_at_a_time(connection)
     _refuse_taken_name(connection, draft.name)
     server_id = new_id()
-    row = {"id": server_id, "active": True, "created_at": now(), "created_by": by, **_columns(draft, {})}
+    row = {"id": server_id, "active": True, "created_at": now(), "created_by": person_id, **_columns(draft, {})}
     connection.execute(insert(_servers), row)
     return server_id
 

@@ -11,15 +11,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from core.access.roles import scope
 from core.agent.tools.tool import Asking, Tool
 from core.agent.tools.typed import typed_tool
 from core.analytics.calendar import Range, last_of_month
 from core.analytics.choice import Choice, default_choice
-from core.analytics.costs import Costs, Spend
+from core.analytics.costs import Costs
 from core.analytics.names import Names
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question
 from core.analytics.rollups.snapshot import snapshot
+from core.analytics.spend import Spend
 from core.clock import now
 from core.errors import ToolError
 from core.store.database import Store
@@ -31,7 +33,6 @@ Step: TypeAlias = Literal["day", "week", "month"]
 Rows: TypeAlias = list[tuple[str, Spend]]
 Chosen: TypeAlias = Annotated[tuple[str, ...], Field(max_length=50)]
 
-_SEES_ALL = frozenset({"finance", "admin"})
 _MOST_STEPS = 100
 
 
@@ -53,15 +54,15 @@ def query_costs(store: Store) -> Tool:
         It shows what the person who asks may see: their own spend, or everybody's for finance and admins. Turns that
         are still running are not in it.
         """
-        names = Costs(store).names()
+        limits, names = scope(asking.by), Costs(store).names(asking.by)
         choice = _within(default_choice(ZoneInfo(asking.zone), now()), period, first_day, last_day)
         choice = replace(
             choice,
             agents=_ids(agents, names.agent, "agent"),
             models=_ids(models, names.model, "model"),
-            people=_visible_people(people, names, asking),
-        )
-        whose = "everybody" if asking.role in _SEES_ALL else "the person who asks"
+            people=_ids(people, names.person, "person") if limits.owner_id is None else _own(people),
+        ).within(limits)
+        whose = "everybody" if limits.owner_id is None else "the person who asks"
         days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
         return f"Spend of {whose} {days}\n{spend_table(_rows(store, choice, names, group_by))}"
 
@@ -75,12 +76,10 @@ def _within(choice: Choice, period: Period, first: date | None, last: date | Non
     return choice.with_preset(period, now()) if first is None else choice.with_days(first, last or max(first, today))
 
 
-def _visible_people(people: Sequence[str], names: Names, asking: Asking) -> tuple[str, ...]:
-    if asking.role in _SEES_ALL:
-        return _ids(people, names.person, "person")
+def _own(people: Sequence[str]) -> tuple[str, ...]:
     if people:
         raise ToolError("The person who asks may see their own spend only. Leave people out to show it.")
-    return (asking.person_id,)
+    return ()
 
 
 def _ids(wanted: Sequence[str], names: Mapping[str, str], kind: str) -> tuple[str, ...]:

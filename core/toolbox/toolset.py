@@ -71,7 +71,7 @@ class Toolbox:
         if len(path) >= DEEPEST:
             return {}
         named: dict[str, AgentView] = {}
-        for other in self._agents.list():
+        for other in self._agents.active():
             if other.id in agent.delegates and other.id not in path:
                 named[_free_name(f"ask_{server_slug(other.name) or 'agent'}"[:60], named)] = other
         return named

@@ -72,6 +72,10 @@ class Recorder:
         with self._store.read() as connection:
             return books.asked_to_stop(connection, live)
 
+    def spooled(self) -> tuple[int, int]:
+        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        return self._spool.sizes()
+
     def replay_own(self) -> None:
         """Book what this process had to spool; raises StoreError while the database is still away."""
         if self._spool.waiting():

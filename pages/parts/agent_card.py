@@ -33,7 +33,7 @@ class Names:
 def read_names(services: Services, agents: list[AgentView]) -> Names:
     """Without waiting for any server."""
     held = [name for agent in agents for name in agent.tools]
-    choices = tool_choices(services.mcp_status.list(), held)
+    choices = tool_choices(services.mcp_status.list(services.me), held)
     return Names({choice.name: choice for choice in choices}, {agent.id: agent for agent in agents})
 
 

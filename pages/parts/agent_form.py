@@ -34,9 +34,13 @@ class Offer:
 def read_offer(services: Services, agent: AgentView | None) -> Offer:
     """Waits for servers of tools that nobody has asked yet, but not long."""
     tools, delegates = (agent.tools, agent.delegates) if agent else ((), ())
-    others = (other for other in services.agents.list(include_inactive=True) if agent is None or other.id != agent.id)
+    others = (
+        other
+        for other in services.agents.list(services.me, include_inactive=True)
+        if agent is None or other.id != agent.id
+    )
     agents = tuple(other for other in others if other.active or other.id in delegates)
-    return Offer(tuple(tool_choices(services.mcp_status.settled(), tools)), agents)
+    return Offer(tuple(tool_choices(services.mcp_status.settled(services.me), tools)), agents)
 
 
 def draw_form(agent: AgentView | None, offer: Offer) -> Callable[[], AgentDraft] | None:

@@ -21,9 +21,9 @@ Name: TypeAlias = Callable[[str], str]
 
 def draw_versions(services: Services, agent: AgentView, names: Names) -> None:
     """Tools are named as they are now, whether they are there or not."""
-    versions = services.agents.versions(agent.id)
+    versions = services.agents.versions(services.me, agent.id)
     held = (name for version in versions for name in version.tools)
-    labels = {choice.name: choice.label for choice in tool_choices(services.mcp_status.list(), held)}
+    labels = {choice.name: choice.label for choice in tool_choices(services.mcp_status.list(services.me), held)}
     for version, before in zip_longest(versions, versions[1:]):
         edited = f"{version.edited_at:%Y-%m-%d %H:%M} UTC by {as_text(version.edited_by)}"
         st.markdown(f"**Version {version.version}** · {as_text(version.model)} · {edited}")

@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.typing import ChatInputValue
 
 from core.conversations.attachments import Attachment, references
-from core.conversations.conversations import Conversations
 from core.files.limits import LARGEST_PDF, MEGABYTE
 from core.files.recognition import SUFFIXES
+from core.wiring import Services
 from pages.parts.markdown import as_text
 
 FILE_TYPES = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
@@ -44,12 +44,12 @@ def draw_unsent_files(files: Sequence[Attachment], key: str, remove: Callable[[A
 class AttachedFiles:
     """A conversation's, read when they are drawn."""
 
-    def __init__(self, conversations: Conversations, owner_id: str, conversation_id: str) -> None:
-        self._conversations, self._place = conversations, (owner_id, conversation_id)
+    def __init__(self, services: Services, conversation_id: str) -> None:
+        self._services, self._conversation_id = services, conversation_id
 
     @cached_property
     def _previews(self) -> dict[str, bytes]:
-        return self._conversations.previews(*self._place)
+        return self._services.conversations.previews(self._services.me, self._conversation_id)
 
     def draw(self, message_id: str, blocks: Sequence[dict[str, Any]]) -> None:
         """Images as small pictures, each file as a button that downloads it."""
@@ -67,7 +67,7 @@ class AttachedFiles:
             st.image(picture, width=_thumbnail_width(reference["width"], reference["height"]), alt=reference["name"])
         st.download_button(
             f"{as_text(reference['name'])} · {_size(reference['size'])}",
-            partial(self._conversations.attached_file, *self._place, reference["id"]),
+            partial(self._read, reference["id"]),
             reference["name"],
             "application/octet-stream",
             key=f"file-{message_id}-{reference['id']}",
@@ -76,6 +76,11 @@ class AttachedFiles:
             on_click="ignore",
             help="Download",
         )
+
+    def _read(self, attachment_id: str) -> bytes:
+        """Whoever asks then."""
+        services = self._services
+        return services.conversations.attached_file(services.me, self._conversation_id, attachment_id)
 
 
 def _thumbnail_width(width: int, height: int) -> int:

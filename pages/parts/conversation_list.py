@@ -28,7 +28,7 @@ def draw_conversation_list(services: Services, current: str | None) -> None:
             type="search",
         )
         archived = st.toggle("Archived", key="show-archived")
-        found = services.conversations.list(services.me.id, search=search or "", archived=archived)
+        found = services.conversations.list(services.me, search=search or "", archived=archived)
         if not found:
             st.caption(_nothing(search or "", archived=archived))
         for conversation in found:
@@ -91,7 +91,7 @@ def draw_conversation_menu(services: Services, conversation: ConversationView) -
             icon=":material/edit:",
             width="stretch",
             on_click=lambda: attempt(
-                lambda: services.conversations.rename(services.me.id, conversation.id, st.session_state[title])
+                lambda: services.conversations.rename(services.me, conversation.id, st.session_state[title])
             ),
         )
         if conversation.archived:
@@ -99,14 +99,14 @@ def draw_conversation_menu(services: Services, conversation: ConversationView) -
                 "Move back from the archive",
                 icon=":material/unarchive:",
                 width="stretch",
-                on_click=lambda: attempt(lambda: services.conversations.unarchive(services.me.id, conversation.id)),
+                on_click=lambda: attempt(lambda: services.conversations.unarchive(services.me, conversation.id)),
             )
         else:
             st.button(
                 "Archive",
                 icon=":material/archive:",
                 width="stretch",
-                on_click=lambda: attempt(lambda: services.conversations.archive(services.me.id, conversation.id)),
+                on_click=lambda: attempt(lambda: services.conversations.archive(services.me, conversation.id)),
             )
         sure = st.checkbox("Delete its messages for good; the costs stay in the books", key=f"sure-{conversation.id}")
         st.button(
@@ -119,5 +119,5 @@ def draw_conversation_menu(services: Services, conversation: ConversationView) -
 
 
 def _delete(services: Services, conversation_id: str) -> None:
-    services.conversations.delete(services.me.id, conversation_id)
+    services.conversations.delete(services.me, conversation_id)
     open_conversation(None)

@@ -23,7 +23,7 @@ _LABELS: dict[Phase, str] = {
 
 def draw_offer(services: Services) -> None:
     """Nothing once there is a trace."""
-    if not services.demo.offer():
+    if not services.demo.offer(services.me):
         return
     with st.container(border=True):
         st.markdown(_OFFER)
@@ -33,7 +33,7 @@ def draw_offer(services: Services) -> None:
 
 def draw_label(services: Services) -> None:
     """Nothing while there is no demo month."""
-    phase = services.demo.phase()
+    phase = services.demo.phase(services.me)
     if phase is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -41,12 +41,12 @@ def draw_label(services: Services) -> None:
         if phase == "loading" and st.button("Finish loading", type="tertiary"):
             _load(services)
         if st.button("Remove it", icon=":material/delete:", type="tertiary"):
-            _run("Removing the demo month …", services.demo.remove)
+            _run("Removing the demo month …", lambda: services.demo.remove(services.me))
 
 
 def _load(services: Services) -> None:
     today = now().astimezone(ZoneInfo(services.settings.time_zone)).date()
-    _run("Loading the demo month …", lambda: services.demo.load(today))
+    _run("Loading the demo month …", lambda: services.demo.load(services.me, today))
 
 
 def _run(what: str, action: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.analytics.choice import Choice
 from core.analytics.filters import TraceFilter
-from core.clock import new_id, now
+from core.clock import now
 from core.errors import NotFound
 from core.exports.columns import FILES, FileName
 from core.exports.links import Order, address
@@ -61,10 +61,8 @@ def _offer(services: Services, chosen: TraceFilter, zone: str) -> Offer:
     """The one drawn before while the choice is the same, so that what runs stays in sight; its links never expire."""
     offer: Offer | None = st.session_state.get(_OFFER)
     if offer is None or (offer.chosen, offer.zone) != (chosen, zone):
-        rows = services.traces.count(chosen)
-        expected: dict[FileName, int | None] = {"traces": rows, "ledger": None}
-        orders = {file: Order(new_id(), file, chosen, zone, expected[file]) for file in FILES}
-        offer = Offer(chosen, zone, rows, orders, _tokens(services, orders), now())
+        orders = {file: services.exports.order(services.me, file, chosen, zone) for file in FILES}
+        offer = Offer(chosen, zone, orders["traces"].rows or 0, orders, _tokens(services, orders), now())
     if offer.signed_at < now() - SIGNED_FOR:
         offer.tokens, offer.signed_at = _tokens(services, offer.orders), now()
     st.session_state[_OFFER] = offer
@@ -77,7 +75,7 @@ def _tokens(services: Services, orders: dict[FileName, Order]) -> dict[FileName,
 
 def _draw_progress(services: Services, order: Order, manifest: str) -> None:
     try:
-        progress = services.exports.known(order.id)
+        progress = services.exports.known(order)
     except NotFound:
         return
     match progress.state:

@@ -56,7 +56,7 @@ def _draw_head(trace: TraceRow, zone: ZoneInfo) -> None:
 
 def first_line_asked(services: Services, trace_id: str) -> str:
     """But for what tools were given and gave, the only words of a conversation on this page."""
-    return services.traces.asked(trace_id)
+    return services.traces.asked(services.me, trace_id)
 
 
 def _draw_asked(services: Services, detail: TraceDetail) -> None:

@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.analytics.trace_detail import TraceDetail
 from core.analytics.trace_parts import SpanRow
-from core.conversations.ownership import may_read
 from core.wiring import Services
 from pages.parts.figures import byte_size, seconds
 from pages.parts.markdown import as_cell, as_text
@@ -31,7 +30,7 @@ def draw_tools(services: Services, detail: TraceDetail, labels: Mapping[str, str
     """Nothing if none was called."""
     if not detail.tools:
         return
-    may_see = may_read(services.me, detail.owner_id) and not detail.deleted
+    may_see = detail.texts and not detail.deleted
     st.subheader("Tool calls", anchor=False)
     rows = [
         {
@@ -85,7 +84,7 @@ def _draw_texts(services: Services, detail: TraceDetail, labels: Mapping[str, st
         label = f"{as_text(labels[span.id])}: input and output"
         opened = st.expander(label, icon=":material/build:", type="compact", key=f"tool-{span.id}", on_change="rerun")
         if opened.open:
-            text = services.traces.tool_texts(detail.trace.id)[span.id]
+            text = services.traces.tool_texts(services.me, detail.trace.id)[span.id]
             with opened:
                 st.caption("Input")
                 st.code(_indented(text.input), language=None, wrap_lines=True)

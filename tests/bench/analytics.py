@@ -18,6 +18,7 @@ from core.store.database import Store, open_store
 from core.store.tables import TaskTrace
 from tests.bench.report import Figure, percentile, show
 from tests.bench.year import END, UNKNOWN_MODEL
+from tests.core.rows import ADMIN
 
 TIMES = 9
 _traces = TaskTrace.__table__
@@ -26,7 +27,7 @@ _traces = TaskTrace.__table__
 def measure(url: str) -> None:
     store = open_store(url)
     try:
-        number = Costs(store).total(a_year()).traces
+        number = Costs(store).total(ADMIN, a_year()).traces
         top = largest(store)
         show(f"Costs on {store.dialect}, {number:,} traces; the baseline reads rows", costs_figures(store, top))
         show(f"Traces on {store.dialect}; the baseline is the first page without a filter", traces_figures(store, top))
@@ -41,13 +42,13 @@ def a_year() -> Choice:
 def largest(store: Store) -> dict[Dimension, str]:
     """The agent, model and person with the most spend, by which a filter leaves the most."""
     costs = Costs(store)
-    return {by: groups[0].id for by, groups in costs.view(a_year(), costs.names(), END).tops.items()}
+    return {by: groups[0].id for by, groups in costs.view(ADMIN, a_year(), costs.names(ADMIN), END).tops.items()}
 
 
 def costs_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
     """The whole page's data, beside what the row scans of its three main questions take."""
     costs, year = Costs(store), a_year()
-    names, month = costs.names(), year.with_preset("30d", END)
+    names, month = costs.names(ADMIN), year.with_preset("30d", END)
     agent, model, person = ((top[by],) for by in ("agent", "model", "person"))
     choices = {
         "30 days": month,
@@ -61,7 +62,7 @@ def costs_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
         "12 months, the top of all three": replace(year, agents=agent, models=model, people=person),
     }
     return [
-        Figure(f"page of {name}", "ms", timed(partial(costs.view, choice, names, END)), scanned(store, choice))
+        Figure(f"page of {name}", "ms", timed(partial(costs.view, ADMIN, choice, names, END)), scanned(store, choice))
         for name, choice in choices.items()
     ]
 
@@ -85,9 +86,9 @@ def scanned(store: Store, choice: Choice) -> float:
 
 def traces_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
     traces, year = Traces(store), a_year().filter
-    deep = traces.page(replace(year, end=END - timedelta(days=300)))[-1]
+    deep = traces.page(ADMIN, replace(year, end=END - timedelta(days=300)))[-1]
     agent, model, person = ((top[by],) for by in ("agent", "model", "person"))
-    span = traces.spans(deep.id)[0]
+    span = traces.spans(ADMIN, deep.id)[0]
     choices = {
         "of an agent": TraceFilter(agents=agent),
         "of an agent, a model and a person": TraceFilter(agents=agent, models=model, people=person),
@@ -100,15 +101,15 @@ def traces_figures(store: Store, top: dict[Dimension, str]) -> list[Figure]:
         "with a word that nobody said": TraceFilter(text="unsaid"),
         "with a request id": TraceFilter(text=span.request_id or ""),
     }
-    plain = timed(lambda: traces.page(year))
+    plain = timed(lambda: traces.page(ADMIN, year))
     others: dict[str, Callable[[], object]] = {
-        "page ten months deep": lambda: traces.page(year, before=(deep.started_at, deep.id)),
-        "a trace's detail": lambda: traces.detail(deep.id),
-        "sums of the year, above the list": lambda: Costs(store).total(a_year()),
-        "what can be chosen": Costs(store).names,
+        "page ten months deep": lambda: traces.page(ADMIN, year, before=(deep.started_at, deep.id)),
+        "a trace's detail": lambda: traces.detail(ADMIN, deep.id),
+        "sums of the year, above the list": lambda: Costs(store).total(ADMIN, a_year()),
+        "what can be chosen": lambda: Costs(store).names(ADMIN),
     }
     pages = {
-        f"first page {name}": partial(traces.page, replace(chosen, start=year.start, end=year.end))
+        f"first page {name}": partial(traces.page, ADMIN, replace(chosen, start=year.start, end=year.end))
         for name, chosen in choices.items()
     }
     return [Figure(name, "ms", timed(question), plain) for name, question in (pages | others).items()]

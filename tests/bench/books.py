@@ -83,7 +83,7 @@ def run(store: Store, jobs: list[Callable[[Connection], object]]) -> Timed:
 def opened(store: Store) -> list[tuple[Opening, Finish]]:
     person, agents = local_person(store), Agents(store)
     agents.begin_with(read_demo_agents(), person.id)
-    agent = agents.list()[0].id
+    agent = agents.active()[0].id
     store.write(
         lambda connection: connection.execute(text("CREATE TABLE bare (id INTEGER, a INTEGER, b TEXT)"))
     ).result()

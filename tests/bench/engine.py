@@ -104,7 +104,7 @@ def engine(ours: Services, texts: list[str]) -> Run:
 
 
 def send(ours: Services, text: str) -> Turn:
-    agent = next(agent for agent in ours.agents.list() if agent.name == "Bench")
+    agent = next(agent for agent in ours.agents.list(ours.me) if agent.name == "Bench")
     return ours.turns.send(owner=ours.me, agent_id=agent.id, text=text)
 
 
@@ -137,7 +137,7 @@ def services(url: str) -> Iterator[Services]:
             thinking=False,
             starters=(),
         )
-        opened.agents.create(draft, opened.me.id)
+        opened.agents.create(opened.me, draft)
         try:
             yield opened
         finally:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 from sqlalchemy import Connection, Select, select
 
+from core.access.local import local_person
 from core.analytics.filters import TraceFilter
 from core.exports.columns import FILES, ExportFile
 from core.exports.links import Links, Order, address, signing_key
@@ -75,12 +76,12 @@ def compare(url: str, server: Served, links: Links, file: ExportFile) -> None:
     with closing(open_store(url)) as store, store.read() as connection:
         plain = baseline(partial(from_sqlalchemy, connection), file)
         bare = baseline(partial(FROM_DRIVER[store.dialect], connection), file)
-        dialect = store.dialect
+        dialect, person = store.dialect, local_person(store).id
     before = memory(server)
     with watched(server, before) as idle:
         time.sleep(2)
-    _, of_month = download(server, links, Order("month", file.name, MONTH, "UTC"), before)
-    ours, of_year = download(server, links, Order("year", file.name, YEAR, "UTC"), before)
+    _, of_month = download(server, links, Order("month", person, file.name, MONTH, "UTC"), before)
+    ours, of_year = download(server, links, Order("year", person, file.name, YEAR, "UTC"), before)
     health = (percentile(watch.pings, 0.95) for watch in (of_year, idle))
     show(
         f"Export of {ours.rows:,} rows, {file.name}, {dialect}; the baselines write the newest {plain.rows:,}",

@@ -37,7 +37,7 @@ class Run:
 def main() -> None:
     with simulator() as url, services(url) as ours:
         draft = AgentDraft("Tools", "", MODEL, "", 4_000, False, (), tools=("current_time",))
-        agent = ours.agents.create(draft, ours.me.id).id
+        agent = ours.agents.create(ours.me, draft).id
         for turns, rounds in ((1, 20), (50, 2)):
             compare(ours, agent, url, turns, rounds)
 

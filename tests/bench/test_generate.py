@@ -20,6 +20,7 @@ from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSes
 from core.tracing.totals import SUMMED
 from tests.bench.generate import generate
 from tests.bench.year import END, Batch, Year
+from tests.core.rows import ADMIN
 
 TRACES = 2_000
 
@@ -101,7 +102,7 @@ def check_facts(store: Store) -> None:
 def check_search(store: Store) -> None:
     word = rows(store, TaskTrace)[0]["instruction"].split()[0]
     having = [trace["id"] for trace in rows(store, TaskTrace) if word in trace["instruction"].split()]
-    found = Traces(store).page(TraceFilter(text=f"{word} "), limit=TRACES)
+    found = Traces(store).page(ADMIN, TraceFilter(text=f"{word} "), limit=TRACES)
     assert sorted(trace.id for trace in found) == sorted(having)
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from core.access.local import local_person
+from core.access.roles import Person
 from core.analytics.traces import Traces
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import MessageView
@@ -36,10 +37,10 @@ class Books:
 
     traces: Traces
     conversations: Conversations
-    me: str
+    by: Person
 
     def answer(self, conversation_id: str) -> MessageView:
-        return self.conversations.transcript(self.me, conversation_id)[-1]
+        return self.conversations.transcript(self.by, conversation_id)[-1]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def books(server: Served) -> Iterator[Books]:
     store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
-    yield Books(Traces(store), Conversations(store), local_person(store).id)
+    yield Books(Traces(store), Conversations(store), local_person(store))
     store.close()
 
 

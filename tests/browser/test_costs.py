@@ -19,6 +19,7 @@ from core.store.database import Store, open_store
 from core.store.tables import LedgerLine
 from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
+from tests.core.rows import ADMIN
 from tests.core.tracing.in_store import rows
 from tests.served import Served
 
@@ -79,7 +80,7 @@ def test_from_a_bar_to_the_ledger_lines_of_a_call_and_to_a_file_of_all(
     assert sum(Decimal(line["amount_usd"]) for line in lines) == Decimal(whole)
     expect(page.get_by_text(hashlib.sha256((tmp_path / "ledger.csv").read_bytes()).hexdigest())).to_be_visible()
     page.keyboard.press("Escape")
-    first = Traces(history.store).page(TraceFilter(models=(MODELS[0],)))[0]
+    first = Traces(history.store).page(ADMIN, TraceFilter(models=(MODELS[0],)))[0]
     tick_first_row(page)
     page.wait_for_url(re.compile(f"trace={first.id}"))
     of_first = [line for line in billed if line["task_trace_id"] == first.id]

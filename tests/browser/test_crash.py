@@ -26,7 +26,7 @@ def test_after_a_kill_the_answer_so_far_and_its_cost_are_there(chromium: Browser
         await_answer(page)
         await_growth(page)
         store = open_store(f"sqlite:///{data / 'app.db'}")
-        books = Books(Traces(store), Conversations(store), local_person(store).id)
+        books = Books(Traces(store), Conversations(store), local_person(store))
         conversation = conversation_of(page)
         until(lambda: len(books.answer(conversation).text) > 100)
         server.stop(signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_after_a_kill_the_answer_so_far_and_its_cost_are_there(chromium: Browser
         assert plain(saved) in plain(answer.inner_text())
         expect(answer.get_by_text("(estimate)")).to_be_visible()
         expect(messages(page).first).to_contain_text("Begin")
-        [row] = books.traces.page()
+        [row] = books.traces.page(books.by)
         assert (row.status, row.basis) == ("interrupted", "estimated")
         assert row.total is not None
         assert row.total > 0

@@ -19,7 +19,7 @@ PARAGRAPHS = "[[say: The first answer.\n\nIts middle.\n\n- its list\n\nIts end.]
 
 
 def test_a_changed_message_takes_the_place_of_what_followed(page: Page, books: Books) -> None:
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     say(page, PARAGRAPHS)
     await_end(page)
     say(page, "[[say: The second answer.]]")
@@ -37,7 +37,7 @@ def test_a_changed_message_takes_the_place_of_what_followed(page: Page, books: B
     answer = await_end(page)
     assert plain(books.answer(conversation_of(page)).text) in plain(answer.inner_text())
     expect(messages(page)).to_have_count(2)
-    assert books.traces.count() == before + 3
+    assert books.traces.count(books.by) == before + 3
 
 
 def test_while_a_retry_is_answered_the_old_answer_is_gone(page: Page, books: Books) -> None:
@@ -51,7 +51,7 @@ def test_while_a_retry_is_answered_the_old_answer_is_gone(page: Page, books: Boo
     expect(button(page, "Retry")).to_be_hidden()
     expect(button(page, "Figures")).to_be_hidden()
     await_end(page)
-    assert [row.status for row in books.traces.page(limit=2)] == ["completed", "completed"]
+    assert [row.status for row in books.traces.page(books.by, limit=2)] == ["completed", "completed"]
 
 
 def test_a_conversation_that_is_opened_while_it_is_answered_shows_nothing_of_another(page: Page) -> None:
@@ -81,4 +81,4 @@ def test_a_provider_that_fails_is_told_and_retry_recovers(page: Page, books: Boo
     expect(messages(page).last.get_by_text("Back again.", exact=True)).to_be_visible()
     expect(page.get_by_text("The provider is overloaded at the moment")).to_be_hidden()
     expect(messages(page)).to_have_count(2)
-    assert [row.status for row in books.traces.page(limit=2)] == ["completed", "failed"]
+    assert [row.status for row in books.traces.page(books.by, limit=2)] == ["completed", "failed"]

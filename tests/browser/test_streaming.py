@@ -47,7 +47,7 @@ def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> N
     assert len(truth.text) > 0
     assert truth.text in books.answer(conversation_of(page)).text
     assert plain(truth.text) in plain(answer.inner_text())
-    [row] = [row for row in books.traces.page() if row.conversation_id == conversation_of(page)]
+    [row] = [row for row in books.traces.page(books.by) if row.conversation_id == conversation_of(page)]
     assert (row.status, row.basis) == ("stopped", "estimated")
     assert row.total is not None
     assert 0 < row.usage.output < 400
@@ -58,7 +58,7 @@ def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> N
 
 
 def test_a_reload_finds_the_answer_again(page: Page, books: Books) -> None:
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     say(page, SLOW)
     await_answer(page)
     await_growth(page)
@@ -70,11 +70,11 @@ def test_a_reload_finds_the_answer_again(page: Page, books: Books) -> None:
     assert truth.status == "complete"
     assert plain(truth.text) in plain(answer.inner_text())
     expect(messages(page)).to_have_count(2)
-    assert books.traces.count() == before + 1
+    assert books.traces.count(books.by) == before + 1
 
 
 def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None:
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     say(page, SLOW.replace("400", "900"))
     await_answer(page)
     await_growth(page)
@@ -86,11 +86,11 @@ def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None
     await_growth(page)
     answer = await_end(page)
     assert plain(books.answer(conversation_of(page)).text) in plain(answer.inner_text())
-    assert books.traces.count() == before + 1
+    assert books.traces.count(books.by) == before + 1
 
 
 def test_a_second_tab_follows_the_same_answer(page: Page, books: Books) -> None:
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     say(page, SLOW.replace("400", "900"))
     await_answer(page)
     await_growth(page)
@@ -102,7 +102,7 @@ def test_a_second_tab_follows_the_same_answer(page: Page, books: Books) -> None:
     texts = [plain(await_end(each).inner_text()) for each in (page, tab)]
     truth = plain(books.answer(conversation_of(page)).text)
     assert all(truth in text for text in texts)
-    assert books.traces.count() == before + 1
+    assert books.traces.count(books.by) == before + 1
 
 
 def test_a_second_tab_stops_the_answer_for_both(page: Page, books: Books) -> None:
@@ -115,20 +115,20 @@ def test_a_second_tab_stops_the_answer_for_both(page: Page, books: Books) -> Non
     button(tab, "Stop").click()
     for each in (page, tab):
         expect(await_end(each).get_by_text(STOPPED)).to_be_visible()
-    until(lambda: books.traces.page()[0].status == "stopped")
+    until(lambda: books.traces.page(books.by)[0].status == "stopped")
 
 
 def test_a_message_to_a_busy_conversation_is_kept_and_not_sent(page: Page, books: Books) -> None:
     say(page, SLOW.replace("400", "2000"))
     await_answer(page)
     await_growth(page)
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     say(page, "[[say: The second one.]] And then?")
     expect(page.get_by_text("so your message was not sent")).to_be_visible()
     await_growth(page)
     button(page, "Stop").click()
     await_end(page)
-    assert books.traces.count() == before
+    assert books.traces.count(books.by) == before
     button(page, "Send again").click()
     expect(messages(page)).to_have_count(4)
     expect(messages(page).last.get_by_text("The second one.", exact=True)).to_be_visible()

@@ -28,7 +28,7 @@ def test_a_trace_is_found_opened_shared_and_left(page: Page, books: Books) -> No
     say(page, f"Zebra 4711 {NASTY}\nA second line")
     await_end(page)
     conversation = conversation_of(page)
-    row = next(row for row in books.traces.page() if row.conversation_id == conversation)
+    row = next(row for row in books.traces.page(books.by) if row.conversation_id == conversation)
     page.get_by_role("link", name="Traces").click()
     search = page.get_by_placeholder("Words or an id")
     search.fill("zebra 47")
@@ -51,7 +51,7 @@ def test_a_trace_leads_back_to_its_conversation(page: Page, books: Books) -> Non
     say(page, "[[say: Here we are.]] Where?")
     await_end(page)
     conversation = conversation_of(page)
-    row = next(row for row in books.traces.page() if row.conversation_id == conversation)
+    row = next(row for row in books.traces.page(books.by) if row.conversation_id == conversation)
     page.goto(f"/traces?trace={row.id}")
     page.get_by_role("link", name="Open the conversation").click()
     page.wait_for_url(re.compile(rf"/\?conversation={conversation}$"))
@@ -63,8 +63,8 @@ def test_tools_and_another_agent_are_seen_at_any_width_and_their_texts_stay_text
 ) -> None:
     store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
     rows = Rows(store)
-    master, *others = (rows.agent(books.me, name) for name in ("Lead", "Researcher", "Archivist"))
-    acts = Acts(store, books.me, master, rows.conversation(books.me, master))
+    master, *others = (rows.agent(books.by.id, name) for name in ("Lead", "Researcher", "Archivist"))
+    acts = Acts(store, books.by.id, master, rows.conversation(books.by.id, master))
     errand = an_errand(acts, *others, output="<img src=x onerror=alert(1)> ![x](https://example.org/leak)")
     store.close()
     for width, scheme in ((1400, "light"), (400, "dark")):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from core.access.roles import Person
 from core.clock import new_id
 from core.store.access import User
 from core.store.database import Store
@@ -13,6 +14,8 @@ from core.store.tables import Agent, AgentVersion, Conversation, Message, Row, T
 
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 MODEL = "claude-sonnet-5-5"
+ADMIN = Person("an admin", "Admin", "admin")
+"""Who may do everything; in the database after ``Rows.admin``."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Rows:
     def person(self, name: str = "Ada") -> str:
         row = {"id": new_id(), "name": name, "role": "operator", "created_at": AT}
         return self._add(User, {**row, "email": f"{row['id']}@example.org"})
+
+    def admin(self) -> str:
+        row = {"id": ADMIN.id, "name": ADMIN.name, "role": ADMIN.role, "email": "admin@example.org", "created_at": AT}
+        return self._add(User, row)
 
     def agent(self, by: str, name: str = "Helper") -> str:
         agent = {"id": new_id(), "name": name, "active": True, "current_version": 1, "created_at": AT}

@@ -26,7 +26,7 @@ def _own_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 
 
 def _say(to: Services, text: str) -> Turn:
-    return to.turns.send(owner=to.me, agent_id=to.agents.list()[0].id, text=text)
+    return to.turns.send(owner=to.me, agent_id=to.agents.list(to.me)[0].id, text=text)
 
 
 def test_many_that_ask_at_once_get_the_same_services() -> None:
@@ -55,7 +55,7 @@ def test_a_page_drawn_while_the_server_drains_takes_no_turn_from_those_that_end(
     assert turn.ended
     after = services()
     assert after is not before
-    [row] = after.traces.page()
+    [row] = after.traces.page(after.me)
     assert (row.id, row.status) == (turn.id, "interrupted")
 
 

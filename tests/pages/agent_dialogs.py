@@ -11,7 +11,7 @@ from tests.pages.screen import button, healthy, labelled, services
 
 
 def first() -> AgentView:
-    return services().agents.list(include_inactive=True)[0]
+    return services().agents.list(services().me, include_inactive=True)[0]
 
 
 def open_form(app: AppTest, key: str | None = None) -> AppTest:

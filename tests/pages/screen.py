@@ -77,12 +77,12 @@ def press(app: AppTest, label: str) -> AppTest:
 def new_agent(name: str = "An agent", model: str = "claude-haiku-5-5", **fields: object) -> AgentView:
 
     draft = replace(_DRAFT, name=name, model=model, **fields)  # type: ignore[arg-type]
-    return services().agents.create(draft, services().me.id)
+    return services().agents.create(services().me, draft)
 
 
 def last_total() -> int:
     """Nano-dollars of the newest trace."""
-    total = services().traces.page()[0].total
+    total = services().traces.page(services().me)[0].total
     assert total is not None
     return total
 

@@ -27,7 +27,7 @@ def page() -> AppTest:
 
 
 def agent_named(name: str) -> AgentView:
-    return next(agent for agent in services().agents.list() if agent.name == name)
+    return next(agent for agent in services().agents.list(services().me) if agent.name == name)
 
 
 def fields(agent: AgentView) -> dict[str, object]:
@@ -40,13 +40,13 @@ def choose(app: AppTest, label: str, *values: str) -> None:
 
 def test_an_edit_of_one_field_keeps_all_the_others(page: AppTest) -> None:
     agent = new_agent(delegates=(agent_named("People").id, agent_named("Quick Writer").id), **EVERYTHING)
-    services().agents.set_active(agent.delegates[1], False)
+    services().agents.set_active(services().me, agent.delegates[1], False)
     key = f"edit-{agent.id}"
     open_form(healthy(page.run()), key)
     fill(page, What_it_is_for="Another purpose")
     submit(page, key)
     assert not page.error
-    edited = services().agents.get(agent.id)
+    edited = services().agents.get(services().me, agent.id)
     assert fields(edited) == {**fields(agent), "description": "Another purpose"}
     assert edited.version == 2
 
@@ -77,7 +77,7 @@ def test_a_tool_that_is_taken_away_does_not_ask_any_more(page: AppTest) -> None:
     open_form(healthy(page.run()), key)
     choose(page, "Tools", "calculator")
     submit(page, key)
-    edited = services().agents.get(agent.id)
+    edited = services().agents.get(services().me, agent.id)
     assert (edited.tools, edited.ask_first) == (("calculator",), ())
 
 
@@ -90,13 +90,13 @@ def test_dollars_that_are_no_amount_are_refused_and_kept(page: AppTest) -> None:
     assert page.error[0].value.startswith("The limit on dollars is “0,25”")
     assert labelled(page.text_input, "Dollars").value == "0,25"
     assert labelled(page.text_input, "What it is for").value == "New words"
-    assert services().agents.get(agent.id).version == 1
+    assert services().agents.get(services().me, agent.id).version == 1
 
 
 def test_a_server_that_fails_leaves_the_form_usable_and_its_tools_marked(page: AppTest) -> None:
     registry, agent = services().registry, new_agent(tools=("people__get_employees", "gone__tool"))
-    [people] = registry.list()
-    registry.change(people.id, McpServerDraft("people", "stdio", command="/nowhere/to/be/found"))
+    [people] = registry.list(services().me)
+    registry.change(services().me, people.id, McpServerDraft("people", "stdio", command="/nowhere/to/be/found"))
     key = f"edit-{agent.id}"
     open_form(healthy(page.run()), key)
     tools = labelled(page.multiselect, "Tools")
@@ -107,7 +107,7 @@ def test_a_server_that_fails_leaves_the_form_usable_and_its_tools_marked(page: A
     ]
     fill(page, Name="Renamed")
     submit(page, key)
-    assert services().agents.get(agent.id).tools == ("people__get_employees", "gone__tool")
+    assert services().agents.get(services().me, agent.id).tools == ("people__get_employees", "gone__tool")
 
 
 def test_the_card_shows_what_an_agent_may_use_and_each_version_what_it_changed(page: AppTest) -> None:
@@ -125,7 +125,7 @@ def test_the_card_shows_what_an_agent_may_use_and_each_version_what_it_changed(p
     ):
         assert shown in card
     draft = AgentDraft(**{**fields(agent), "tools": ("calculator",), "delegates": (), "max_seconds": None})  # type: ignore[arg-type]
-    services().agents.edit(agent.id, draft, services().me.id)
+    services().agents.edit(services().me, agent.id, draft)
     said = [each.value.replace("\\", "") for each in press_key(healthy(page.run()), f"versions-{agent.id}").markdown]
     [listed] = [text for text in said if text.startswith("- ")]
     assert listed.splitlines() == [

@@ -25,8 +25,8 @@ from tests.pages.screen import (
 @pytest.fixture(autouse=True)
 def _no_servers(own_data: Path) -> None:
     """Forms need not wait for one."""
-    for server in services().registry.list():
-        services().registry.set_active(server.id, False)
+    for server in services().registry.list(services().me):
+        services().registry.set_active(services().me, server.id, False)
 
 
 def put_on_model(agent: AgentView, model: str) -> None:
@@ -44,10 +44,10 @@ def put_on_model(agent: AgentView, model: str) -> None:
 
 def test_every_agent_is_shown_with_its_model_and_todays_price() -> None:
     page = words(open_app("agents"))
-    for agent in services().agents.list():
+    for agent in services().agents.list(services().me):
         assert agent.name in page
     assert r"Claude Haiku 5.5 · Per million tokens: input \$" in page
-    assert page.count("Per million tokens: input") == len(services().agents.list())
+    assert page.count("Per million tokens: input") == len(services().agents.list(services().me))
 
 
 def test_an_agent_without_a_known_price_says_so() -> None:
@@ -63,7 +63,7 @@ def test_a_new_agent_is_created_and_can_be_asked() -> None:
     labelled(app.number_input, "Longest answer, in tokens").set_value(500)
     submit(app)
     assert not app.error
-    agent = services().agents.list()[-1]
+    agent = services().agents.list(services().me)[-1]
     assert (agent.name, agent.description, agent.version) == ("Clerk *one*", "Files things", 1)
     assert (agent.system_prompt, agent.max_output_tokens) == ("You file.", 500)
     assert agent.starters == ("File this.", "File that.")
@@ -81,15 +81,15 @@ def test_a_bad_draft_says_what_is_wrong_and_keeps_what_was_typed() -> None:
     fill(app, Name="Another name")
     submit(app)
     assert not app.error
-    assert services().agents.list()[-1].system_prompt == "A long prompt that took an hour."
+    assert services().agents.list(services().me)[-1].system_prompt == "A long prompt that took an hour."
 
 
 def test_a_nameless_draft_is_not_saved() -> None:
     app = open_app("agents")
-    before = services().agents.list(include_inactive=True)
+    before = services().agents.list(services().me, include_inactive=True)
     submit(open_form(app))
     assert "The name is empty" in app.error[0].value
-    assert services().agents.list(include_inactive=True) == before
+    assert services().agents.list(services().me, include_inactive=True) == before
 
 
 def test_an_edit_is_a_second_version_and_the_first_stays() -> None:
@@ -101,7 +101,7 @@ def test_an_edit_is_a_second_version_and_the_first_stays() -> None:
     assert labelled(app.text_input, "What it is for").value == agent.description
     fill(app, System_prompt="Changed.")
     submit(app, key)
-    newest, oldest = services().agents.versions(agent.id)
+    newest, oldest = services().agents.versions(services().me, agent.id)
     assert (newest.version, newest.system_prompt) == (2, "Changed.")
     assert (newest.name, newest.description, newest.starters) == (agent.name, agent.description, agent.starters)
     assert oldest.system_prompt == agent.system_prompt

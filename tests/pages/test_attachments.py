@@ -16,7 +16,7 @@ def attach(app: AppTest, text: str, **files: bytes) -> AppTest:
 
 
 def question(app: AppTest) -> MessageView:
-    return services().conversations.transcript(services().me.id, conversation_of(app))[0]
+    return services().conversations.transcript(services().me, conversation_of(app))[0]
 
 
 def downloads(app: AppTest) -> list[str]:
@@ -35,7 +35,7 @@ def test_files_are_sent_with_the_words_and_shown_again() -> None:
 def test_files_may_come_without_words() -> None:
     app = attach(open_app(), "", b_csv=CSV)
     assert len(downloads(app)) == 1
-    assert services().conversations.list(services().me.id)[0].title == "b.csv"
+    assert services().conversations.list(services().me)[0].title == "b.csv"
 
 
 def test_an_edit_and_a_retry_keep_the_files() -> None:
@@ -51,7 +51,7 @@ def test_an_edit_and_a_retry_keep_the_files() -> None:
 def test_a_refused_file_costs_nothing_and_the_rest_is_sent_without_it() -> None:
     app = attach(open_app(), "Look at this", a_png=b"no image", b_csv=CSV)
     assert "does not hold a PNG" in app.warning[0].value
-    assert services().traces.count() == 0
+    assert services().traces.count(services().me) == 0
     assert "Look at this" in [each.value for each in app.code]
     healthy(app.button(key="unsent-0-remove-0").click().run())
     press(app, "Send again")
@@ -61,10 +61,10 @@ def test_a_refused_file_costs_nothing_and_the_rest_is_sent_without_it() -> None:
 
 def test_files_that_could_not_be_sent_are_sent_again() -> None:
     app = open_app()
-    agent = services().agents.list()[0]
-    services().agents.set_active(agent.id, active=False)
+    agent = services().agents.list(services().me)[0]
+    services().agents.set_active(services().me, agent.id, active=False)
     attach(app, "", b_csv=CSV)
     assert "is not active" in app.warning[0].value
-    services().agents.set_active(agent.id, active=True)
+    services().agents.set_active(services().me, agent.id, active=True)
     press(app, "Send again")
     assert len(downloads(app)) == 1

@@ -35,8 +35,8 @@ def test_an_empty_chat_offers_three_prompts_and_one_click_gets_an_answer() -> No
     starters = [each for each in app.button if (each.key or "").startswith("starter-")]
     assert len(starters) == 3
     healthy(starters[0].click().run())
-    question, answer = services().conversations.transcript(services().me.id, conversation_of(app))
-    assert question.text == services().agents.list()[0].starters[0]
+    question, answer = services().conversations.transcript(services().me, conversation_of(app))
+    assert question.text == services().agents.list(services().me)[0].starters[0]
     assert answer.status == "complete"
     assert rf"**\${exact_usd(last_total())}** — computed" in words(app)
     assert last_total() > 0
@@ -47,7 +47,7 @@ def test_an_answer_is_drawn_with_its_figures() -> None:
     app = ask(open_app(), "[[say: Forty-two.]] What is it?")
     assert len(app.chat_message) == 2
     assert "Forty-two." in answer(app)
-    [row] = services().traces.page()
+    [row] = services().traces.page(services().me)
     assert f"{row.usage.prompt:,} in · {row.usage.output:,} out" in words(app)
     assert "in 1 turn" in words(app)
     assert not has_button(app, "Stop")
@@ -111,12 +111,12 @@ def test_the_title_typed_last_is_the_one_that_is_kept() -> None:
     key = f"title-{conversation_of(app)}"
     app.text_input(key=key).set_value("Zebra *crossing*")
     press(app, "Rename")
-    assert services().conversations.list(services().me.id)[0].title == "Zebra *crossing*"
+    assert services().conversations.list(services().me)[0].title == "Zebra *crossing*"
     assert labelled(app.sidebar.button, r"Zebra \*crossing\*")
     app.text_input(key=key).set_value("  ")
     press(app, "Rename")
     assert "The title is empty" in app.error[0].value
-    assert services().conversations.list(services().me.id)[0].title == "Zebra *crossing*"
+    assert services().conversations.list(services().me)[0].title == "Zebra *crossing*"
 
 
 def test_an_archived_conversation_moves_out_and_back() -> None:
@@ -139,7 +139,7 @@ def test_deleting_asks_first_and_keeps_the_cost() -> None:
     press(app, "Delete")
     assert "A secret." not in words(app)
     assert "conversation" not in app.query_params
-    assert services().conversations.list(services().me.id) == []
+    assert services().conversations.list(services().me) == []
     assert last_total() == spent
     assert "There is no such conversation" in words(open_app(conversation=gone)).replace("\\", "")
 
@@ -157,13 +157,13 @@ def test_being_sure_of_one_conversation_is_not_being_sure_of_another() -> None:
 def test_a_message_is_changed_and_sent_again_and_the_first_answer_still_costs() -> None:
     app = ask(open_app(), "[[say: First answer.]]")
     first = last_total()
-    question = services().conversations.transcript(services().me.id, conversation_of(app))[0]
+    question = services().conversations.transcript(services().me, conversation_of(app))[0]
     app.text_area(key=f"edit-{question.id}").set_value("[[say: Second answer.]]")
     press(app, "Send changed message")
     assert "Second answer." in answer(app)
     assert "First answer." not in words(app)
     assert len(app.chat_message) == 2
-    total, turns = services().conversations.spent(services().me.id, conversation_of(app))
+    total, turns = services().conversations.spent(services().me, conversation_of(app))
     assert (total, turns) == (first + last_total(), 2)
     assert "in 2 turns" in words(app)
 
@@ -171,4 +171,4 @@ def test_a_message_is_changed_and_sent_again_and_the_first_answer_still_costs() 
 def test_retry_takes_the_place_of_the_answer() -> None:
     app = press(ask(open_app(), "[[say: Once more.]]"), "Retry")
     assert len(app.chat_message) == 2
-    assert services().traces.count() == 2
+    assert services().traces.count(services().me) == 2

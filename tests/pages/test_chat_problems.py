@@ -31,23 +31,23 @@ def test_a_provider_that_fails_is_told_in_plain_words_and_retry_recovers() -> No
     press(app, "Retry")
     assert "Back again." in answer(app)
     assert "overloaded" not in answer(app)
-    assert [row.status for row in services().traces.page()] == ["completed", "failed"]
+    assert [row.status for row in services().traces.page(services().me)] == ["completed", "failed"]
 
 
 def test_an_answer_that_broke_off_is_kept_and_its_cost_called_an_estimate() -> None:
     app = ask(open_app(), "[[fault: cut after 20]] [[tokens: 100]] [[plain]]")
-    [row] = services().traces.page()
+    [row] = services().traces.page(services().me)
     assert (row.status, row.basis) == ("failed", "estimated")
     assert "The connection to the provider broke" in words(app)
     assert rf"**\${exact_usd(last_total())}** — estimate" in words(app)
-    kept = services().conversations.transcript(services().me.id, conversation_of(app))[-1].text
+    kept = services().conversations.transcript(services().me, conversation_of(app))[-1].text
     assert len(kept) > 20
     assert kept.strip() in answer(app)
 
 
 def test_an_unknown_cost_is_never_a_figure() -> None:
     app = ask(open_app(), "[[speed: fast]] [[say: Fast.]]")
-    [row] = services().traces.page()
+    [row] = services().traces.page(services().me)
     assert (row.total, row.basis) == (None, "unpriced")
     assert "**unknown** — no price known" in words(app)
     assert "cost unknown" in words(app)
@@ -65,19 +65,19 @@ def test_a_conversation_that_is_too_long_keeps_the_message() -> None:
     assert "Nothing was sent." in app.warning[0].value.replace("\\", "")
     assert message in [each.value for each in app.code]
     assert "Read." in answer(app)
-    assert services().traces.count() == 1
+    assert services().traces.count(services().me) == 1
     press(app, "Discard")
     assert message not in [each.value for each in app.code]
 
 
 def test_a_message_that_could_not_be_sent_is_sent_again() -> None:
     app = open_app()
-    agent = services().agents.list()[0]
-    services().agents.set_active(agent.id, active=False)
+    agent = services().agents.list(services().me)[0]
+    services().agents.set_active(services().me, agent.id, active=False)
     ask(app, "[[say: At last.]]")
     assert "is not active" in app.warning[0].value
     assert "[[say: At last.]]" in [each.value for each in app.code]
-    services().agents.set_active(agent.id, active=True)
+    services().agents.set_active(services().me, agent.id, active=True)
     press(app, "Send again")
     assert "At last." in answer(app)
     assert not app.warning
@@ -104,7 +104,7 @@ def test_a_message_typed_while_the_database_is_gone_is_not_lost(own_data: Path) 
     (own_data / "aside.db").rename(own_data / "app.db")
     press(healthy(app.run()), "Send again")
     assert "Not lost." in answer(app)
-    assert services().traces.count() == 1
+    assert services().traces.count(services().me) == 1
 
 
 def test_an_unknown_address_is_told_and_a_way_out_offered() -> None:
@@ -152,8 +152,8 @@ def _counting(read: Callable[..., Transcript], looks: list[str]) -> Callable[...
 
 def test_without_an_active_agent_the_page_says_where_to_go() -> None:
     app = open_app()
-    for agent in services().agents.list():
-        services().agents.set_active(agent.id, active=False)
+    for agent in services().agents.list(services().me):
+        services().agents.set_active(services().me, agent.id, active=False)
     healthy(app.run())
     assert "No agent is active" in app.warning[0].value
     assert app.chat_input[0].disabled

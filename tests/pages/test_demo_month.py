@@ -25,9 +25,9 @@ def test_it_is_loaded_labelled_and_removed_at_one_click_each(page: str) -> None:
     app = press(app, LOAD)
     assert "This installation shows a **demo month**" in words(app)
     assert not has_button(app, LOAD)
-    assert services().traces.count() > 20
+    assert services().traces.count(services().me) > 20
     app = press(app, REMOVE)
-    assert services().traces.count() == 0
+    assert services().traces.count(services().me) == 0
     assert has_button(app, LOAD)
     assert not has_button(app, REMOVE)
 
@@ -45,11 +45,11 @@ def test_what_broke_off_is_finished_or_removed(button: str, phase: str | None) -
     app = open_app()
     crashing = DemoMonth(CrashingStore(services().store, at=3), BOOK, BERLIN)
     with pytest.raises(Crash):
-        crashing.load(now().date())
+        crashing.load(services().me, now().date())
     app = visit(app, "costs")
     assert "is being loaded" in words(app)
     app = press(app, button)
-    assert services().demo.phase() == phase
+    assert services().demo.phase(services().me) == phase
     assert not has_button(app, FINISH)
 
 

@@ -18,7 +18,7 @@ def page() -> AppTest:
 
 
 def people() -> McpServerView:
-    return services().registry.list()[0]
+    return services().registry.list(services().me)[0]
 
 
 def open_dialog(app: AppTest, key: str | None = None) -> AppTest:
@@ -56,10 +56,10 @@ def test_a_server_is_connected_on_demand_and_shows_its_tools_as_text(page: AppTe
 
 
 def test_a_server_that_fails_says_why_and_a_tool_nobody_gets_too(page: AppTest) -> None:
-    services().registry.change(people().id, McpServerDraft("people", "stdio", command="/no/such"))
+    services().registry.change(services().me, people().id, McpServerDraft("people", "stdio", command="/no/such"))
     press(healthy(page.run()), "Connect now")
     assert page.error[0].value.replace("\\", "") == "There is no program called /no/such here."
-    services().mcp_status.change(people().id, WICKED)
+    services().mcp_status.change(services().me, people().id, WICKED)
     press(healthy(page.run()), "Connect now")
     [told] = [each.value for each in page.warning if "oneOf" in each.value]
     assert told.startswith("No agent gets this tool.")
@@ -77,7 +77,7 @@ def test_a_bad_draft_is_refused_in_words_and_kept(page: AppTest) -> None:
     submit(page)
     assert "There is a server named" in page.error[0].value
     assert labelled(page.text_input, "Arguments, as in a shell").value == "-m x"
-    assert len(services().registry.list()) == 1
+    assert len(services().registry.list(services().me)) == 1
 
 
 def test_a_new_server_is_connected_and_its_secrets_are_never_shown(page: AppTest) -> None:
@@ -88,7 +88,7 @@ def test_a_new_server_is_connected_and_its_secrets_are_never_shown(page: AppTest
     fill(page, "Name of the secret", "KEY")
     fill(page, "Its value", SECRET)
     submit(page)
-    server = services().registry.list()[-1]
+    server = services().registry.list(services().me)[-1]
     assert (server.args, server.secret_names) == (WICKED.args, ("KEY",))
     assert ":green-badge[:material/check_circle: Connected]" in words(page)
     open_dialog(page, f"edit-{server.id}")
@@ -106,7 +106,7 @@ def test_an_address_is_asked_for_instead_of_a_command(page: AppTest) -> None:
     assert "Command" not in [each.label for each in page.text_input]
     fill(page, "URL", "http://127.0.0.1:9/mcp")
     submit(page)
-    assert services().registry.list()[-1].url == "http://127.0.0.1:9/mcp"
+    assert services().registry.list(services().me)[-1].url == "http://127.0.0.1:9/mcp"
     assert "It cannot be reached at its address" in page.error[0].value
 
 
@@ -114,8 +114,8 @@ def test_removing_a_server_first_says_who_uses_it(page: AppTest) -> None:
     key = f"remove-{people().id}"
     open_dialog(page, key)
     assert any(each.value.startswith("Used by People: they go on without its tools") for each in page.warning)
-    assert len(services().registry.list()) == 1
+    assert len(services().registry.list(services().me)) == 1
     page.button(key="remove-now").click()
     open_dialog(page, key)
-    assert services().registry.list() == []
+    assert services().registry.list(services().me) == []
     assert "No server is registered" in page.info[0].value

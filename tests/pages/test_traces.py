@@ -23,7 +23,7 @@ PAGE_ROWS = 50
 
 
 def turn(text: str = "[[say: Yes.]]", agent_id: str | None = None) -> TurnEnded:
-    agent_id = agent_id or services().agents.list()[0].id
+    agent_id = agent_id or services().agents.list(services().me)[0].id
     return ended(services().turns.send(owner=services().me, agent_id=agent_id, text=text))
 
 
@@ -41,7 +41,7 @@ def test_traces_are_listed_newest_first_with_exact_costs() -> None:
     open_app("traces")
     ends = [turn("[[say: One.]]"), turn("[[tokens: 40]]"), turn("[[fault: cut after 5]] [[tokens: 50]]")]
     app = open_app("traces")
-    assert column(app, "Trace") == [row.id for row in services().traces.page()]
+    assert column(app, "Trace") == [row.id for row in services().traces.page(services().me)]
     assert [Decimal(cost) * NANOS_PER_USD for cost in column(app, "Cost, USD")] == [end.total for end in ends[::-1]]
     assert column(app, "Basis") == ["estimated", "computed", "computed"]
     assert column(app, "Status") == ["failed", "completed", "completed"]
@@ -89,7 +89,7 @@ def test_traces_are_shown_a_page_at_a_time() -> None:
     open_app("traces")
     for _ in range(PAGE_ROWS + 2):
         turn()
-    ids = [row.id for row in services().traces.page(limit=100)]
+    ids = [row.id for row in services().traces.page(services().me, limit=100)]
     app = open_app("traces")
     assert column(app, "Trace") == ids[:PAGE_ROWS]
     assert f"1–{PAGE_ROWS} · {PAGE_ROWS + 2} ended turns" in words(app)
@@ -109,7 +109,7 @@ def one(trace_id: str, **query: str) -> AppTest:
 def test_a_trace_has_an_address_of_its_own() -> None:
     open_app("traces")
     end = turn("A question [[say: A hidden answer.]]\nand a second line")
-    [row] = services().traces.page()
+    [row] = services().traces.page(services().me)
     app = one(row.id)
     assert "A question" in words(app)
     assert "second line" not in words(app)
@@ -129,7 +129,7 @@ def test_failed_and_unpriced_traces_say_why() -> None:
     open_app("traces")
     turn("[[fault: permission]] Why?")
     turn("[[speed: fast]]")
-    unpriced, failed = services().traces.page()
+    unpriced, failed = services().traces.page(services().me)
     app = one(failed.id)
     assert "not billed\\: the provider refused the request" in words(app)
     assert "**Attempt 1**: nothing billed = \\$0.000000000" in words(app)
@@ -168,8 +168,8 @@ def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
 def test_of_a_chosen_agent_or_model_its_own_calls_are_summed_up() -> None:
     open_app("traces")
     plain, errand = turn(), an_acting_trace(at=now())
-    researcher = services().traces.detail(errand.trace).sessions[1]
-    ids = {name: id_ for id_, name in services().costs.names().agent.items()}
+    researcher = services().traces.detail(services().me, errand.trace).sessions[1]
+    ids = {name: id_ for id_, name in services().costs.names(services().me).agent.items()}
     app = open_app("traces", agent=ids["Researcher"])
     assert column(app, "Trace") == [errand.trace]
     assert column(app, "Cost, USD") == ["0.000012342"]
@@ -218,7 +218,7 @@ def test_an_unknown_trace_is_said_to_be_unknown_and_there_is_a_way_back() -> Non
 def test_times_are_told_in_the_readers_zone() -> None:
     open_app("traces")
     turn()
-    [row] = services().traces.page()
+    [row] = services().traces.page(services().me)
     at = row.started_at.astimezone(ZoneInfo("Asia/Kolkata"))
     assert f"{at:%Y-%m-%d %H:%M:%S} Asia/Kolkata" in words(one(row.id, zone="Asia/Kolkata"))
     assert f"{row.started_at:%Y-%m-%d %H:%M:%S} UTC" in words(one(row.id, zone="Nowhere"))
@@ -227,8 +227,8 @@ def test_times_are_told_in_the_readers_zone() -> None:
 def test_a_deleted_conversation_leaves_its_figures() -> None:
     open_app("traces")
     turn("[[say: Yes.]] Forget this")
-    [row] = services().traces.page()
-    services().conversations.delete(services().me.id, row.conversation_id)
+    [row] = services().traces.page(services().me)
+    services().conversations.delete(services().me, row.conversation_id)
     app = one(row.id)
     assert "The conversation was deleted" in words(app)
     assert "Forget this" not in words(app)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from core.access.roles import Person
+
 ToolFailure: TypeAlias = Literal["unknown", "invalid_input", "failed", "timeout", "denied", "unavailable", "not_run"]
 
 
@@ -11,8 +13,7 @@ ToolFailure: TypeAlias = Literal["unknown", "invalid_input", "failed", "timeout"
 class Asking:
     """For whom a tool runs: it may do and see what they may. ``call_id`` is that of the model's call."""
 
-    person_id: str
-    role: str
+    by: Person
     zone: str
     call_id: str = ""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.access.roles import Person
 from core.agent.tools.tool import Asking, Tool
 from core.provider.blocks import Block
 from core.provider.simulator.scripted import Script, answer_events, block, failed, streamed, thinking_block, tool_call
@@ -12,13 +13,13 @@ from core.provider.simulator.validation import Rejection, check_body
 from core.provider.simulator.wire import WireRequest, WireResponse
 
 MODEL = "claude-opus-5-5"
-ASKING = Asking("ada", "admin", "UTC")
+ASKING = Asking(Person("ada", "ada", "admin"), "UTC")
 USAGE = {"input_tokens": 100, "output_tokens": 1}
 FINAL = {"output_tokens": 20}
 
 
 async def _echo(given: Mapping[str, Any], asking: Asking) -> str:
-    return f"{given.get('say')} for {asking.person_id}"
+    return f"{given.get('say')} for {asking.by.id}"
 
 
 async def _broken(given: Mapping[str, Any], asking: Asking) -> str:

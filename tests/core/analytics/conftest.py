@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.access.roles import Person
 from core.analytics.traces import Traces
 from core.store.database import Store
 from tests.core.rows import Rows
@@ -19,6 +20,7 @@ class Books:
     person: str
     agent: str
     conversation: str
+    by: Person
 
     def add(self, **how: Any) -> str:
         return self.rows.trace(self.person, self.agent, self.conversation, **how)
@@ -31,7 +33,7 @@ def books_in(store: Store, *, person: str = "Ada", agent: str = "Helper") -> Boo
     rows = Rows(store)
     ada = rows.person(person)
     helper = rows.agent(ada, agent)
-    return Books(rows, Traces(store), ada, helper, rows.conversation(ada, helper))
+    return Books(rows, Traces(store), ada, helper, rows.conversation(ada, helper), Person(ada, person, "admin"))
 
 
 @pytest.fixture

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from core.analytics.choice import DIMENSIONS, Choice
-from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, Spend, round_half_even
+from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, round_half_even
 from core.analytics.filters import asked, conditions, of_sessions
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.refresh import refresh
+from core.analytics.spend import Spend
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History
+from tests.core.rows import ADMIN
 
 NOW = datetime(2026, 11, 12, 15, 30, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
@@ -33,7 +35,7 @@ def choice(first: date, last: date, zone: str = "UTC", **chosen: Any) -> Choice:
 
 def view_of(store: Store, chosen: Choice, now: datetime = NOW) -> CostsView:
     costs = Costs(store)
-    return costs.view(chosen, costs.names(), now)
+    return costs.view(ADMIN, chosen, costs.names(ADMIN), now)
 
 
 def in_ledger(store: Store, chosen: Choice) -> int:
@@ -102,7 +104,7 @@ def test_every_part_of_the_page_comes_to_the_same_whole(
     assert sum(took.latency.durations.count for took in view.latencies[1:]) == traces.durations.count
     assert sum(step.calls for step in view.steps) == sum(cell.calls for cell in view.week) == view.total.calls
     assert view.before.spend == in_ledger(store, _before(chosen))
-    assert Costs(store).total(chosen) == view.total
+    assert Costs(store).total(ADMIN, chosen) == view.total
 
 
 def _before(chosen: Choice) -> Choice:

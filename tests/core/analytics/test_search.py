@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, make_url, text, update
 
+from core.access.roles import Person
 from core.analytics.filters import TraceFilter
 from core.analytics.search_request import MOST_WORDS, sought, words_of
 from core.analytics.traces import Traces
@@ -24,7 +25,7 @@ from core.store.sqlite import copy_database
 from core.store.tables import TaskTrace, TraceSession, TraceSpan
 from core.store.upgrade import VERSIONS
 from tests.core.analytics.conftest import Books, books_in
-from tests.core.rows import AT
+from tests.core.rows import ADMIN, AT
 from tests.core.store.samples import add_books
 
 _traces = TaskTrace.__table__
@@ -32,7 +33,7 @@ PER_STORE = settings(max_examples=30, deadline=None, suppress_health_check=[Heal
 
 
 def found(books: Books, said: str, **chosen: object) -> list[str]:
-    return [row.id for row in books.traces.page(TraceFilter(text=said, **chosen), limit=1_000)]  # type: ignore[arg-type]
+    return [row.id for row in books.traces.page(books.by, TraceFilter(text=said, **chosen), limit=1_000)]  # type: ignore[arg-type]
 
 
 def change(store: Store, job: Callable[[Connection], object]) -> None:
@@ -59,14 +60,14 @@ def test_ids_find_their_traces_exactly(books: Books, store: Store) -> None:
     assert found(books, "req_0") == [other, trace]
     assert found(books, "req_0", statuses=("failed",)) == []
     assert found(books, trace[:-1]) == []
-    assert books.traces.count(TraceFilter(text="req_0")) == 2
+    assert books.traces.count(books.by, TraceFilter(text="req_0")) == 2
 
 
 def test_a_text_of_blanks_searches_for_nothing_and_one_of_signs_finds_nothing(books: Books) -> None:
     trace = books.add()
     assert found(books, " \n\t") == [trace]
     assert [found(books, said) for said in ("?!", '"', "*", "\0", "()")] == [[]] * 5
-    assert books.traces.count(TraceFilter(text="?!")) == 0
+    assert books.traces.count(books.by, TraceFilter(text="?!")) == 0
 
 
 def test_the_newest_come_first_whatever_order_they_were_written_in(books: Books) -> None:
@@ -75,7 +76,7 @@ def test_the_newest_come_first_whatever_order_they_were_written_in(books: Books)
     newest_first = [made[moments.index(seconds)] for seconds in (3, 2.5, 2.25)]
     listed = found(books, "asked")
     assert listed[:3] == newest_first
-    assert listed == [row.id for row in books.traces.page(limit=100)]
+    assert listed == [row.id for row in books.traces.page(books.by, limit=100)]
 
 
 @pytest.mark.parametrize("kept", [500, 3])
@@ -88,11 +89,11 @@ def test_pages_of_a_search_follow_each_other(books: Books, monkeypatch: pytest.M
     )
     seen: list[str] = []
     before = None
-    while page := books.traces.page(chosen, before=before, limit=2):
+    while page := books.traces.page(books.by, chosen, before=before, limit=2):
         seen += [row.id for row in page]
         before = (page[-1].started_at, page[-1].id)
-    assert seen == [row.id for row in books.traces.page(limit=100)]
-    even = [row.id for row in books.traces.page(TraceFilter(text="talk 0"), limit=100)]
+    assert seen == [row.id for row in books.traces.page(books.by, limit=100)]
+    even = [row.id for row in books.traces.page(books.by, TraceFilter(text="talk 0"), limit=100)]
     assert len(even) == sum(day % 2 == 0 for day in days)
 
 
@@ -101,7 +102,7 @@ def test_what_is_forgotten_or_removed_is_not_found_any_more(books: Books, store:
     other = books.rows.conversation(books.person, books.agent)
     removed = books.rows.trace(books.person, books.agent, other, instruction="A secret list")
     assert found(books, "secret") == [removed, forgotten]
-    Conversations(store).delete(books.person, books.conversation)
+    Conversations(store).delete(Person(books.person, "Ada", "operator"), books.conversation)
     assert (found(books, "secret"), found(books, "broken")) == ([removed], [forgotten])
     for table, column in ((TraceSpan, "task_trace_id"), (TraceSession, "task_trace_id"), (TaskTrace, "id")):
         change(store, lambda c, t=table.__table__, n=column: c.execute(delete(t).where(t.c[n] == removed)))  # type: ignore[misc]
@@ -208,12 +209,12 @@ PAYLOADS = [
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_no_text_is_anything_but_words(books: Books, payload: str) -> None:
     books.add(instruction="Zebra")
-    before = books.traces.count()
+    before = books.traces.count(books.by)
     for chosen in (TraceFilter(text=payload), TraceFilter(text=payload, models=(payload,), people=(payload, "x"))):
-        assert books.traces.page(chosen) == []
-        assert books.traces.count(chosen) == 0
-    assert books.traces.page(TraceFilter(agents=(payload,), statuses=(payload,), bases=(payload,))) == []
-    assert books.traces.count() == before == 1
+        assert books.traces.page(books.by, chosen) == []
+        assert books.traces.count(books.by, chosen) == 0
+    assert books.traces.page(books.by, TraceFilter(agents=(payload,), statuses=(payload,), bases=(payload,))) == []
+    assert books.traces.count(books.by) == before == 1
 
 
 WORDS = st.sampled_from(["a", "ab", "abc", "b", "1", "12", "1e5", "0x1f", "no", "or", "and", "near", "not", "x" * 70])
@@ -240,7 +241,7 @@ def test_a_search_finds_what_a_plain_reading_finds(store: Store, said: list[str]
     for question in (*asked, *(each[: len(each) // 2] for each in said)):
         expected = [trace for trace, each in zip(ids, said, strict=True) if plainly(each, question)]
         assert found(books, question, agents=(books.agent,)) == expected[::-1]
-        assert books.traces.count(TraceFilter(text=question, agents=(books.agent,))) == len(expected)
+        assert books.traces.count(books.by, TraceFilter(text=question, agents=(books.agent,))) == len(expected)
 
 
 def test_only_so_many_words_count() -> None:
@@ -264,19 +265,19 @@ def test_what_was_there_before_is_found_after_the_upgrade(
         if versions == old:
             store.write(add_books).result()
         else:
-            assert [row.id for row in Traces(store).page(TraceFilter(text="hi"))] == ["trace"]
+            assert [row.id for row in Traces(store).page(ADMIN, TraceFilter(text="hi"))] == ["trace"]
         store.close()
 
 
 def test_a_copy_of_the_database_finds_the_same_and_its_index_is_whole(sqlite_store: Store, tmp_path: Path) -> None:
     books = books_in(sqlite_store)
     books.add_all([{"started_at": AT - timedelta(days=day), "instruction": f"Day {day}"} for day in (3, 1, 2, 0)])
-    Conversations(sqlite_store).delete(books.person, books.conversation)
+    Conversations(sqlite_store).delete(Person(books.person, "Ada", "operator"), books.conversation)
     kept = books.add(instruction="Day 7", conversation_id=books.rows.conversation(books.person, books.agent))
     copy = tmp_path / "copy.db"
     copy_database(Path(str(make_url(sqlite_store.url).database)), copy)
     store = open_store(f"sqlite:///{copy}")
-    assert [row.id for row in Traces(store).page(TraceFilter(text="day"))] == [kept]
+    assert [row.id for row in Traces(store).page(ADMIN, TraceFilter(text="day"))] == [kept]
     check = text("INSERT INTO trace_search_words (trace_search_words, rank) VALUES ('integrity-check', 1)")
     change(store, lambda connection: connection.execute(check))
     store.close()

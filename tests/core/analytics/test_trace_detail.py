@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from core.access.roles import Person
 from core.analytics.trace_detail import Stretch, Sum
 from core.analytics.trace_parts import ApprovalRow
 from core.conversations.conversations import Conversations
@@ -35,12 +36,12 @@ def add_line(store: Store, trace: str, span_id: str, line: int, amount: int | No
 
 def test_a_trace_has_its_sessions_their_spans_and_their_lines(books: Books, store: Store) -> None:
     trace = books.add(spans=2)
-    first, second = books.traces.spans(trace)
+    first, second = books.traces.spans(books.by, trace)
     change(store, second.id, request_id="req_7", usage={"input_tokens": 10})
     for span, line in ((second, 2), (first, 1), (second, 1)):
         add_line(store, trace, span.id, line, 500)
-    detail = books.traces.detail(trace)
-    assert detail.trace == books.traces.page()[0]
+    detail = books.traces.detail(books.by, trace)
+    assert detail.trace == books.traces.page(books.by)[0]
     assert (detail.owner_id, detail.deleted) == (books.person, False)
     [session] = detail.sessions
     assert (session.agent_name, session.agent_version, session.model, session.total) == ("Helper", 1, MODEL, 1_000)
@@ -60,16 +61,16 @@ def test_a_trace_has_its_sessions_their_spans_and_their_lines(books: Books, stor
 def test_an_unknown_trace_is_said_to_be_unknown(books: Books, unknown: str) -> None:
     books.add()
     with pytest.raises(NotFound, match="no such trace"):
-        books.traces.detail(unknown)
-    assert books.traces.asked(unknown) == ""
+        books.traces.detail(books.by, unknown)
+    assert books.traces.asked(books.by, unknown) == ""
 
 
 def test_each_level_adds_up_to_the_next(books: Books, store: Store) -> None:
     trace = books.add(cost_nanos=700)
-    [span] = books.traces.spans(trace)
+    [span] = books.traces.spans(books.by, trace)
     for line, amount in ((1, 900), (2, -900), (3, 700)):
         add_line(store, trace, span.id, line, amount, correction=line == 2)
-    detail = books.traces.detail(trace)
+    detail = books.traces.detail(books.by, trace)
     assert [line.correction for line in detail.ledger] == [False, True, False]
     assert detail.sums() == [
         Sum("span", span.id, 3, 700, 700),
@@ -81,24 +82,24 @@ def test_each_level_adds_up_to_the_next(books: Books, store: Store) -> None:
 
 def test_a_ledger_that_does_not_add_up_is_seen(books: Books, store: Store) -> None:
     trace = books.add(cost_nanos=700)
-    [span] = books.traces.spans(trace)
+    [span] = books.traces.spans(books.by, trace)
     add_line(store, trace, span.id, 1, 699)
-    assert [each.adds_up for each in books.traces.detail(trace).sums()] == [False, True, True]
+    assert [each.adds_up for each in books.traces.detail(books.by, trace).sums()] == [False, True, True]
 
 
 def test_what_is_not_known_adds_up_to_what_is_not_known(books: Books, store: Store) -> None:
     unpriced = books.add(cost_nanos=None, cost_basis="unpriced")
-    [span] = books.traces.spans(unpriced)
+    [span] = books.traces.spans(books.by, unpriced)
     add_line(store, unpriced, span.id, 1, None)
     running = books.add(status="running", cost_nanos=None, cost_basis=None, ended_at=None, duration_ms=None)
     for trace in (unpriced, running):
-        sums = books.traces.detail(trace).sums()
+        sums = books.traces.detail(books.by, trace).sums()
         assert [(each.come_to, each.booked, each.adds_up) for each in sums] == [(None, None, True)] * 3
 
 
 def test_an_attempt_that_was_not_billed_adds_up_to_nothing(books: Books) -> None:
     trace = books.add(cost_nanos=0, status="failed")
-    assert [(each.parts, each.come_to, each.adds_up) for each in books.traces.detail(trace).sums()] == [
+    assert [(each.parts, each.come_to, each.adds_up) for each in books.traces.detail(books.by, trace).sums()] == [
         (0, 0, True),
         (1, 0, True),
         (1, 0, True),
@@ -112,7 +113,7 @@ def an_acting_trace(books: Books, store: Store) -> Errand:
 
 def test_what_another_agent_did_hangs_below_the_step_that_asked_for_it(books: Books, store: Store) -> None:
     errand = an_acting_trace(books, store)
-    detail = books.traces.detail(errand.trace)
+    detail = books.traces.detail(books.by, errand.trace)
     names = {id_: name for name, id_ in (*errand.spans.items(), *errand.sessions.items())}
     assert [(names[place.of.id], place.depth) for place in detail.tree] == [
         ("master", 1),
@@ -138,14 +139,14 @@ def test_a_session_whose_asker_is_unknown_is_not_lost(books: Books, store: Store
     acts.call(own, 1, 10, 80)
     circle = acts.tool(lost, 1, "ask", 0, 10)
     acts.rows[TraceSession][0]["parent_span_id"] = circle
-    detail = books.traces.detail(acts.write())
+    detail = books.traces.detail(books.by, acts.write())
     assert [(place.of.id, place.depth) for place in detail.tree if place.depth == 1] == [(own, 1), (lost, 1)]
     assert len(detail.spans) == 2
 
 
 def test_a_tool_waits_for_consent_then_runs(books: Books, store: Store) -> None:
     errand = an_acting_trace(books, store)
-    detail = books.traces.detail(errand.trace)
+    detail = books.traces.detail(books.by, errand.trace)
     names = {id_: name for name, id_ in errand.spans.items()}
     tools = [(names[each.span_id], each.phase, each.start, each.end) for each in detail.stretches()]
     assert [each for each in tools if each[0] in ("calculator", "fetch", "denied")] == [
@@ -165,7 +166,7 @@ def test_of_a_result_only_the_size_is_read(books: Books, store: Store) -> None:
     session = acts.session(books.agent, 0, 100)
     acts.tool(session, 1, "fetch_url", 0, 9, output="é\\n", output_size=4_000)
     acts.tool(session, 1, "fetch_url", 0, 9, output=None, output_size=None)
-    first, second = books.traces.detail(acts.write()).tools
+    first, second = books.traces.detail(books.by, acts.write()).tools
     assert [(span.output_kept, span.output_size) for span in (first, second)] == [(4, 4_000), (None, None)]
     assert "é" not in str(first)
 
@@ -196,17 +197,17 @@ def test_a_span_waits_then_gets_its_first_token_then_streams(
     books: Books, store: Store, columns: dict[str, Any], stretches: list[tuple[str, int, int]]
 ) -> None:
     trace = books.add()
-    [span] = books.traces.spans(trace)
+    [span] = books.traces.spans(books.by, trace)
     change(store, span.id, **columns)
     expected = [Stretch(span.id, phase, start, end) for phase, start, end in stretches]  # type: ignore[arg-type]
-    assert books.traces.detail(trace).stretches() == expected
+    assert books.traces.detail(books.by, trace).stretches() == expected
 
 
 def test_only_the_first_line_of_what_was_asked_is_told_and_nothing_once_it_is_deleted(
     books: Books, store: Store
 ) -> None:
     trace = books.add(instruction="\n  A first line  \r\nA second line")
-    assert books.traces.asked(trace) == "A first line  "
-    assert len(books.traces.asked(books.add(instruction="x" * 9_999))) == 300
-    Conversations(store).delete(books.person, books.conversation)
-    assert (books.traces.asked(trace), books.traces.detail(trace).deleted) == ("", True)
+    assert books.traces.asked(books.by, trace) == "A first line  "
+    assert len(books.traces.asked(books.by, books.add(instruction="x" * 9_999))) == 300
+    Conversations(store).delete(Person(books.person, "Ada", "operator"), books.conversation)
+    assert (books.traces.asked(books.by, trace), books.traces.detail(books.by, trace).deleted) == ("", True)

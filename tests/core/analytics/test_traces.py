@@ -24,7 +24,7 @@ def test_a_row_holds_who_asked_whom_and_what_it_took(books: Books) -> None:
     tokens = {"input_tokens": 1, "cache_write_5m_tokens": 2, "cache_write_1h_tokens": 3, "cache_read_tokens": 4}
     rest = {"output_tokens": 6, "thinking_tokens": 5, "web_searches": 7, "cost_nanos": 123_456_789}
     trace = books.add(spans=3, **tokens, **rest)
-    assert books.traces.page() == [
+    assert books.traces.page(books.by) == [
         TraceRow(
             id=trace,
             started_at=AT,
@@ -49,7 +49,7 @@ def test_a_row_holds_who_asked_whom_and_what_it_took(books: Books) -> None:
 def test_unknown_costs_stay_unknown(books: Books) -> None:
     books.add(cost_nanos=None, cost_basis="unpriced", started_at=AT + timedelta(seconds=1))
     books.add(**RUNNING)
-    assert [(row.status, row.total, row.basis) for row in books.traces.page()] == [
+    assert [(row.status, row.total, row.basis) for row in books.traces.page(books.by)] == [
         ("completed", None, "unpriced"),
         ("running", None, None),
     ]
@@ -57,7 +57,7 @@ def test_unknown_costs_stay_unknown(books: Books) -> None:
 
 def test_a_real_answer_is_not_simulated_and_a_failed_one_names_its_error(books: Books) -> None:
     books.add(simulated=False, status="failed", error_type="overloaded_error")
-    (row,) = books.traces.page()
+    (row,) = books.traces.page(books.by)
     assert (row.simulated, row.error_type, row.status) == (False, "overloaded_error", "failed")
 
 
@@ -75,36 +75,36 @@ def test_a_trace_without_sessions_is_listed_and_one_with_two_only_once(books: Bo
     store.write(lambda connection: connection.execute(sessions.insert(), second).rowcount).result()
     for table in (spans, sessions):
         remove(store, delete(table).where(table.c.task_trace_id == bare))
-    found = {row.id: (row.model, row.attempts, row.total) for row in books.traces.page()}
+    found = {row.id: (row.model, row.attempts, row.total) for row in books.traces.page(books.by)}
     assert found == {bare: (MODEL, 0, 1_000), double: (MODEL, 1, 5)}
-    assert books.traces.count() == 2
+    assert books.traces.count(books.by) == 2
 
 
 def test_pages_follow_each_other_without_gap_or_repetition_even_within_one_moment(books: Books) -> None:
     moments = [AT, AT, AT, AT + timedelta(microseconds=1), AT - timedelta(days=1), AT, AT]
     made = books.add_all([{"started_at": moment} for moment in moments])
     seen: list[TraceRow] = []
-    while page := books.traces.page(limit=2, before=(seen[-1].started_at, seen[-1].id) if seen else None):
+    while page := books.traces.page(books.by, limit=2, before=(seen[-1].started_at, seen[-1].id) if seen else None):
         seen += page
     assert [row.id for row in seen] == [made[index] for index in (3, 6, 5, 2, 1, 0, 4)]
 
 
 def test_a_trace_that_arrives_while_one_pages_moves_nothing(books: Books) -> None:
     made = books.add_all([{"started_at": AT + timedelta(seconds=number)} for number in range(4)])
-    first = books.traces.page(limit=2)
+    first = books.traces.page(books.by, limit=2)
     books.add(started_at=AT + timedelta(hours=1))
-    rest = books.traces.page(before=(first[-1].started_at, first[-1].id))
+    rest = books.traces.page(books.by, before=(first[-1].started_at, first[-1].id))
     assert [row.id for row in (*first, *rest)] == made[::-1]
 
 
 def test_one_status_can_be_asked_for(books: Books) -> None:
     failed = books.add(status="failed")
     books.add()
-    assert [row.id for row in books.traces.page(TraceFilter(statuses=("failed",)))] == [failed]
+    assert [row.id for row in books.traces.page(books.by, TraceFilter(statuses=("failed",)))] == [failed]
     assert (
-        books.traces.count(),
-        books.traces.count(TraceFilter(statuses=("failed",))),
-        books.traces.count(TraceFilter(statuses=("no",))),
+        books.traces.count(books.by),
+        books.traces.count(books.by, TraceFilter(statuses=("failed",))),
+        books.traces.count(books.by, TraceFilter(statuses=("no",))),
     ) == (2, 1, 0)
 
 
@@ -114,13 +114,13 @@ def test_no_word_of_a_conversation_is_ever_read(books: Books, store: Store) -> N
     asked: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *context: asked.append(context[2].lower()))
     shown: list[object] = [
-        books.traces.page(),
-        books.traces.page(before=(AT, trace)),
-        books.traces.page(TraceFilter(statuses=("failed",))),
-        books.traces.page(TraceFilter(text="asked", people=(books.person,))),
-        books.traces.detail(trace),
+        books.traces.page(books.by),
+        books.traces.page(books.by, before=(AT, trace)),
+        books.traces.page(books.by, TraceFilter(statuses=("failed",))),
+        books.traces.page(books.by, TraceFilter(text="asked", people=(books.person,))),
+        books.traces.detail(books.by, trace),
     ]
-    shown += [books.traces.spans(trace), books.traces.ledger(trace), books.traces.count()]
+    shown += [books.traces.spans(books.by, trace), books.traces.ledger(books.by, trace), books.traces.count(books.by)]
     reads = [statement for statement in asked if "select" in statement]
     assert len(reads) >= len(shown)
     for secret in ("instruction", "title", "messages", "content", "system_prompt"):
@@ -140,8 +140,8 @@ def test_the_first_page_and_a_deep_one_read_through_the_index(sqlite_store: Stor
     event.listen(sqlite_store.engine, "before_cursor_execute", explain)
     trace = books.add()
     plans.clear()
-    books.traces.page()
-    books.traces.page(before=(AT, "x"))
+    books.traces.page(books.by)
+    books.traces.page(books.by, before=(AT, "x"))
     assert len(plans) == 4
     for plan in plans[::2]:
         assert re.search("task_trace USING (COVERING )?INDEX ix_task_trace_started", plan)
@@ -149,7 +149,7 @@ def test_the_first_page_and_a_deep_one_read_through_the_index(sqlite_store: Stor
         assert "task_trace USING INDEX sqlite_autoindex_task_trace_1" in plan
     for plan in plans:
         assert "TEMP B-TREE" not in plan
-    assert [row.id for row in books.traces.page()] == [trace]
+    assert [row.id for row in books.traces.page(books.by)] == [trace]
 
 
 def test_a_deep_page_is_entered_where_the_one_before_ended(sqlite_store: Store) -> None:
@@ -159,7 +159,7 @@ def test_a_deep_page_is_entered_where_the_one_before_ended(sqlite_store: Store) 
     event.listen(sqlite_store.engine, "before_cursor_execute", lambda *context: bounds.extend(context[3]))
     year = TraceFilter(start=AT - timedelta(days=365), end=AT)
     before = AT - timedelta(days=299)
-    assert [row.id for row in books.traces.page(year, before=(before, "x"))] == [shown]
+    assert [row.id for row in books.traces.page(books.by, year, before=(before, "x"))] == [shown]
     times = [str(bound) for bound in bounds if str(bound).startswith("202")]
     assert len(times) >= 3
     assert max(times) == str(before + timedelta(microseconds=1)).removesuffix("+00:00")
@@ -172,12 +172,12 @@ def test_pages_together_hold_the_sum_of_the_books(sqlite_store: Store, costs: li
     books.add_all([{"cost_nanos": cost} for cost in costs])
     with sqlite_store.read() as connection:
         booked = connection.execute(select(func.sum(TaskTrace.__table__.c.cost_nanos))).scalar() or 0
-    rows = books.traces.page(limit=1_000)
-    assert len(rows) == books.traces.count()
+    rows = books.traces.page(books.by, limit=1_000)
+    assert len(rows) == books.traces.count(books.by)
     assert sum(row.total for row in rows if row.total is not None) == booked
 
 
 @pytest.mark.parametrize("unknown", ["nothing", "", "\0", "\ud800"])
 def test_an_unknown_trace_has_neither_spans_nor_lines(books: Books, unknown: str) -> None:
     books.add()
-    assert (books.traces.spans(unknown), books.traces.ledger(unknown)) == ([], [])
+    assert (books.traces.spans(books.by, unknown), books.traces.ledger(books.by, unknown)) == ([], [])

@@ -7,22 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx2
 import pytest
 import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from core.api.app import api
-from core.api.exports import export_routes
 from core.exports.exports import Exports
 from core.settings import Settings
 from core.store.database import Store
-from core.wiring import open_services
+from core.wiring import Services, open_services
 from tests.core.analytics.conftest import Books, books_in
 from tests.core.api.programs import Program
 from tests.core.exports.ledgers import KEY
@@ -59,8 +57,7 @@ def serving(app: ASGIApp) -> Iterator[int]:
 @pytest.fixture
 def port(exports: Exports) -> Iterator[int]:
     """With the compression that Streamlit puts before every route."""
-    routes = export_routes(lambda: exports)
-    with serving(Starlette(routes=routes, middleware=[Middleware(GZipMiddleware)])) as number:
+    with serving(GZipMiddleware(api(lambda: cast("Services", SimpleNamespace(exports=exports))))) as number:
         yield number
 
 
@@ -75,7 +72,7 @@ def make_program(sqlite_store: Store, tmp_path: Path) -> Iterator[Callable[..., 
             stack.callback(services.close)
             port = stack.enter_context(serving(api(lambda: services)))
             http = stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20))
-            return Program(services, http, services.agents.list()[0].id, stack)
+            return Program(services, http, services.agents.list(services.me)[0].id, stack)
 
         yield make
 

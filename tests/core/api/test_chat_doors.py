@@ -22,7 +22,7 @@ def test_chat_gives_one_reply_and_goes_on_with_the_conversations_agent(program: 
     assert first.keys() == {"chat_id", "message_id", "reply", "created_at"}
     assert (first["reply"], second["reply"], second["chat_id"]) == ("One.", "Two.", first["chat_id"])
     assert datetime.fromisoformat(first["created_at"]).tzinfo
-    said = program.services.conversations.transcript(program.services.me.id, first["chat_id"])
+    said = program.services.conversations.transcript(program.services.me, first["chat_id"])
     assert [said[1].id, said[3].id] == [first["message_id"], second["message_id"]]
 
 
@@ -57,7 +57,7 @@ def test_t7_a_door_refuses_what_it_cannot_answer(
 ) -> None:
     answer = ask(program, door, "Hello", **body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert program.services.traces.count() == 0
+    assert program.services.traces.count(program.services.me) == 0
 
 
 def test_who_asks_is_told_by_the_token_alone(program: Program) -> None:
@@ -67,7 +67,7 @@ def test_who_asks_is_told_by_the_token_alone(program: Program) -> None:
     headers = {"x-org-id": "another", "x-user-id": services.me.id}
     answer = theirs.http.post("/chat", json={"agent": NAME, "message": "Hello"}, headers=headers)
     assert answer.status_code == 200
-    assert services.traces.page()[0].person == ada.name
+    assert services.traces.page(services.me)[0].person == ada.name
     mine = ask(program, "/chat", "Hello", chat_id=answer.json()["chat_id"])
     assert mine.status_code == 404
     nobody = program.with_token("cct_wrong").http.post("/chat", json={"agent": NAME, "message": "Hello"})

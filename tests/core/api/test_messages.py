@@ -22,7 +22,7 @@ def test_a_message_is_answered_with_events_that_are_sent_as_they_are_not_to_be_k
         ("cache-control", "no-cache, no-transform"),
         ("x-accel-buffering", "no"),
     }
-    [row] = program.services.traces.page()
+    [row] = program.services.traces.page(program.services.me)
     assert (row.id, row.source) == (read[0].data["taskTraceId"], "api")
     assert answer.headers["x-task-trace-id"] == row.id
     assert read[-2].data["totalCost"] * 10**9 == row.total
@@ -33,7 +33,7 @@ def test_on_request_the_answer_is_one_reply_and_the_conversation_goes_on(program
     second = program.post("[[say: Two.]]", json=True, conversationId=first["conversationId"]).json()
     assert (first["reply"], second["reply"], second["status"]) == ("One.", "Two.", "completed")
     assert second["conversationId"] == first["conversationId"]
-    said = program.services.conversations.transcript(program.services.me.id, first["conversationId"])
+    said = program.services.conversations.transcript(program.services.me, first["conversationId"])
     assert [message.id for message in said if message.role == "assistant"] == [first["messageId"], second["messageId"]]
 
 
@@ -53,7 +53,7 @@ def test_t7_a_caller_can_set_nothing_but_agent_conversation_and_words(
     answer = program.http.post(MESSAGE, json={"agentId": program.agent_id, "message": "Hello", **body})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert program.services.traces.count() == 0
+    assert program.services.traces.count(program.services.me) == 0
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_what_cannot_be_answered_is_refused_before_the_stream(
     answer = program.http.post(MESSAGE, json={"agentId": program.agent_id, "message": "Hello", **body})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert said in answer.json()["detail"]
-    assert program.services.traces.count() == 0
+    assert program.services.traces.count(program.services.me) == 0
 
 
 def test_an_agent_that_is_not_active_answers_no_program(program: Program) -> None:
-    program.services.agents.set_active(program.agent_id, False)
+    program.services.agents.set_active(program.services.me, program.agent_id, False)
     answer = program.post("Hello")
     assert (answer.status_code, answer.json()["code"]) == (400, "agent_inactive")
     assert "Agent Everyday Assistant is not active" in answer.json()["detail"]
@@ -115,7 +115,7 @@ def test_while_a_conversation_is_answered_another_message_is_refused(program: Pr
 def test_t11_streams_approvals_and_agents_of_others_are_not_there(program: Program) -> None:
     services = program.services
     theirs = program.with_token(token_for(services, somebody(services)).secret)
-    limited = program.with_token(token_for(services, services.me, services.agents.list()[1].id).secret)
+    limited = program.with_token(token_for(services, services.me, services.agents.list(services.me)[1].id).secret)
     trace = program.events("Hello")[0].data["taskTraceId"]
     unknown = program.resume("not-there")
     for stranger in (theirs, limited):

@@ -90,7 +90,7 @@ def test_an_answer_that_another_process_writes_is_followed_and_stopped(
     assert turn is not None
     [said] = [
         message.text
-        for message in here.services.conversations.transcript(here.services.me.id, turn.conversation_id)
+        for message in here.services.conversations.transcript(here.services.me, turn.conversation_id)
         if message.role == "assistant"
     ]
     assert text_of(read) == said
@@ -125,8 +125,8 @@ def test_t18_a_reader_who_takes_nothing_is_cut_and_holds_nobody_up(
         reader.connect(("127.0.0.1", port))
         head = f"POST {MESSAGE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         reader.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        eventually(lambda: program.services.traces.count() == 1)
-        eventually(lambda: [row.status for row in program.services.traces.page()] == ["completed"])
+        eventually(lambda: program.services.traces.count(program.services.me) == 1)
+        eventually(lambda: [row.status for row in program.services.traces.page(program.services.me)] == ["completed"])
         [turn] = program.services.engine._turns.values()
         eventually(lambda: turn.log._readers == 0)
         got = b""

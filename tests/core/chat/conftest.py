@@ -54,7 +54,7 @@ def services(make_services: Callable[..., Services]) -> Services:
 @pytest.fixture
 def send(services: Services) -> Callable[..., Turn]:
     """Send a message to the first agent as the local person."""
-    agent = services.agents.list()[0]
+    agent = services.agents.list(services.me)[0]
 
     def say(text: str, conversation_id: str | None = None, **more: Any) -> Turn:
         more = {"agent_id": agent.id, **more}

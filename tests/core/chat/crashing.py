@@ -28,7 +28,7 @@ def main(url: str, folder: str, text: str, turns: int, commits: int, key: str = 
     signal.signal(signal.SIGTERM, lambda *_: leave(services))
     if commits:
         die_after(services, commits)
-    agent = services.agents.list()[0]
+    agent = services.agents.list(services.me)[0]
     if key:
         services.turns.post(owner=services.me, agent_id=agent.id, text=text, key=key)
     sent = [services.turns.send(owner=services.me, agent_id=agent.id, text=f"{text} {n}") for n in range(turns)]

@@ -59,7 +59,7 @@ def test_a_call_waits_for_consent(store: Store, work: Open, approved: bool, reas
     assert (kept["decided_by"], kept["reason"]) == (shop.services.me.id, reason)
     assert_whole(store, turn)
     assert_adds_up(store, turn)
-    shop.services.conversations.delete(shop.services.me.id, turn.conversation_id)
+    shop.services.conversations.delete(shop.services.me, turn.conversation_id)
     assert [row["reason"] for row in rows(store, ToolApproval)] == [""]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from core.access.roles import Person
 from core.agent.context import Persona, estimate_prompt
 from core.chat.turn import Turn
 from core.conversations import attachment_limits
@@ -48,24 +49,23 @@ def test_files_are_sent_kept_and_counted_to_the_nano_dollar(services: Services, 
         of_turn = select(func.sum(LedgerLine.__table__.c.amount_nanos)).where(
             LedgerLine.__table__.c.task_trace_id == turn.id
         )
-        assert connection.execute(of_turn).scalar() == end.total == services.traces.page()[0].total
-    said, _ = services.conversations.transcript(services.me.id, turn.conversation_id)
+        assert connection.execute(of_turn).scalar() == end.total == services.traces.page(services.me)[0].total
+    said, _ = services.conversations.transcript(services.me, turn.conversation_id)
     picture, table, words = said.blocks
     assert words == {"type": "text", "text": "[[say: Seen.]]"}
     assert (picture["name"], picture["width"], table["media_type"]) == ("a photo.png", 560, "text/csv")
     read = [
-        services.conversations.attached_file(services.me.id, turn.conversation_id, each["id"])
-        for each in (picture, table)
+        services.conversations.attached_file(services.me, turn.conversation_id, each["id"]) for each in (picture, table)
     ]
     assert read == [PICTURE.data, CSV]
-    assert set(services.conversations.previews(services.me.id, turn.conversation_id)) == {picture["id"]}
+    assert set(services.conversations.previews(services.me, turn.conversation_id)) == {picture["id"]}
 
 
 def test_files_without_words_make_a_message_and_a_title(services: Services, send: Send) -> None:
     turn = send("", attachments=[PICTURE])
     assert ended(turn).status == "completed"
-    assert services.conversations.get(services.me.id, turn.conversation_id).title == "a photo.png"
-    assert services.traces.asked(turn.id) == "a photo.png"
+    assert services.conversations.get(services.me, turn.conversation_id).title == "a photo.png"
+    assert services.traces.asked(services.me, turn.id) == "a photo.png"
     with pytest.raises(InputError, match="The message is empty"):
         send("  ", turn.conversation_id)
 
@@ -83,13 +83,13 @@ def test_what_was_attached_goes_with_each_later_message_and_is_read_from_the_cac
 def test_a_retry_and_an_edit_keep_the_files(services: Services, send: Send, store: Store) -> None:
     first = send("[[say: One.]]", attachments=[PICTURE, TABLE])
     before = prompt_of(first)
-    said = services.conversations.transcript(services.me.id, first.conversation_id)[0]
+    said = services.conversations.transcript(services.me, first.conversation_id)[0]
     again = send(said.text, first.conversation_id, replaces=said.id)
     assert prompt_of(again) == before
-    said = services.conversations.transcript(services.me.id, first.conversation_id)[0]
+    said = services.conversations.transcript(services.me, first.conversation_id)[0]
     edited = send("", first.conversation_id, replaces=said.id, attachments=[Attachment("more.txt", b"more")])
     assert ended(edited).status == "completed"
-    now = services.conversations.transcript(services.me.id, first.conversation_id)[0]
+    now = services.conversations.transcript(services.me, first.conversation_id)[0]
     assert [block["name"] for block in now.blocks] == ["a photo.png", "increments.csv", "more.txt"]
     assert len(rows(store)) == 3
 
@@ -98,7 +98,7 @@ def test_a_refused_file_costs_nothing_and_keeps_nothing(services: Services, send
     for files in ([TABLE, Attachment("no.png", b"words")], [TABLE] * 11):
         with pytest.raises(FileRefused, match="Nothing was sent"):
             send("Look", attachments=files)
-    assert (services.traces.count(), rows(store)) == (0, [])
+    assert (services.traces.count(services.me), rows(store)) == (0, [])
 
 
 def test_the_same_words_with_another_file_are_another_message(services: Services, send: Send) -> None:
@@ -114,20 +114,20 @@ def test_the_same_words_with_another_file_are_another_message(services: Services
 def test_deleting_a_conversation_deletes_its_files_and_only_those(services: Services, send: Send, store: Store) -> None:
     gone, kept = send("One", attachments=[PICTURE]), send("Two", attachments=[TABLE])
     ended(gone), ended(kept)
-    reference = services.conversations.transcript(services.me.id, gone.conversation_id)[0].blocks[0]
-    services.conversations.delete(services.me.id, gone.conversation_id)
+    reference = services.conversations.transcript(services.me, gone.conversation_id)[0].blocks[0]
+    services.conversations.delete(services.me, gone.conversation_id)
     assert [(row.name, bytes(row.data)) for row in rows(store)] == [("increments.csv", CSV)]
     with pytest.raises(NotFound):
-        services.conversations.attached_file(services.me.id, gone.conversation_id, reference["id"])
+        services.conversations.attached_file(services.me, gone.conversation_id, reference["id"])
 
 
 def test_nobody_reads_the_files_of_others(services: Services, send: Send) -> None:
     turn = send("One", attachments=[PICTURE])
     ended(turn)
-    reference = services.conversations.transcript(services.me.id, turn.conversation_id)[0].blocks[0]
+    reference = services.conversations.transcript(services.me, turn.conversation_id)[0].blocks[0]
     with pytest.raises(NotFound):
-        services.conversations.attached_file("somebody else", turn.conversation_id, reference["id"])
-    assert services.conversations.previews("somebody else", turn.conversation_id) == {}
+        services.conversations.attached_file(Person("x", "Eve", "admin"), turn.conversation_id, reference["id"])
+    assert services.conversations.previews(Person("x", "Eve", "admin"), turn.conversation_id) == {}
 
 
 def references(*files: Attachment) -> list[dict[str, Any]]:

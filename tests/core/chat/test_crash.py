@@ -47,8 +47,8 @@ def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     services = make_services()
-    (row,) = services.traces.page()
-    said, answer = services.conversations.transcript(services.me.id, row.conversation_id)
+    (row,) = services.traces.page(services.me)
+    said, answer = services.conversations.transcript(services.me, row.conversation_id)
     assert (row.status, row.basis) == ("interrupted", "estimated")
     assert row.total
     assert said.text == f"{SLOW} 0"
@@ -64,13 +64,13 @@ def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     with start(store, tmp_path, "[[tokens: 300]] [[rate: 100]]", commits=commits) as process:
         assert process.wait(60) == -signal.SIGKILL
     first, again = make_services(), make_services()
-    (row,) = first.traces.page()
-    said, answer = first.conversations.transcript(first.me.id, row.conversation_id)
+    (row,) = first.traces.page(first.me)
+    said, answer = first.conversations.transcript(first.me, row.conversation_id)
     assert (row.status, row.basis, bool(row.total)) == ("interrupted", "estimated", True)
     assert (said.status, answer.status) == ("complete", "partial")
-    lines = first.traces.ledger(row.id)
+    lines = first.traces.ledger(first.me, row.id)
     assert sum(line.amount or 0 for line in lines) == row.total
-    assert again.traces.ledger(row.id) == lines
+    assert again.traces.ledger(again.me, row.id) == lines
 
 
 def test_a_terminated_process_books_all_its_live_turns(
@@ -80,7 +80,7 @@ def test_a_terminated_process_books_all_its_live_turns(
         streaming(process)
         process.send_signal(signal.SIGTERM)
         assert process.wait(25) == 0
-    rows = make_services().traces.page(limit=50)
+    rows = (after := make_services()).traces.page(after.me, limit=50)
     assert len(rows) == 20
     assert {(row.status, row.basis, row.error_type) for row in rows} == {("interrupted", "estimated", "shutdown")}
     assert all(row.total for row in rows)

@@ -35,7 +35,7 @@ class Outage:
 
 
 def send(services: Services, text: str = ANSWER) -> Turn:
-    return services.turns.send(owner=services.me, agent_id=services.agents.list()[0].id, text=text)
+    return services.turns.send(owner=services.me, agent_id=services.agents.list(services.me)[0].id, text=text)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -55,7 +55,7 @@ def test_without_books_nothing_is_asked(services: Services) -> None:
     Outage(services, 1, 1)
     with pytest.raises(StoreError):
         send(services)
-    assert services.traces.count() == 0
+    assert services.traces.count(services.me) == 0
     assert ended(send(services)).status == "completed"
 
 
@@ -70,12 +70,12 @@ def test_a_turn_whose_writes_fail_is_shown_at_once_and_booked_later(
     end = ended(turn)
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Kept whatever happens."
     assert end.status == "completed"
-    wait_until(lambda: services.traces.page()[0].status != "running" and not spooled(tmp_path))
-    (row,) = services.traces.page()
+    wait_until(lambda: services.traces.page(services.me)[0].status != "running" and not spooled(tmp_path))
+    (row,) = services.traces.page(services.me)
     assert (row.status, row.basis, row.total) == ("completed", "computed", end.total)
-    answer = services.conversations.transcript(services.me.id, turn.conversation_id)[-1]
+    answer = services.conversations.transcript(services.me, turn.conversation_id)[-1]
     assert (answer.status, answer.text) == ("complete", "Kept whatever happens.")
-    assert sum(line.amount or 0 for line in services.traces.ledger(turn.id)) == end.total
+    assert sum(line.amount or 0 for line in services.traces.ledger(services.me, turn.id)) == end.total
 
 
 def test_an_end_that_never_reached_the_database_is_booked_by_the_next_process(
@@ -88,7 +88,7 @@ def test_an_end_that_never_reached_the_database_is_booked_by_the_next_process(
     first.close()
     assert spooled(tmp_path)
     second = make_services()
-    (row,) = second.traces.page()
+    (row,) = second.traces.page(second.me)
     assert (row.status, row.basis, row.total) == ("completed", "computed", end.total)
     assert not spooled(tmp_path)
 
@@ -99,4 +99,4 @@ def test_an_attempt_that_cannot_be_booked_is_not_made(services: Services) -> Non
     end = ended(turn)
     assert (end.status, end.error_type, end.total) == ("failed", "store_unavailable", 0)
     assert not [event for event in events_of(turn) if isinstance(event, TextDelta)]
-    assert [span.attempt for span in services.traces.spans(turn.id)] == [1]
+    assert [span.attempt for span in services.traces.spans(services.me, turn.id)] == [1]

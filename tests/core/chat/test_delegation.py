@@ -63,8 +63,8 @@ def test_another_agent_answers_in_a_run_of_its_own(store: Store, work: Open) -> 
 def test_its_trace_is_a_tree_and_is_found_by_either_agent_and_model(store: Store, work: Open) -> None:
     shop = with_helper(work(asks(ASK), helped(), says("Nine stars.")))
     ended(turn := shop.send())
-    traces = shop.services.traces
-    detail = traces.detail(turn.id)
+    traces, me = shop.services.traces, shop.services.me
+    detail = traces.detail(me, turn.id)
     assert [(place.depth, isinstance(place.of, SessionRow)) for place in detail.tree] == [
         *((1, True), (2, False), (2, False)),
         *((3, True), (4, False)),
@@ -73,8 +73,8 @@ def test_its_trace_is_a_tree_and_is_found_by_either_agent_and_model(store: Store
     assert all(each.adds_up for each in detail.sums())
     _, [child] = sessions_of(store, turn)
     for found in (TraceFilter(agents=(child["agent_id"],), text="go"), TraceFilter(models=(HELPERS_MODEL,))):
-        assert [row.id for row in traces.page(found)] == [turn.id]
-    assert traces.page(TraceFilter(agents=(shop.agent_id,), models=(HELPERS_MODEL,))) == []
+        assert [row.id for row in traces.page(me, found)] == [turn.id]
+    assert traces.page(me, TraceFilter(agents=(shop.agent_id,), models=(HELPERS_MODEL,))) == []
 
 
 def test_who_was_asked_may_use_tools_and_ask_further_but_never_in_a_circle(store: Store, work: Open) -> None:
@@ -83,7 +83,7 @@ def test_who_was_asked_may_use_tools_and_ask_further_but_never_in_a_circle(store
     shop = work(*answers)
     third = shop.helper("Third", tools=("echo",))
     helper = shop.helper(delegates=(third, shop.agent_id))
-    shop.services.agents.edit(third, shop.draft(third, delegates=(helper, shop.agent_id)), shop.services.me.id)
+    shop.services.agents.edit(shop.services.me, third, shop.draft(third, delegates=(helper, shop.agent_id)))
     shop.change(delegates=(helper,))
     events = events_of(turn := shop.send())
     assert ended(turn).status == "completed"

@@ -30,7 +30,7 @@ Make = Callable[..., Services]
 
 
 def post(services: Services, text: str = "Hello", key: str | None = "k", **more: Any) -> str:
-    given = {"owner": services.me, "agent_id": services.agents.list()[0].id, **more}
+    given = {"owner": services.me, "agent_id": services.agents.list(services.me)[0].id, **more}
     return services.turns.post(text=text, key=key, **given)
 
 
@@ -45,7 +45,7 @@ def test_fifty_posts_of_one_key_at_once_are_one_message(store: Store, services: 
     with ThreadPoolExecutor(50) as pool:
         ids = set(pool.map(lambda _: post(services, SLOW), range(50)))
     assert len(ids) == 1
-    [trace] = services.traces.page()
+    [trace] = services.traces.page(services.me)
     assert trace.id in ids
     finish(services, trace.id)
     assert post(services, SLOW) == trace.id
@@ -57,7 +57,7 @@ def test_a_key_holds_for_its_message_and_its_owner_alone(services: Services) -> 
     with pytest.raises(KeyReused):
         post(services, "Another")
     with pytest.raises(KeyReused):
-        post(services, agent_id=services.agents.list()[1].id)
+        post(services, agent_id=services.agents.list(services.me)[1].id)
     ada = Person(Rows(services.store).person("Ada"), "Ada", "operator")
     assert len({first, post(services, owner=ada), post(services, key="other"), post(services, key=None)}) == 4
 
@@ -74,7 +74,7 @@ def test_after_a_day_a_key_is_new_and_old_ones_are_tidied(store: Store, services
 
 def test_what_was_refused_keeps_no_key(store: Store, services: Services) -> None:
     first = post(services, SLOW, key=None)
-    conversation = services.traces.page()[0].conversation_id
+    conversation = services.traces.page(services.me)[0].conversation_id
     for text in ("Something else", SLOW):
         with pytest.raises(ConversationBusy):
             post(services, text, conversation_id=conversation)
@@ -90,9 +90,9 @@ def test_a_program_that_asks_again_after_a_crash_gets_the_turn_it_began(
     run = subprocess.run([sys.executable, "-m", "tests.core.chat.crashing", *arguments], cwd=PROJECT, timeout=60)
     assert run.returncode == -signal.SIGKILL
     services = make_services()
-    [trace] = services.traces.page()
+    [trace] = services.traces.page(services.me)
     assert post(services, SLOW) == trace.id
-    assert (trace.status, services.traces.count()) == ("interrupted", 1)
+    assert (trace.status, services.traces.count(services.me)) == ("interrupted", 1)
 
 
 def test_t16_of_many_messages_at_once_exactly_as_many_run_as_may(make_services: Make) -> None:
@@ -100,7 +100,7 @@ def test_t16_of_many_messages_at_once_exactly_as_many_run_as_may(make_services: 
     outcomes = at_once([lambda n=n: post(services, f"{SLOW} {n}", key=None) for n in range(12)])  # type: ignore[misc]
     admitted = [each for each in outcomes if isinstance(each, str)]
     refused = [each for each in outcomes if isinstance(each, TooManyRequests)]
-    assert (len(admitted), len(refused), services.traces.count()) == (3, 9, 3)
+    assert (len(admitted), len(refused), services.traces.count(services.me)) == (3, 9, 3)
     assert {each.retry_after for each in refused} == {5}
     ada = Person(Rows(services.store).person("Ada"), "Ada", "operator")
     finish(services, post(services, SLOW, key=None, owner=ada))
@@ -116,7 +116,7 @@ def test_t16_a_day_has_so_many_messages_and_ends_at_midnight_in_the_zone(make_se
         for _ in range(2):
             post(services, key=None)
         with pytest.raises(TooManyRequests, match="2 messages") as refused:
-            services.turns.send(owner=services.me, agent_id=services.agents.list()[0].id, text="On the page")
+            services.turns.send(owner=services.me, agent_id=services.agents.list(services.me)[0].id, text="On the page")
         assert refused.value.retry_after == 61
         clock.shift(61)
         post(services, key=None)

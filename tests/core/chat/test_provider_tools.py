@@ -51,7 +51,7 @@ class Asked:
         chosen = Settings(_env_file=None, data_dir=folder, database_url=url, anthropic_api_key="k", drain_seconds=0)
         self.services: Services = open_services(chosen, open_provider(chosen, WireTransport(answers)))
         draft = AgentDraft("Searcher", "", MODEL, "", 2_000, False, (), tools=tools)
-        self.agent = self.services.agents.create(draft, self.services.me.id)
+        self.agent = self.services.agents.create(self.services.me, draft)
 
     def send(self, text: str, conversation_id: str | None = None) -> Turn:
         services = self.services
@@ -81,7 +81,7 @@ def script(store: Store, tmp_path: Path) -> Iterator[tuple[Asked, Strict]]:
 
 
 def kinds(asked: Asked, turn: Turn) -> list[str]:
-    answer = asked.services.conversations.transcript(asked.services.me.id, turn.conversation_id)[-1]
+    answer = asked.services.conversations.transcript(asked.services.me, turn.conversation_id)[-1]
     return [block["type"] for block in answer.blocks]
 
 
@@ -107,7 +107,7 @@ def test_a_search_is_offered_made_and_priced_as_its_own_line(store: Store, asked
     billed = lines(store, turn)
     assert billed["web_search"] == (1, 10_000_000)
     assert end.total == sum(amount for _, amount in billed.values())
-    answer = asked.services.conversations.transcript(asked.services.me.id, turn.conversation_id)[-1]
+    answer = asked.services.conversations.transcript(asked.services.me, turn.conversation_id)[-1]
     assert answer.turn is not None
     assert (answer.turn.usage.web_searches, answer.turn.total) == (1, end.total)
 
@@ -147,7 +147,7 @@ def test_a_search_that_was_cut_off_is_not_sent_again(script: tuple[Asked, Strict
 async def test_a_model_that_nobody_knows_is_not_sent_them_and_the_reader_is_told(sqlite_store: Store) -> None:
     agents = Agents(sqlite_store)
     draft = AgentDraft("Searcher", "", MODEL, "", 2_000, False, (), tools=("web_search", "calculator"))
-    agent = replace(agents.create(draft, local_person(sqlite_store).id), model="claude-next")
+    agent = replace(agents.create(local_person(sqlite_store), draft), model="claude-next")
     toolset = await Toolbox({}, McpServers(tuple), agents).equip(agent, (agent.id,))
     assert toolset.definitions == []
     assert toolset.warnings == (

@@ -29,13 +29,13 @@ def test_a_call_that_waits_is_found_and_its_decision_is_kept(shop: Workshop) -> 
     assert (pending.span_id, pending.tool_name, json.loads(pending.given)) == (request.span_id, "echo", {"say": "Hi"})
     assert pending.expires_at == request.expires_at
     assert services.approvals.pending(Person("other", "Eve", "admin"), turn.id) == []
-    [listed] = services.conversations.list(me.id)
+    [listed] = services.conversations.list(me)
     assert (listed.running, listed.waiting) == (True, True)
     assert shop.answer(turn).tools["a"].status == "running"
     services.approvals.decide(me, request.span_id, approved=False, reason="Not now.")
     ended(turn)
     assert services.approvals.pending(me, turn.id) == []
-    assert not services.conversations.get(me.id, turn.conversation_id).waiting
+    assert not services.conversations.get(me, turn.conversation_id).waiting
     tools = shop.answer(turn).tools
     denied = tools["a"]
     assert (denied.status, denied.decision, denied.decided_by, denied.reason) == (

@@ -55,7 +55,7 @@ def test_every_step_is_shown_booked_and_kept(store: Store, work: Open) -> None:
         "text",
     ]
     assert shop.answer(turn).text == "Let me see.\n\nDone."
-    assert shop.services.traces.page()[0].attempts == 2
+    assert shop.services.traces.page(shop.services.me)[0].attempts == 2
     assert_adds_up(store, turn)
 
 
@@ -76,7 +76,7 @@ def test_the_next_turn_sends_the_whole_work_again(work: Open) -> None:
     assert [message["role"] for message in messages] == ["user", "assistant", "user", "assistant", "user"]
     assert [block["type"] for block in messages[1]["content"]] == ["thinking", "tool_use", "tool_use"]
     assert [result.get("is_error", False) for result in results(messages[2])] == [False, True]
-    span = shop.services.traces.spans(first.id)[-1]
+    span = shop.services.traces.spans(shop.services.me, first.id)[-1]
     assert span.usage.total == 120, "what the next prompt is reckoned from"
 
 
@@ -186,14 +186,14 @@ def test_the_people_agent_of_a_new_installation_looks_employees_up(store: Store,
     chosen = Settings(_env_file=None, data_dir=tmp_path, database_url=store.url, simulator_pace=0, drain_seconds=0)
     services = open_services(chosen)
     try:
-        agent = next(agent for agent in services.agents.list() if agent.name == "People")
+        agent = next(agent for agent in services.agents.list(services.me) if agent.name == "People")
         turn = services.turns.send(
             owner=services.me, agent_id=agent.id, text="give me list of employees with 5-10% increment"
         )
         assert ended(turn).status == "completed"
         [span] = calls(store, turn)
         assert span["input"] == '{"min_increment_percent": 5.0, "max_increment_percent": 10.0}'
-        answer = services.conversations.transcript(services.me.id, turn.conversation_id)[-1]
+        answer = services.conversations.transcript(services.me, turn.conversation_id)[-1]
         assert "found **14**" in answer.text
         assert_whole(store, turn)
         assert_adds_up(store, turn)
@@ -204,9 +204,9 @@ def test_the_people_agent_of_a_new_installation_looks_employees_up(store: Store,
 def test_deleting_the_conversation_forgets_what_its_tools_were_given_and_gave(store: Store, work: Open) -> None:
     shop = work(asks(("a", "echo", {"say": "secret"})), says("Done."))
     ended(turn := shop.send())
-    (text,) = shop.services.traces.tool_texts(turn.id).values()
+    (text,) = shop.services.traces.tool_texts(shop.services.me, turn.id).values()
     assert ("secret" in text.input, "secret" in text.output) == (True, True)
-    shop.services.conversations.delete(shop.services.me.id, turn.conversation_id)
+    shop.services.conversations.delete(shop.services.me, turn.conversation_id)
     (span,) = calls(store, turn)
     assert (span["input"], span["output"], span["tool_name"]) == (None, None, "echo")
 

@@ -36,20 +36,20 @@ class Workshop:
 
     def draft(self, agent_id: str, **changes: Any) -> AgentDraft:
         """An agent as it is but for the changes."""
-        view = self.services.agents.get(agent_id)
+        view = self.services.agents.known(agent_id)
         kept = {name: getattr(view, name) for name in AgentDraft.__dataclass_fields__}
         return AgentDraft(**{**kept, **changes})
 
     def change(self, **changes: Any) -> None:
-        self.services.agents.edit(self.agent_id, self.draft(self.agent_id, **changes), self.services.me.id)
+        self.services.agents.edit(self.services.me, self.agent_id, self.draft(self.agent_id, **changes))
 
     def helper(self, name: str = "Helper", **changes: Any) -> str:
         """Another agent; returns its id."""
         draft = replace(AgentDraft(name, "Helps.", HELPERS_MODEL, "", 4_000, False, ()), **changes)
-        return self.services.agents.create(draft, self.services.me.id).id
+        return self.services.agents.create(self.services.me, draft).id
 
     def answer(self, turn: Turn) -> Any:
-        return self.services.conversations.transcript(self.services.me.id, turn.conversation_id)[-1]
+        return self.services.conversations.transcript(self.services.me, turn.conversation_id)[-1]
 
 
 def workshop(
@@ -67,8 +67,8 @@ def workshop(
     script = Strict(*answers)
     services = open_services(chosen, open_provider(chosen, WireTransport(script)), TOOLS)
     draft = AgentDraft("Worker", "", MODEL, "", 4_000, True, (), tools=tuple(TOOLS), **limits)
-    known = [agent.id for agent in services.agents.list() if agent.name == draft.name]
-    agent_id = known[0] if known else services.agents.create(draft, services.me.id).id
+    known = [agent.id for agent in services.agents.list(services.me) if agent.name == draft.name]
+    agent_id = known[0] if known else services.agents.create(services.me, draft).id
     return Workshop(services, script, agent_id)
 
 

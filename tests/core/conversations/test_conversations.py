@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
+from core.access.roles import Person
 from core.conversations.conversations import Conversations, MessageView
 from core.errors import AppError, ConversationBusy, InputError, NotFound
 from core.store.database import Store
@@ -25,6 +26,10 @@ class World:
     me: str
     agent: str
 
+    @property
+    def by(self) -> Person:
+        return Person(self.me, "Ada", "operator")
+
     def conversation(self, title: str = "A talk", **columns: Any) -> str:
         return self.rows.conversation(self.me, self.agent, title, **columns)
 
@@ -32,10 +37,10 @@ class World:
         return self.rows.trace(self.me, self.agent, conversation, **tally)
 
     def found(self, search: str, **more: Any) -> list[str]:
-        return [view.title for view in self.conversations.list(self.me, search=search, **more)]
+        return [view.title for view in self.conversations.list(self.by, search=search, **more)]
 
     def transcript(self, conversation: str) -> list[MessageView]:
-        return self.conversations.transcript(self.me, conversation)
+        return self.conversations.transcript(self.by, conversation)
 
 
 @pytest.fixture
@@ -53,28 +58,28 @@ def left(store: Store, table: type[Row]) -> int:
 def test_the_list_shows_what_was_written_to_last_first(world: World) -> None:
     old = world.conversation("Old")
     new = world.conversation("New", updated_at=AT + timedelta(minutes=1))
-    first, second = world.conversations.list(world.me)
+    first, second = world.conversations.list(world.by)
     assert (first.id, second.id) == (new, old)
     assert (first.title, first.agent_id, first.agent_name) == ("New", world.agent, "Helper")
     assert (first.updated_at, first.archived, first.running) == (AT + timedelta(minutes=1), False, False)
-    assert world.conversations.get(world.me, new) == first
-    assert world.conversations.list(world.me, limit=1) == [first]
+    assert world.conversations.get(world.by, new) == first
+    assert world.conversations.list(world.by, limit=1) == [first]
 
 
 def test_a_conversation_that_is_being_answered_says_so(world: World) -> None:
     conversation = world.conversation()
     world.trace(conversation)
-    assert not world.conversations.get(world.me, conversation).running
+    assert not world.conversations.get(world.by, conversation).running
     world.trace(conversation, status="running", cost_nanos=None, cost_basis=None)
-    assert world.conversations.get(world.me, conversation).running
-    assert world.conversations.list(world.me)[0].running
+    assert world.conversations.get(world.by, conversation).running
+    assert world.conversations.list(world.by)[0].running
 
 
 def test_a_renamed_agent_shows_its_new_name(world: World) -> None:
     world.conversation()
     other = world.rows.agent(world.me, "Other")
     world.rows.conversation(world.me, other, "With the other")
-    assert {view.agent_name for view in world.conversations.list(world.me)} == {"Helper", "Other"}
+    assert {view.agent_name for view in world.conversations.list(world.by)} == {"Helper", "Other"}
 
 
 def test_search_finds_titles_and_messages(world: World) -> None:
@@ -198,26 +203,26 @@ def test_a_transcript_of_any_length_is_one_query(world: World, store: Store, tur
 
 def test_spent_counts_replaced_answers_and_leaves_out_what_still_runs(world: World) -> None:
     conversation = world.conversation()
-    assert world.conversations.spent(world.me, conversation) == (0, 0)
+    assert world.conversations.spent(world.by, conversation) == (0, 0)
     for cost in (10**18, 7, 0):
         trace = world.trace(conversation, cost_nanos=cost)
         world.rows.message(conversation, "assistant", "x", trace, replaced_at=AT)
     world.trace(conversation, status="running", cost_nanos=None, cost_basis=None)
     world.trace(world.conversation("Another"), cost_nanos=99)
-    assert world.conversations.spent(world.me, conversation) == (10**18 + 7, 3)
+    assert world.conversations.spent(world.by, conversation) == (10**18 + 7, 3)
 
 
 def test_one_turn_without_a_price_makes_the_whole_unknown(world: World) -> None:
     conversation = world.conversation()
     world.trace(conversation, cost_nanos=5)
     world.trace(conversation, cost_nanos=None, cost_basis="unpriced")
-    assert world.conversations.spent(world.me, conversation) == (None, 2)
+    assert world.conversations.spent(world.by, conversation) == (None, 2)
 
 
 def test_renaming_trims_and_keeps_the_order(world: World) -> None:
     conversation = world.conversation()
-    world.conversations.rename(world.me, conversation, "  New \n title\0 ")
-    view = world.conversations.get(world.me, conversation)
+    world.conversations.rename(world.by, conversation, "  New \n title\0 ")
+    view = world.conversations.get(world.by, conversation)
     assert (view.title, view.updated_at) == ("New title�", AT)
 
 
@@ -225,18 +230,18 @@ def test_renaming_trims_and_keeps_the_order(world: World) -> None:
 def test_an_unusable_title_is_refused(world: World, title: str, sentence: str) -> None:
     conversation = world.conversation()
     with pytest.raises(InputError, match=sentence):
-        world.conversations.rename(world.me, conversation, title)
-    assert world.conversations.get(world.me, conversation).title == "A talk"
+        world.conversations.rename(world.by, conversation, title)
+    assert world.conversations.get(world.by, conversation).title == "A talk"
 
 
 def test_archiving_moves_a_conversation_out_of_the_list_and_back(world: World) -> None:
     conversation = world.conversation()
-    world.conversations.archive(world.me, conversation)
-    assert world.conversations.list(world.me) == []
-    (archived,) = world.conversations.list(world.me, archived=True)
+    world.conversations.archive(world.by, conversation)
+    assert world.conversations.list(world.by) == []
+    (archived,) = world.conversations.list(world.by, archived=True)
     assert (archived.id, archived.archived) == (conversation, True)
-    world.conversations.unarchive(world.me, conversation)
-    assert [view.archived for view in world.conversations.list(world.me)] == [False]
+    world.conversations.unarchive(world.by, conversation)
+    assert [view.archived for view in world.conversations.list(world.by)] == [False]
 
 
 def test_deleting_forgets_every_word_and_keeps_every_cost(world: World, store: Store) -> None:
@@ -246,7 +251,7 @@ def test_deleting_forgets_every_word_and_keeps_every_cost(world: World, store: S
         world.rows.message(conversation, role, "secret words", trace)
         world.rows.message(other, role, "other words")
     world.trace(other)
-    world.conversations.delete(world.me, conversation)
+    world.conversations.delete(world.by, conversation)
     assert [left(store, table) for table in (TaskTrace, TraceSession, TraceSpan, Conversation)] == [2, 2, 3, 2]
     assert (left(store, Message), world.found("words")) == (2, ["Other"])
     with store.read() as connection:
@@ -263,11 +268,11 @@ def test_a_conversation_that_is_being_answered_is_not_deleted(world: World) -> N
     trace = world.trace(conversation, status="running", cost_nanos=None, cost_basis=None)
     world.rows.message(conversation, "user", "words", trace)
     with pytest.raises(ConversationBusy, match="Stop the answer"):
-        world.conversations.delete(world.me, conversation)
+        world.conversations.delete(world.by, conversation)
     assert world.found("words") == ["Busy"]
 
 
-Ask = Callable[[Conversations, str, str], object]
+Ask = Callable[[Conversations, Person, str], object]
 ASKED: list[Ask] = [
     Conversations.get,
     Conversations.transcript,
@@ -275,7 +280,7 @@ ASKED: list[Ask] = [
     Conversations.archive,
     Conversations.unarchive,
     Conversations.delete,
-    lambda conversations, owner, conversation: conversations.rename(owner, conversation, "Mine now"),
+    lambda conversations, by, conversation: conversations.rename(by, conversation, "Mine now"),
 ]
 
 
@@ -283,9 +288,9 @@ ASKED: list[Ask] = [
 def test_someone_elses_a_deleted_and_an_unknown_conversation_are_not_found(world: World, ask: Ask) -> None:
     theirs = world.rows.conversation(world.rows.person("Eve"), world.agent, "Hers")
     gone = world.conversation()
-    world.conversations.delete(world.me, gone)
+    world.conversations.delete(world.by, gone)
     for conversation in (theirs, gone, *STRANGE_IDS):
         with pytest.raises(NotFound, match="no such conversation") as refused:
-            ask(world.conversations, world.me, conversation)
+            ask(world.conversations, world.by, conversation)
         assert isinstance(refused.value, AppError)
-    assert world.conversations.list(world.me) == []
+    assert world.conversations.list(world.by) == []

@@ -25,21 +25,21 @@ def begun(store: Store) -> Agents:
 
 
 def test_an_empty_installation_begins_with_agents_and_a_server_once(store: Store) -> None:
-    seeded = begun(store).list()
-    assert begun(store).list() == seeded
+    seeded = begun(store).active()
+    assert begun(store).active() == seeded
     assert [view.name for view in seeded] == [draft.name for draft in DRAFTS]
     ids = {view.name: view.id for view in seeded}
     assert [view.delegates for view in seeded] == [tuple(ids[name] for name in draft.delegates) for draft in DRAFTS]
-    assert [server.name for server in McpRegistry(store).list()] == [PEOPLE.name]
+    assert [server.name for server in McpRegistry(store).known()] == [PEOPLE.name]
 
 
 def test_an_installation_with_any_agent_is_left_alone(store: Store) -> None:
-    agents, me = Agents(store), local_person(store).id
-    only = agents.create(replace(DRAFTS[0], name="Only"), me)
-    agents.set_active(only.id, active=False)
+    agents, me = Agents(store), local_person(store)
+    only = agents.create(me, replace(DRAFTS[0], name="Only"))
+    agents.set_active(me, only.id, active=False)
     begun(store)
-    assert [view.id for view in agents.list(include_inactive=True)] == [only.id]
-    assert McpRegistry(store).list() == []
+    assert [view.id for view in agents.list(me, include_inactive=True)] == [only.id]
+    assert McpRegistry(store).known() == []
 
 
 def test_processes_that_start_together_seed_once(store: Store) -> None:
@@ -49,8 +49,8 @@ def test_processes_that_start_together_seed_once(store: Store) -> None:
         list(pool.map(begun, stores))
     for each in stores:
         each.close()
-    assert len(Agents(store).list()) == len(DRAFTS)
-    assert len(McpRegistry(store).list()) == 1
+    assert len(Agents(store).active()) == len(DRAFTS)
+    assert len(McpRegistry(store).known()) == 1
 
 
 @pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.name)

@@ -10,6 +10,7 @@ import time_machine
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from core.access.roles import Person
 from core.analytics.filters import TraceFilter
 from core.analytics.rollups.check import differences
 from core.analytics.rollups.refresh import refresh
@@ -21,7 +22,7 @@ from core.store.database import Store
 from core.store.tables import Agent, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History
 from tests.core.demo.looks import BERLIN, TODAY, Crash, CrashingStore, added, contents
-from tests.core.rows import Rows
+from tests.core.rows import ADMIN, Rows
 from tests.core.tracing.histories import BOOK
 from tests.core.tracing.in_store import rows
 from tests.core.tracing.test_sums import assert_priced, assert_sums
@@ -52,31 +53,31 @@ def refresh_all(store: Store) -> None:
 
 
 def test_it_is_offered_only_where_there_is_no_trace(store: Store, demo: DemoMonth) -> None:
-    assert (demo.offer(), demo.phase()) == (True, None)
-    demo.load(TODAY)
-    assert (demo.offer(), demo.phase()) == (False, "loaded")
-    demo.remove()
-    assert (demo.offer(), demo.phase()) == (True, None)
+    assert (demo.offer(ADMIN), demo.phase(ADMIN)) == (True, None)
+    demo.load(ADMIN, TODAY)
+    assert (demo.offer(ADMIN), demo.phase(ADMIN)) == (False, "loaded")
+    demo.remove(ADMIN)
+    assert (demo.offer(ADMIN), demo.phase(ADMIN)) == (True, None)
     History(store).turn(NOON, 0)
-    assert demo.offer() is False
+    assert demo.offer(ADMIN) is False
 
 
 def test_a_date_has_always_the_same_month(store: Store, demo: DemoMonth) -> None:
-    count = demo.load(TODAY)
+    count = demo.load(ADMIN, TODAY)
     first = contents(store)
     assert count == first["task_trace"].total() > 50
-    assert demo.load(date(2026, 12, 1)) == count, "it is loaded already"
+    assert demo.load(ADMIN, date(2026, 12, 1)) == count, "it is loaded already"
     assert contents(store) == first
-    assert demo.remove() == count
-    demo.load(TODAY)
+    assert demo.remove(ADMIN) == count
+    demo.load(ADMIN, TODAY)
     assert contents(store) == first
-    demo.remove()
-    demo.load(TODAY + timedelta(days=1))
+    demo.remove(ADMIN)
+    demo.load(ADMIN, TODAY + timedelta(days=1))
     assert contents(store) != first
 
 
 def test_parents_are_sums_of_children_and_of_the_ledger(store: Store, demo: DemoMonth) -> None:
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     parts = {name: _by_trace(store, table) for name, table in (("sessions", TraceSession), ("spans", TraceSpan))}
     lines = _by_trace(store, LedgerLine)
     for trace in rows(store, TaskTrace):
@@ -98,7 +99,7 @@ def _by_trace(store: Store, table: type[Row]) -> dict[str, list[Any]]:
 
 
 def test_all_of_it_is_labelled(store: Store, demo: DemoMonth) -> None:
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     assert {row["source"] for row in rows(store, TaskTrace)} == {"demo"}
     assert {row["session_type"] for row in rows(store, TraceSession)} == {"simulated"}
     assert all(row["price_source"].startswith("demo month: ") for row in rows(store, LedgerLine))
@@ -108,19 +109,19 @@ def test_all_of_it_is_labelled(store: Store, demo: DemoMonth) -> None:
 def test_removal_leaves_every_table_as_it_was(store: Store, demo: DemoMonth, history: History) -> None:
     refresh_all(store)
     before, sums = contents(store), contents(store, rollups=True)
-    count = demo.load(TODAY)
+    count = demo.load(ADMIN, TODAY)
     more = added(before, contents(store))
     assert (more["task_trace"], more["agents"], more["users"]) == (count, 6, 6)
     refresh_all(store)
     assert contents(store, rollups=True) != sums
-    assert Traces(store).page(TraceFilter(text="delivery"))
-    assert demo.remove() == count
+    assert Traces(store).page(ADMIN, TraceFilter(text="delivery"))
+    assert demo.remove(ADMIN) == count
     assert contents(store) == before
-    assert Traces(store).page(TraceFilter(text="delivery")) == []
+    assert Traces(store).page(ADMIN, TraceFilter(text="delivery")) == []
     refresh_all(store)
     assert contents(store, rollups=True) == sums
     assert list(differences(store)) == []
-    assert demo.remove() == 0
+    assert demo.remove(ADMIN) == 0
 
 
 @pytest.mark.parametrize("committed", [False, True])
@@ -129,12 +130,12 @@ def test_what_breaks_off_while_loading_is_completed(
     store: Store, demo: DemoMonth, at: int | str, committed: bool
 ) -> None:
     counting = CrashingStore(store)
-    DemoMonth(counting, BOOK, BERLIN).load(TODAY)
+    DemoMonth(counting, BOOK, BERLIN).load(ADMIN, TODAY)
     whole = contents(store)
-    demo.remove()
+    demo.remove(ADMIN)
     with pytest.raises(Crash):
-        _crashing(store, counting.writes if at == "last" else int(at), committed).load(TODAY)
-    demo.load(TODAY if at == 1 and not committed else TODAY + timedelta(days=3))
+        _crashing(store, counting.writes if at == "last" else int(at), committed).load(ADMIN, TODAY)
+    demo.load(ADMIN, TODAY if at == 1 and not committed else TODAY + timedelta(days=3))
     assert contents(store) == whole
 
 
@@ -149,15 +150,15 @@ def test_what_breaks_off_while_removing_is_completed(
     store: Store, demo: DemoMonth, at: int, committed: bool, then: str
 ) -> None:
     before = contents(store)
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     whole = contents(store)
     with pytest.raises(Crash):
-        _crashing(store, at, committed).remove()
+        _crashing(store, at, committed).remove(ADMIN)
     if then == "remove":
-        demo.remove()
+        demo.remove(ADMIN)
         assert contents(store) == before
     else:
-        demo.load(TODAY)
+        demo.load(ADMIN, TODAY)
         assert contents(store) == whole
 
 
@@ -179,38 +180,38 @@ def at_once(*calls: Callable[[], int]) -> list[int]:
 
 def test_two_clicks_load_it_once_and_remove_it_once(store: Store, demo: DemoMonth) -> None:
     before = contents(store)
-    count = demo.load(TODAY)
+    count = demo.load(ADMIN, TODAY)
     whole = contents(store)
-    demo.remove()
-    assert at_once(lambda: demo.load(TODAY), lambda: demo.load(TODAY)) == [count, count]
+    demo.remove(ADMIN)
+    assert at_once(lambda: demo.load(ADMIN, TODAY), lambda: demo.load(ADMIN, TODAY)) == [count, count]
     assert contents(store) == whole
-    assert sum(at_once(demo.remove, demo.remove)) == count
+    assert sum(at_once(lambda: demo.remove(ADMIN), lambda: demo.remove(ADMIN))) == count
     assert contents(store) == before
 
 
 def test_who_removes_what_another_is_loading_wins(store: Store, demo: DemoMonth) -> None:
     before = contents(store)
-    at_once(lambda: demo.load(TODAY), demo.remove, demo.remove)
-    demo.remove()
+    at_once(lambda: demo.load(ADMIN, TODAY), lambda: demo.remove(ADMIN), lambda: demo.remove(ADMIN))
+    demo.remove(ADMIN)
     assert contents(store) == before
 
 
 def test_an_agent_that_was_used_or_changed_stays_and_answers_no_more(store: Store, demo: DemoMonth) -> None:
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     real = Rows(store)
     me = real.person("Grace")
-    used, changed, *_ = agents = Agents(store).list()
+    used, changed, *_ = agents = Agents(store).active()
     conversation = real.conversation(me, used.id)
-    Agents(store).edit(changed.id, changed, me)
-    demo.remove()
+    Agents(store).edit(Person(me, "Grace", "admin"), changed.id, changed)
+    demo.remove(ADMIN)
     assert len(agents) == 6
-    left = Agents(store).list(include_inactive=True)
+    left = Agents(store).list(ADMIN, include_inactive=True)
     assert [(agent.id, agent.active) for agent in left] == [(used.id, False), (changed.id, False)]
-    assert [agent.version for agent in Agents(store).versions(changed.id)] == [2, 1]
+    assert [agent.version for agent in Agents(store).versions(ADMIN, changed.id)] == [2, 1]
     assert [row["id"] for row in rows(store, TaskTrace)] == []
-    demo.load(TODAY)
-    assert [agent.id for agent in Agents(store).list()] == [agent.id for agent in agents]
-    demo.remove()
+    demo.load(ADMIN, TODAY)
+    assert [agent.id for agent in Agents(store).active()] == [agent.id for agent in agents]
+    demo.remove(ADMIN)
     with store.read() as connection:
         assert connection.execute(text("SELECT id FROM conversations")).scalars().all() == [conversation]
 
@@ -220,13 +221,13 @@ def test_a_name_that_is_taken_is_told_and_nothing_is_written(store: Store, demo:
     real.agent(real.person(), "Demo · Analyst")
     before = contents(store)
     with pytest.raises(InputError, match="Rename it"):
-        demo.load(TODAY)
+        demo.load(ADMIN, TODAY)
     assert contents(store) == before
 
 
 @time_machine.travel(NOON)
 def test_nothing_in_it_is_later_than_now(store: Store, demo: DemoMonth) -> None:
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     with store.read() as connection:
         last = connection.execute(select(func.max(TaskTrace.__table__.c.ended_at))).scalar_one()
     assert NOON - timedelta(hours=3) < last <= NOON
@@ -243,7 +244,7 @@ def test_only_rows_that_were_born_as_demo_can_be_deleted_and_none_be_changed(
     store: Store, demo: DemoMonth, history: History, table: str
 ) -> None:
     real = contents(store)[table]
-    demo.load(TODAY)
+    demo.load(ADMIN, TODAY)
     before = contents(store)
     for change in (
         f"DELETE FROM {table}",

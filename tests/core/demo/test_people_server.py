@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
+from core.access.roles import Person
 from core.agent.mcp.server import Limits, McpServer
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Asking
@@ -55,7 +56,7 @@ def test_the_showcase_is_answered_by_a_process_of_its_own(tmp_path: Path) -> Non
         people = McpServer("p", "people", "stdio", "python", args)
         servers = McpServers(lambda: [people], Limits(patience=60, connect=60))
         [tool] = await servers.tools(["p"])
-        text = await tool.run(SHOWCASE, Asking("me", "admin", "UTC"))
+        text = await tool.run(SHOWCASE, Asking(Person("me", "me", "admin"), "UTC"))
         await servers.close()
         return text
 

@@ -15,7 +15,7 @@ from core.exports.exports import Exports
 from core.exports.links import Order
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
-from tests.core.rows import AT, MODEL, Rows
+from tests.core.rows import ADMIN, AT, MODEL, Rows
 
 KEY = b"k" * 32
 EVERY_FILE: tuple[FileName, ...] = get_args(FileName)
@@ -95,7 +95,7 @@ def _line(number: int) -> dict[str, Any]:
 
 
 def an_order(file: FileName, chosen: TraceFilter | None = None, zone: str = "UTC", rows: int | None = None) -> Order:
-    return Order(new_id(), file, chosen or TraceFilter(), zone, rows)
+    return Order(new_id(), ADMIN.id, file, chosen or TraceFilter(), zone, rows)
 
 
 def exported(store: Store, file: FileName, chosen: TraceFilter | None = None) -> bytes:

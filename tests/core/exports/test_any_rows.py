@@ -26,7 +26,7 @@ from core.store.tables import TaskTrace
 from core.store.text import storable
 from tests.core.exports import reference
 from tests.core.exports.ledgers import EVERY_FILE, Ledgers, exported, rows_of
-from tests.core.rows import AT
+from tests.core.rows import ADMIN, AT
 
 _traces = TaskTrace.__table__
 
@@ -157,7 +157,7 @@ def test_for_any_filter_the_files_hold_those_traces_and_the_sum_of_their_ledger(
     assert _sum(rows_of(ledger), "amount_usd") == _spend(mixed.store, chosen)
     listed = [row["trace_id"] for row in rows_of(traces)]
     assert _pages(mixed.store, chosen) == _pages(mixed.store, replace(chosen, text="was ask")) == listed
-    assert Traces(mixed.store).count(chosen) == len(listed)
+    assert Traces(mixed.store).count(ADMIN, chosen) == len(listed)
     assert {row["trace_id"] for row in rows_of(ledger)} <= set(listed)
 
 
@@ -170,7 +170,7 @@ def test_for_any_filter_its_groups_come_to_the_whole(mixed: Ledgers, data: st.Da
         assert sum(parts.values()) == _spend(mixed.store, chosen)
         if by == "agent":
             written = rows_of(exported(mixed.store, "ledger", chosen))
-            names = {name.removeprefix("'"): id_ for id_, name in Costs(mixed.store).names().agent.items()}
+            names = {name.removeprefix("'"): id_ for id_, name in Costs(mixed.store).names(ADMIN).agent.items()}
             assert {names[row["agent"].removeprefix("'")] for row in written} <= set(parts)
 
 
@@ -191,7 +191,7 @@ def _pages(store: Store, chosen: TraceFilter) -> list[str]:
     """The list of traces, some at a time."""
     listed = list[TraceRow]()
     while more := Traces(store).page(
-        chosen, before=(listed[-1].started_at, listed[-1].id) if listed else None, limit=11
+        ADMIN, chosen, before=(listed[-1].started_at, listed[-1].id) if listed else None, limit=11
     ):
         listed += more
     return [row.id for row in listed]

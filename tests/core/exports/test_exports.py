@@ -54,7 +54,7 @@ def test_a_finished_download_can_be_checked_by_its_manifest(books: Books, export
     chosen = TraceFilter(start=AT, end=AT + timedelta(days=1), agents=(books.agent,))
     order = an_order("traces", chosen, "Europe/Berlin", rows=2)
     file = whole(exports.begin(order))
-    found = manifest(exports.known(order.id))
+    found = manifest(exports.known(order))
     assert datetime.fromisoformat(found.pop("created_at")).tzinfo is not None
     assert found.pop("columns")[0] == {"name": "trace_id", "meaning": FILES["traces"].columns[0].meaning}
     assert found == {
@@ -105,9 +105,9 @@ def test_the_header_comes_first_and_progress_follows_each_piece(long: Books, exp
     first = next(download.pieces)
     assert first.startswith(b"trace_id,")
     assert first.count(b"\r\n") == 1
-    assert exports.known(order.id).rows == 0
+    assert exports.known(order).rows == 0
     second = next(download.pieces)
-    assert as_json(exports.known(order.id)) == {
+    assert as_json(exports.known(order)) == {
         "state": "running",
         "rows": ROWS_AT_ONCE,
         "rows_expected": PIECES * ROWS_AT_ONCE,
@@ -115,7 +115,7 @@ def test_the_header_comes_first_and_progress_follows_each_piece(long: Books, exp
         "problem": None,
     }
     whole(download)
-    assert (exports.known(order.id).state, exports.known(order.id).rows) == ("finished", PIECES * ROWS_AT_ONCE)
+    assert (exports.known(order).state, exports.known(order).rows) == ("finished", PIECES * ROWS_AT_ONCE)
 
 
 def test_a_file_is_of_one_moment(long: Books, exports: Exports) -> None:
@@ -133,8 +133,8 @@ def test_a_download_broken_off_gives_the_database_back(long: Books, exports: Exp
         for _ in range(pieces):
             next(download.pieces)
         download.close()
-        assert exports.known(order.id).state == "left"
-    assert long.traces.count() == PIECES * ROWS_AT_ONCE
+        assert exports.known(order).state == "left"
+    assert long.traces.count(long.by) == PIECES * ROWS_AT_ONCE
     assert long.rows.store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
@@ -197,7 +197,7 @@ def test_a_database_that_fails_in_the_middle_ends_the_file_with_an_error(
     pid = drivers[-1].info.backend_pid if long.rows.store.dialect == "postgresql" else 0
     with failing(long.rows.store, pieces, download, pid), pytest.raises(StoreError):
         whole(download)
-    known = exports.known(order.id)
+    known = exports.known(order)
     assert (known.state, bool(known.problem)) == ("failed", True)
     assert known.rows < PIECES * ROWS_AT_ONCE
     assert len(whole(exports.begin(an_order("traces"))).splitlines()) == 1 + PIECES * ROWS_AT_ONCE
@@ -219,7 +219,7 @@ def test_when_the_server_closes_downloads_break_off_and_none_begins(long: Books,
     exports.close()
     with pytest.raises(ShuttingDown):
         whole(download)
-    assert "shutting down" in exports.known(order.id).problem
+    assert "shutting down" in exports.known(order).problem
     with pytest.raises(ShuttingDown):
         exports.begin(an_order("traces"))
 
@@ -230,8 +230,8 @@ def test_a_download_is_known_for_a_while(books: Books, exports: Exports) -> None
         whole(exports.begin(order))
         clock.shift(KEPT)
         whole(exports.begin(an_order("traces")))
-        assert exports.known(order.id).state == "finished"
+        assert exports.known(order).state == "finished"
         clock.shift(1)
         whole(exports.begin(an_order("traces")))
     with pytest.raises(NotFound, match="Begin it again"):
-        exports.known(order.id)
+        exports.known(order)

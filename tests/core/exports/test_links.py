@@ -32,9 +32,9 @@ FILTERS = st.builds(
 )
 
 
-@given(FILTERS, st.none() | st.integers(0))
-def test_what_a_link_asks_for_comes_back(chosen: TraceFilter, rows: int | None) -> None:
-    order = Order("an-id", "ledger", chosen, "Asia/Kolkata", rows)
+@given(FILTERS, st.none() | st.integers(0), st.none() | st.just("a-token"))
+def test_what_a_link_asks_for_comes_back(chosen: TraceFilter, rows: int | None, token: str | None) -> None:
+    order = Order("an-id", "ada", "ledger", chosen, "Asia/Kolkata", rows, token)
     links = Links(KEY)
     assert links.read(links.token(order), "ledger") == order
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from core.access.local import local_person
+from core.access.roles import Person
 from core.agent.limits import Limits
 from core.errors import InputError, NotFound
 from core.registry.agents import AgentDraft, Agents, AgentView, limits_of
@@ -32,50 +33,50 @@ def agents(store: Store) -> Agents:
 
 
 @pytest.fixture
-def me(store: Store) -> str:
-    return local_person(store).id
+def me(store: Store) -> Person:
+    return local_person(store)
 
 
 def draft_of(view: AgentDraft) -> AgentDraft:
     return AgentDraft(**{name: getattr(view, name) for name in AgentDraft.__dataclass_fields__})
 
 
-def test_a_created_agent_is_found_as_it_was_drafted(agents: Agents, me: str) -> None:
-    made = agents.create(DRAFT, me)
+def test_a_created_agent_is_found_as_it_was_drafted(agents: Agents, me: Person) -> None:
+    made = agents.create(me, DRAFT)
     assert draft_of(made) == DRAFT
     assert (made.version, made.active, made.edited_by, made.edited_at) == (1, True, "Local admin", made.created_at)
-    assert agents.get(made.id) == made
-    assert agents.list() == [made]
+    assert agents.get(me, made.id) == made
+    assert agents.list(me) == [made]
 
 
-def test_tools_and_limits_are_kept(agents: Agents, me: str) -> None:
+def test_tools_and_limits_are_kept(agents: Agents, me: Person) -> None:
     limits: dict[str, Any] = {
         "max_iterations": 7,
         "max_cost_nanos": 10**9,
         "max_seconds": 60,
         "max_answer_tokens": 5_000,
     }
-    made = agents.create(replace(DRAFT, tools=("echo", "calculator", "echo"), **limits), me)
+    made = agents.create(me, replace(DRAFT, tools=("echo", "calculator", "echo"), **limits))
     assert (made.tools, limits_of(made)) == (("echo", "calculator"), Limits(7, 10**9, 60, 5_000))
-    assert limits_of(agents.edit(made.id, DRAFT, me)) == Limits()
+    assert limits_of(agents.edit(me, made.id, DRAFT)) == Limits()
 
 
-def test_an_edit_is_a_new_version_and_leaves_the_old_one_as_it_was(agents: Agents, me: str) -> None:
-    first = agents.create(DRAFT, me)
-    second = agents.edit(first.id, replace(DRAFT, name="Librarian", thinking=True), me)
+def test_an_edit_is_a_new_version_and_leaves_the_old_one_as_it_was(agents: Agents, me: Person) -> None:
+    first = agents.create(me, DRAFT)
+    second = agents.edit(me, first.id, replace(DRAFT, name="Librarian", thinking=True))
     assert (second.version, second.name, second.thinking, second.id) == (2, "Librarian", True, first.id)
     assert (second.created_at, second.edited_at > first.edited_at) == (first.created_at, True)
-    assert agents.versions(first.id) == [second, first]
-    assert agents.list() == [second]
+    assert agents.versions(me, first.id) == [second, first]
+    assert agents.list(me) == [second]
 
 
-def test_a_view_can_be_saved_again(agents: Agents, me: str) -> None:
-    first = agents.create(DRAFT, me)
-    assert agents.edit(first.id, replace(first, description="New"), me).description == "New"
+def test_a_view_can_be_saved_again(agents: Agents, me: Person) -> None:
+    first = agents.create(me, DRAFT)
+    assert agents.edit(me, first.id, replace(first, description="New")).description == "New"
 
 
-def test_edits_at_the_same_time_get_numbers_of_their_own(agents: Agents, store: Store, me: str) -> None:
-    agent = agents.create(DRAFT, me)
+def test_edits_at_the_same_time_get_numbers_of_their_own(agents: Agents, store: Store, me: Person) -> None:
+    agent = agents.create(me, DRAFT)
     other = open_store(store.url)
     registries = [agents, Agents(other)] * 8
     with ThreadPoolExecutor(8) as pool:
@@ -83,22 +84,22 @@ def test_edits_at_the_same_time_get_numbers_of_their_own(agents: Agents, store: 
     other.close()
     assert sorted(view.version for view in made) == list(range(2, 18))
     assert {view.version: view.description for view in made}.items() <= {
-        view.version: view.description for view in agents.versions(agent.id)
+        view.version: view.description for view in agents.versions(me, agent.id)
     }.items()
-    assert agents.get(agent.id).version == 17
+    assert agents.get(me, agent.id).version == 17
 
 
 def _numbered(number: int) -> AgentDraft:
     return replace(DRAFT, description=str(number))
 
 
-def test_a_name_taken_at_the_same_time_is_given_once(agents: Agents, store: Store, me: str) -> None:
+def test_a_name_taken_at_the_same_time_is_given_once(agents: Agents, store: Store, me: Person) -> None:
     other = open_store(store.url)
 
     def create(number: int) -> str:
         name = ("Scout", "SCOUT", " scout ")[number % 3]
         try:
-            return (agents, Agents(other))[number % 2].create(replace(DRAFT, name=name), me).id
+            return (agents, Agents(other))[number % 2].create(me, replace(DRAFT, name=name)).id
         except InputError as error:
             return error.for_user
 
@@ -106,40 +107,40 @@ def test_a_name_taken_at_the_same_time_is_given_once(agents: Agents, store: Stor
         outcomes = list(pool.map(create, range(12)))
     other.close()
     assert sum("already" in outcome for outcome in outcomes) == 11
-    assert len(agents.list()) == 1
+    assert len(agents.list(me)) == 1
 
 
 @pytest.mark.parametrize("name", ["researcher", "  RESEARCHER\t", "Ｒｅｓｅａｒｃｈｅｒ"])
-def test_a_name_is_taken_whatever_its_case_and_spaces(agents: Agents, me: str, name: str) -> None:
-    agents.create(DRAFT, me)
+def test_a_name_is_taken_whatever_its_case_and_spaces(agents: Agents, me: Person, name: str) -> None:
+    agents.create(me, DRAFT)
     with pytest.raises(InputError, match=r"agent named “Researcher” already\. Choose another"):
-        agents.create(replace(DRAFT, name=name), me)
+        agents.create(me, replace(DRAFT, name=name))
 
 
-def test_case_is_no_difference_outside_ascii_either(agents: Agents, me: str) -> None:
-    agents.create(replace(DRAFT, name="Größe Élan"), me)
+def test_case_is_no_difference_outside_ascii_either(agents: Agents, me: Person) -> None:
+    agents.create(me, replace(DRAFT, name="Größe Élan"))
     with pytest.raises(InputError, match="already"):
-        agents.create(replace(DRAFT, name="GRÖSSE éLAN"), me)
+        agents.create(me, replace(DRAFT, name="GRÖSSE éLAN"))
 
 
-def test_an_inactive_agent_keeps_its_name_and_says_so(agents: Agents, me: str) -> None:
-    agents.set_active(agents.create(DRAFT, me).id, active=False)
+def test_an_inactive_agent_keeps_its_name_and_says_so(agents: Agents, me: Person) -> None:
+    agents.set_active(me, agents.create(me, DRAFT).id, active=False)
     with pytest.raises(InputError, match="inactive"):
-        agents.create(DRAFT, me)
+        agents.create(me, DRAFT)
 
 
-def test_an_agent_may_keep_or_respell_its_own_name_but_not_take_another_ones(agents: Agents, me: str) -> None:
-    first = agents.create(DRAFT, me)
-    agents.create(replace(DRAFT, name="Other"), me)
-    assert agents.edit(first.id, replace(DRAFT, name="researcher"), me).name == "researcher"
+def test_an_agent_may_keep_or_respell_its_own_name_but_not_take_another_ones(agents: Agents, me: Person) -> None:
+    first = agents.create(me, DRAFT)
+    agents.create(me, replace(DRAFT, name="Other"))
+    assert agents.edit(me, first.id, replace(DRAFT, name="researcher")).name == "researcher"
     with pytest.raises(InputError, match="Other"):
-        agents.edit(first.id, replace(DRAFT, name="OTHER"), me)
-    assert agents.get(first.id).version == 2
+        agents.edit(me, first.id, replace(DRAFT, name="OTHER"))
+    assert agents.get(me, first.id).version == 2
 
 
-def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) -> None:
+def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: Person) -> None:
     untidy = replace(DRAFT, name="  Big \n Helper ", description=" d ", starters=(" a ", "", "  "))
-    made = agents.create(untidy, me)
+    made = agents.create(me, untidy)
     assert (made.name, made.description, made.starters) == ("Big Helper", "d", ("a",))
 
 
@@ -165,67 +166,67 @@ def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: str) 
     ],
 )
 def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, change: dict[str, Any], sentence: str) -> None:
-    agents, me = Agents(sqlite_store), local_person(sqlite_store).id
-    kept = agents.create(replace(DRAFT, name="Kept"), me)
+    agents, me = Agents(sqlite_store), local_person(sqlite_store)
+    kept = agents.create(me, replace(DRAFT, name="Kept"))
     bad = replace(DRAFT, **change)
-    saves: list[Callable[[], AgentView]] = [lambda: agents.create(bad, me), lambda: agents.edit(kept.id, bad, me)]
+    saves: list[Callable[[], AgentView]] = [lambda: agents.create(me, bad), lambda: agents.edit(me, kept.id, bad)]
     for save in saves:
         with pytest.raises(InputError) as refused:
             save()
         assert sentence in refused.value.for_user
-    assert agents.list() == [kept]
+    assert agents.list(me) == [kept]
 
 
 def test_a_retired_model_is_refused_with_its_successor(sqlite_store: Store) -> None:
-    agents, me = Agents(sqlite_store), local_person(sqlite_store).id
+    agents, me = Agents(sqlite_store), local_person(sqlite_store)
     old = replace(DRAFT, model="claude-sonnet-4-5")
     with time_machine.travel(datetime(2026, 11, 29, 23, tzinfo=UTC), tick=False):
-        agent = agents.create(old, me)
+        agent = agents.create(me, old)
     with time_machine.travel(datetime(2026, 11, 30, tzinfo=UTC), tick=False):
         with pytest.raises(InputError, match=r"retired on 2026-11-30.*Choose Claude Sonnet 5\.5 instead"):
-            agents.create(replace(old, name="Late"), me)
-        assert agents.edit(agent.id, DRAFT, me).model == "claude-sonnet-5-5"
+            agents.create(me, replace(old, name="Late"))
+        assert agents.edit(me, agent.id, DRAFT).model == "claude-sonnet-5-5"
 
 
-def test_strange_characters_are_kept_or_marked(agents: Agents, me: str) -> None:
-    made = agents.create(replace(DRAFT, name="a\0b", system_prompt="x\0\ud800y 🙂", starters=("q\0",)), me)
+def test_strange_characters_are_kept_or_marked(agents: Agents, me: Person) -> None:
+    made = agents.create(me, replace(DRAFT, name="a\0b", system_prompt="x\0\ud800y 🙂", starters=("q\0",)))
     assert (made.name, made.system_prompt, made.starters) == ("a�b", "x��y 🙂", ("q\0",))
     with pytest.raises(InputError, match="already"):
-        agents.create(replace(DRAFT, name="A\0B"), me)
+        agents.create(me, replace(DRAFT, name="A\0B"))
 
 
-def test_an_inactive_agent_is_listed_only_on_request(agents: Agents, me: str) -> None:
-    first, second = agents.create(DRAFT, me), agents.create(replace(DRAFT, name="Second"), me)
-    agents.set_active(first.id, active=False)
-    assert agents.list() == [second]
-    assert [view.active for view in agents.list(include_inactive=True)] == [False, True]
-    agents.set_active(first.id, active=True)
-    assert agents.list() == [first, second]
-    assert agents.get(first.id).version == 1
+def test_an_inactive_agent_is_listed_only_on_request(agents: Agents, me: Person) -> None:
+    first, second = agents.create(me, DRAFT), agents.create(me, replace(DRAFT, name="Second"))
+    agents.set_active(me, first.id, active=False)
+    assert agents.list(me) == [second]
+    assert [view.active for view in agents.list(me, include_inactive=True)] == [False, True]
+    agents.set_active(me, first.id, active=True)
+    assert agents.list(me) == [first, second]
+    assert agents.get(me, first.id).version == 1
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "", "\0", "\ud800"])
-def test_unknown_agents_are_not_found(agents: Agents, me: str, unknown: str) -> None:
+def test_unknown_agents_are_not_found(agents: Agents, me: Person, unknown: str) -> None:
     asked: list[Callable[[], object]] = [
-        lambda: agents.get(unknown),
-        lambda: agents.versions(unknown),
-        lambda: agents.edit(unknown, DRAFT, me),
-        lambda: agents.set_active(unknown, active=True),
+        lambda: agents.get(me, unknown),
+        lambda: agents.versions(me, unknown),
+        lambda: agents.edit(me, unknown, DRAFT),
+        lambda: agents.set_active(me, unknown, active=True),
     ]
     for ask in asked:
         with pytest.raises(NotFound, match="no such agent"):
             ask()
 
 
-def test_agents_may_be_asked_by_others_but_not_by_themselves(agents: Agents, me: str) -> None:
-    one = agents.create(DRAFT, me)
-    other = agents.create(replace(DRAFT, name="Other", delegates=(one.id, one.id)), me)
+def test_agents_may_be_asked_by_others_but_not_by_themselves(agents: Agents, me: Person) -> None:
+    one = agents.create(me, DRAFT)
+    other = agents.create(me, replace(DRAFT, name="Other", delegates=(one.id, one.id)))
     assert other.delegates == (one.id,)
     for delegates in [(other.id,), ("nobody",)]:
         with pytest.raises(InputError, match="it may ask"):
-            agents.edit(other.id, replace(DRAFT, name="Other", delegates=delegates), me)
+            agents.edit(me, other.id, replace(DRAFT, name="Other", delegates=delegates))
 
 
-def test_only_tools_that_it_has_ask_first(agents: Agents, me: str) -> None:
+def test_only_tools_that_it_has_ask_first(agents: Agents, me: Person) -> None:
     draft = replace(DRAFT, tools=("a", "b"), ask_first=("b", "c"))
-    assert agents.create(draft, me).ask_first == ("b",)
+    assert agents.create(me, draft).ask_first == ("b",)

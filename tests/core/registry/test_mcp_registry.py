@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.access.local import local_person
+from core.access.roles import Person
 from core.agent.mcp.server import McpServer
 from core.errors import InputError, NotFound
 from core.registry.mcp_registry import McpRegistry, McpServerDraft
@@ -21,62 +22,62 @@ def registry(store: Store) -> McpRegistry:
 
 
 @pytest.fixture
-def me(store: Store) -> str:
-    return local_person(store).id
+def me(store: Store) -> Person:
+    return local_person(store)
 
 
-def test_what_is_registered_reaches_the_connections_whole(registry: McpRegistry, me: str) -> None:
-    people, wiki = registry.register(STDIO, me), registry.register(HTTP, me)
+def test_what_is_registered_reaches_the_connections_whole(registry: McpRegistry, me: Person) -> None:
+    people, wiki = registry.register(me, STDIO), registry.register(me, HTTP)
     assert registry.active() == (
         McpServer(people.id, "people", "stdio", "python", ("-m", "x", ""), env={"KEY": "hunter2-é"}),
         McpServer(wiki.id, "wiki", "http", url=HTTP.url, headers={"X-Key": "hunter2"}),
     )
-    assert registry.list() == [people, wiki]
+    assert registry.list(me) == [people, wiki]
     assert (people.created_by, people.active, people.secret_names) == ("Local admin", True, ("KEY",))
 
 
-def test_no_view_and_no_draft_shows_a_secret(registry: McpRegistry, me: str) -> None:
-    view = registry.register(STDIO, me)
+def test_no_view_and_no_draft_shows_a_secret(registry: McpRegistry, me: Person) -> None:
+    view = registry.register(me, STDIO)
     assert "hunter2" not in repr((view, registry.active(), STDIO, HTTP))
 
 
-def test_only_active_servers_are_connected(registry: McpRegistry, me: str) -> None:
-    view = registry.register(STDIO, me)
-    registry.set_active(view.id, False)
-    assert (registry.active(), registry.get(view.id).active) == ((), False)
-    registry.set_active(view.id, True)
+def test_only_active_servers_are_connected(registry: McpRegistry, me: Person) -> None:
+    view = registry.register(me, STDIO)
+    registry.set_active(me, view.id, False)
+    assert (registry.active(), registry.get(me, view.id).active) == ((), False)
+    registry.set_active(me, view.id, True)
     assert [server.id for server in registry.active()] == [view.id]
 
 
-def test_a_change_keeps_the_secrets_it_names_without_a_value(registry: McpRegistry, me: str) -> None:
-    view = registry.register(replace(STDIO, secrets={"KEY": "one", "OLD": "two"}), me)
-    registry.change(view.id, replace(STDIO, name="staff", args=(), secrets={"KEY": None, "NEW": "three"}))
+def test_a_change_keeps_the_secrets_it_names_without_a_value(registry: McpRegistry, me: Person) -> None:
+    view = registry.register(me, replace(STDIO, secrets={"KEY": "one", "OLD": "two"}))
+    registry.change(me, view.id, replace(STDIO, name="staff", args=(), secrets={"KEY": None, "NEW": "three"}))
     [server] = registry.active()
     assert (server.name, server.args, server.env) == ("staff", (), {"KEY": "one", "NEW": "three"})
 
 
 @pytest.mark.parametrize("elsewhere", [{"url": "https://evil.example.com/mcp"}, {"transport": "stdio", "command": "x"}])
-def test_a_kept_secret_goes_nowhere_else(registry: McpRegistry, me: str, elsewhere: dict[str, str]) -> None:
-    view = registry.register(replace(HTTP, secrets={"KEY": "hunter2"}), me)
+def test_a_kept_secret_goes_nowhere_else(registry: McpRegistry, me: Person, elsewhere: dict[str, str]) -> None:
+    view = registry.register(me, replace(HTTP, secrets={"KEY": "hunter2"}))
     with pytest.raises(InputError, match="Enter the value of KEY"):
-        registry.change(view.id, replace(HTTP, secrets={"KEY": None}, **elsewhere))  # type: ignore[arg-type]
-    assert registry.get(view.id) == view
+        registry.change(me, view.id, replace(HTTP, secrets={"KEY": None}, **elsewhere))  # type: ignore[arg-type]
+    assert registry.get(me, view.id) == view
 
 
-def test_a_removed_server_is_gone(registry: McpRegistry, me: str) -> None:
-    view = registry.register(STDIO, me)
-    registry.remove(view.id)
-    assert (registry.list(), registry.active()) == ([], ())
-    assert registry.register(STDIO, me).id != view.id
+def test_a_removed_server_is_gone(registry: McpRegistry, me: Person) -> None:
+    view = registry.register(me, STDIO)
+    registry.remove(me, view.id)
+    assert (registry.list(me), registry.active()) == ([], ())
+    assert registry.register(me, STDIO).id != view.id
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda registry: registry.get("x\0"),
-        lambda registry: registry.change("x\0", STDIO),
-        lambda registry: registry.remove("x\0"),
-        lambda registry: registry.set_active("x\0", False),
+        lambda registry: registry.get(me, "x\0"),
+        lambda registry: registry.change(me, "x\0", STDIO),
+        lambda registry: registry.remove(me, "x\0"),
+        lambda registry: registry.set_active(me, "x\0", False),
     ],
 )
 def test_an_unknown_server_is_not_found(registry: McpRegistry, act: Callable[[McpRegistry], object]) -> None:
@@ -85,13 +86,13 @@ def test_an_unknown_server_is_not_found(registry: McpRegistry, act: Callable[[Mc
 
 
 @pytest.mark.parametrize("name", ["people", " PEOPLE ", "people_", "_people"])
-def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRegistry, me: str, name: str) -> None:
-    registry.register(STDIO, me)
-    other = registry.register(HTTP, me)
+def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRegistry, me: Person, name: str) -> None:
+    registry.register(me, STDIO)
+    other = registry.register(me, HTTP)
     with pytest.raises(InputError, match="named “people” already"):
-        registry.register(replace(STDIO, name=name), me)
+        registry.register(me, replace(STDIO, name=name))
     with pytest.raises(InputError, match="named “people” already"):
-        registry.change(other.id, replace(HTTP, name=name))
+        registry.change(me, other.id, replace(HTTP, name=name))
 
 
 @pytest.mark.parametrize(
@@ -126,5 +127,5 @@ def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRe
 def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, draft: McpServerDraft, said: str) -> None:
     registry = McpRegistry(sqlite_store)
     with pytest.raises(InputError, match=said):
-        registry.register(draft, local_person(sqlite_store).id)
-    assert registry.list() == []
+        registry.register(local_person(sqlite_store), draft)
+    assert registry.known() == []

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 import time_machine
 
+from core.access.roles import Person
 from core.agent.tools.tool import Asking, ToolOutcome
 from core.analytics.calendar import PRESETS
 from core.analytics.filters import TraceFilter
@@ -42,7 +43,7 @@ def bare(sqlite_store: Store) -> History:
 def ask(history: History, role: str, given: dict[str, Any], zone: str = "UTC") -> ToolOutcome:
     """As Ada, whatever her role."""
     with time_machine.travel(NOW, tick=False):
-        return run(query_costs(history.store), given, Asking(history.people[0], role, zone))
+        return run(query_costs(history.store), given, Asking(Person(history.people[0], "", role), zone))
 
 
 def rows(outcome: ToolOutcome) -> dict[str, list[str]]:

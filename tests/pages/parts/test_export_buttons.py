@@ -60,7 +60,7 @@ def test_a_download_is_followed_to_its_sum(app: AppTest) -> None:
     for _ in download.pieces:
         pass
     healthy(app.run())
-    total = services().traces.page()[0].total or 0
+    total = services().traces.page(services().me)[0].total or 0
     assert f"1 row (0.0 MB). Sum: **\\${exact_usd(total)}**. SHA-256:" in captions(app)
     assert download.progress.sha256 in words(app)
 

@@ -23,7 +23,7 @@ from tests.core.analytics.conftest import books_in
 @pytest.fixture
 def detail(sqlite_store: Store) -> TraceDetail:
     books = books_in(sqlite_store)
-    return books.traces.detail(books.add(spans=2))
+    return books.traces.detail(books.by, books.add(spans=2))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def acted(sqlite_store: Store) -> TraceDetail:
     books = books_in(sqlite_store)
     acts = Acts(sqlite_store, books.person, books.agent, books.conversation)
     others = (books.rows.agent(books.person, name) for name in ("Researcher", "Archivist"))
-    return books.traces.detail(an_errand(acts, *others).trace)
+    return books.traces.detail(books.by, an_errand(acts, *others).trace)
 
 
 def drawn(detail: TraceDetail) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import anyio
 
+from core.access.roles import Person
 from core.agent.tools.running import run_tool
 from core.agent.tools.tool import Asking, Tool, ToolOutcome
 
-ADA = Asking("ada", "operator", "Europe/Berlin")
+ADA = Asking(Person("ada", "ada", "operator"), "Europe/Berlin")
 
 ANYTHING: dict[str, Any] = {"type": "object"}
 

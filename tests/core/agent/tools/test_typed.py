@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from core.access.roles import Person
 from core.agent.tools.tool import Asking
 from core.agent.tools.typed import typed_tool
 from tests.core.agent.tools.asking import ADA, run
@@ -26,7 +27,7 @@ def book(
 
     Only once.
     """
-    return f"{asking.person_id} {seats} {row} {day!r}"
+    return f"{asking.by.id} {seats} {row} {day!r}"
 
 
 def test_the_schema_is_the_signature_without_the_one_who_asks() -> None:
@@ -127,5 +128,5 @@ def test_a_function_that_says_too_little_is_no_tool(function: Callable[..., Any]
 
 
 def test_the_asking_persons_rights_cannot_be_given_by_the_model() -> None:
-    outcome = run(typed_tool(book), {"seats": 1}, Asking("bob", ADA.role, ADA.zone))
+    outcome = run(typed_tool(book), {"seats": 1}, Asking(Person("bob", "Bob", "operator"), ADA.zone))
     assert outcome.text.startswith("bob")
