@@ -5,8 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -17,6 +18,7 @@ from core.exports.exports import Exports
 from core.store.database import Store
 from core.wiring import Services
 from tests.core.analytics.conftest import Books, books_in
+from tests.core.api.doors import Doors, Open, open_doors
 from tests.core.exports.ledgers import KEY
 
 
@@ -47,3 +49,22 @@ def port(exports: Exports) -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def open_api(store: Store, tmp_path: Path) -> Iterator[Open]:
+    opened: list[Doors] = []
+
+    def open_(**changes: Any) -> Doors:
+        opened.append(open_doors(store, tmp_path, **changes))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.services.close()
+
+
+@pytest.fixture
+def doors(open_api: Open) -> Doors:
+    """Where people sign in."""
+    return open_api(auth="accounts")
