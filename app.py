@@ -4,7 +4,9 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.api.app import api_routes
+from core.api.guard.guard import guard
 from core.lifespan import lifespan
+from core.settings import settings
 from core.wiring import services
 
 if __name__ == "__main__":
@@ -22,4 +24,4 @@ if __name__ == "__main__":
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services))
+    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services), middleware=guard(settings()))

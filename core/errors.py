@@ -4,7 +4,8 @@ AppError
 ├── InputError            400  what was asked cannot be done as asked
 │   ├── ContextTooLong    413  the conversation does not fit the model
 │   ├── FileRefused       400  a file that cannot be attached, or not to this agent's model
-│   └── AgentInactive     400
+│   ├── AgentInactive     400
+│   └── KeyReused         422  an Idempotency-Key that came with another request before
 ├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
 ├── NotAllowed            403
@@ -53,6 +54,10 @@ class FileRefused(InputError):
 
 class AgentInactive(InputError):
     code = "agent_inactive"
+
+
+class KeyReused(InputError):
+    status, code = 422, "idempotency_key_reused"
 
 
 class NotSignedIn(AppError):

@@ -9,7 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from uvicorn.config import HTTP_PROTOCOLS
+
+from core.api.guard.connection import Connection
 from core.errors import AppError, SetupError
 from core.logs import set_up_logging
 from core.settings import PROJECT, Settings, settings
@@ -75,12 +79,17 @@ def _open_books() -> Iterator[None]:
 
 
 def _serve(chosen: Settings) -> None:
+    # Streamlit starts uvicorn without a word on how connections are to be served.
+    HTTP_PROTOCOLS["auto"] = f"{Connection.__module__}:{Connection.__qualname__}"
+    public = urlsplit(chosen.public_url).hostname or "localhost"
     sys.argv = [
         "streamlit",
         "run",
         str(PROJECT / "app.py"),
         f"--server.address={chosen.bind_address}",
         f"--server.port={chosen.port}",
+        f"--browser.serverAddress={public}",
+        *(f"--server.allowedHosts={host}" for host in sorted({"localhost", "127.0.0.1", "::1", public})),
     ]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 

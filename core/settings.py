@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    requests_per_minute: int = Field(
+        600, ge=1, description="How often a minute one program may call; the answer is 429 then."
+    )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
     )
@@ -52,6 +55,10 @@ class Settings(BaseSettings):
     turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
     approval_seconds: float = Field(
         600, gt=0, description="How long a tool waits for somebody's consent before it counts as denied."
+    )
+    answers_at_once: int = Field(10, ge=1, description="How many answers one person may have written at the same time.")
+    messages_per_day: int = Field(
+        2000, ge=1, description="How many messages one person may send in a day of `TIME_ZONE`, programs included."
     )
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")

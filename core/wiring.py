@@ -16,10 +16,12 @@ from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.chat.agent_run import Parts
+from core.chat.answers import Answers
 from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
+from core.chat.quota import Quotas
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
@@ -62,6 +64,7 @@ class Services:
     mcp_status: McpStatus
     approvals: Approvals
     turns: Turns
+    answers: Answers
     access: Access
     who: Callable[[], Person]
 
@@ -125,7 +128,8 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
+        turns=Turns(store, agents, engine, parts, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
+        answers=Answers(store, engine),
         access=open_access(store, chosen),
         who=lambda: me,
     )

@@ -62,6 +62,8 @@ ONLY_IN = {
     "fastapi": "core.api",
     "jinja2": "core.api.docs",
     "prometheus_client": "core.api.metrics",
+    "limits": "core.api.guard",
+    "uvicorn": "core.launch core.api.guard",
     "itsdangerous": "core.exports",
     "PIL": "core.files",
     "pypdf": "core.files",

@@ -1,5 +1,7 @@
 """Who calls, and the running parts: what every endpoint begins with."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request, Security
@@ -49,3 +51,11 @@ def bearer_secret(header: str) -> str:
 
 
 Caller: TypeAlias = Annotated[Person, Depends(caller)]
+
+
+def checking(request: Request, services: Running) -> Callable[[], Person]:
+    """For answers that take long: who calls may be somebody else, or nobody, by now."""
+    return partial(caller, request, services)
+
+
+Checking: TypeAlias = Annotated[Callable[[], Person], Depends(checking)]

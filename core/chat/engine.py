@@ -77,6 +77,15 @@ class Engine:
         """The conversation's turn, while it runs and for a little while after."""
         return self._turns.get(conversation_id)
 
+    def turn(self, task_trace_id: str) -> Turn | None:
+        """The same by the turn's own id."""
+        return next((turn for turn in list(self._turns.values()) if turn.id == task_trace_id), None)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the process is about to go."""
+        return self._closing
+
     def live(self) -> list[Turn]:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
@@ -124,7 +133,10 @@ class Engine:
             await self._recorder.checkpoint(points)
 
     async def _look_after_turns(self) -> None:
-        for turn in self.live():
+        live = {turn.id: turn for turn in self.live()}
+        for asked in await asyncio.to_thread(self._recorder.asked_to_stop, list(live)) if live else ():
+            live[asked].stop()
+        for turn in live.values():
             if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
                 turn.halt("unwatched")
         for conversation_id, ended_at in list(self._ended_at.items()):
