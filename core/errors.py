@@ -9,6 +9,7 @@ AppError
 ├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
 ├── NotAllowed            403
+├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
 ├── ConversationBusy      409  a turn is running in it already
 ├── TooManyRequests       429
 ├── ShuttingDown          503
@@ -70,6 +71,10 @@ class NotFound(AppError):
 
 class NotAllowed(AppError):
     status, code = 403, "not_allowed"
+
+
+class NoProviderKey(AppError):
+    status, code = 403, "no_provider_key"
 
 
 class ConversationBusy(AppError):

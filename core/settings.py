@@ -2,10 +2,10 @@
 
 import tomllib
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -23,7 +23,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
-        None, description="Key for the Anthropic API. Without it the simulated provider answers."
+        None, description="Key for the Anthropic API, for whom no key was entered on the pages."
+    )
+    provider: Literal["auto", "anthropic", "simulated"] = Field(
+        "auto",
+        description="`anthropic` never answers without a key, `simulated` always simulates, `auto` does without a key.",
     )
     anthropic_base_url: str | None = Field(None, description="Another address that speaks the Messages API.")
     database_url: str = Field(
@@ -42,6 +46,10 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
     requests_per_minute: int = Field(
         600, ge=1, description="How often a minute one program may call; the answer is 429 then."
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
     )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
@@ -112,6 +120,19 @@ class Settings(BaseSettings):
             raise ValueError("not an address such as https://command.example.org")
         return value.rstrip("/")
 
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        """Never everybody: the address that attempts to sign in are counted by would be what each visitor says."""
+        proxies = [each.strip() for each in value.split(",") if each.strip()]
+        try:
+            networks = [ip_network(each) for each in proxies]
+        except ValueError:
+            raise ValueError("not addresses such as 127.0.0.1,10.0.0.0/8") from None
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("it must not be everybody")
+        return ",".join(proxies)
+
     @model_validator(mode="after")
     def _no_stranger_comes_in(self) -> "Settings":
         """Raises SetupError."""
@@ -127,16 +148,43 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
 
     @property
-    def simulated(self) -> bool:
-        return self.anthropic_api_key is None
+    def address(self) -> str:
+        """Where people open it."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def shown(self) -> list[tuple[str, str, bool]]:
+        """Name, value without its secrets, and whether it was given, of each setting."""
+        return [
+            (name.upper(), self._without_secrets(getattr(self, name)), name in self.model_fields_set)
+            for name in type(self).model_fields
+        ]
+
+    def _without_secrets(self, value: object) -> str:
+        if isinstance(value, SecretStr):
+            return "(secret)"
+        text = "" if value is None else str(value)
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "(secret)")
+        return text
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
         key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
-        password = urlsplit(self.database_url).password or ""
+        passwords = _passwords(self.database_url) | _passwords(self.anthropic_base_url or "")
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
-        return tuple(secret for secret in (key, password, unquote(password), *keys) if secret)
+        return tuple(secret for secret in (key, *passwords, *keys) if secret)
+
+
+def _passwords(url: str) -> set[str]:
+    """As they are written and as they are meant."""
+    try:
+        parts = urlsplit(url)
+        written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    except ValueError:
+        return set()
+    return {form for password in written for form in (password, unquote(password)) if form}
 
 
 @cache

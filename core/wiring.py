@@ -21,12 +21,13 @@ from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
+from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
-from core.errors import ShuttingDown
+from core.errors import NotSignedIn, SetupError, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -66,6 +67,7 @@ class Services:
     turns: Turns
     answers: Answers
     access: Access
+    keys: ProviderKeys
     who: Callable[[], Person]
 
     @property
@@ -94,6 +96,7 @@ def open_services(
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
+    access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
@@ -109,6 +112,7 @@ def open_services(
     mcp = McpServers(registry.active)
     approvals = Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
@@ -128,11 +132,28 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
+        turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
         answers=Answers(store, engine),
-        access=open_access(store, chosen),
-        who=lambda: me,
+        access=access,
+        keys=keys,
+        who=partial(_who, chosen, me),
     )
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
+
+
+def _open_access(store: Store, chosen: Settings) -> Access:
+    """Raises SetupError, with the store closed."""
+    try:
+        return open_access(store, chosen)
+    except SetupError:
+        store.close()
+        raise
 
 
 _opening = threading.Lock()

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.api.agents import agents
+from core.api.auth import auth
 from core.api.chat_doors import ADDRESSES, chat_doors
 from core.api.conversations import conversations
 from core.api.costs import costs
@@ -20,7 +21,7 @@ from core.api.health import health
 from core.api.messages import messages
 from core.api.metrics.route import measure, metrics
 from core.api.problems import not_there, problem, unreadable
-from core.api.sign_in import sign_in
+from core.api.sign_in.routes import sign_in_routes
 from core.api.traces import traces
 from core.errors import AppError
 from core.wiring import Services
@@ -41,7 +42,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
-    for router in (health, metrics, sign_in, agents, messages, chat_doors, conversations, traces, costs, exports, docs):
+    for router in (health, metrics, auth, agents, messages, chat_doors, conversations, traces, costs, exports, docs):
         app.include_router(router)
     return app
 
@@ -49,8 +50,9 @@ def api(services: Callable[[], Services]) -> FastAPI:
 def api_routes(services: Callable[[], Services]) -> list[Route]:
     """What of the server is the API's; everything else is the pages'."""
     app = api(services)
-    ours = [Route(path, app) for path in ("/api/{rest:path}", "/healthz", "/readyz", "/metrics")]
-    return [*ours, *(Route(address, app, methods=["POST"]) for address in ADDRESSES)]
+    everything = [Route(path, app) for path in ("/api/{rest:path}", "/healthz", "/readyz", "/metrics")]
+    doors = [Route(path, app, methods=["POST"]) for path in ADDRESSES]
+    return [*everything, *doors, *sign_in_routes(services)]
 
 
 async def _told(_request: Request, error: Exception) -> Response:

@@ -70,7 +70,7 @@ class Turn:
         self._stop: StopReason | None = None
         self._cost_at = 0.0
         self._log.append(
-            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated)
+            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
         )
 
     @property
@@ -80,10 +80,6 @@ class Turn:
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self._log.get(after, timeout)
-
-    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
-        """The attempts at model calls that have ended, each with the model that was asked."""
-        return self._run.calls()
 
     async def wait(self, after: int, seconds: float) -> list[Logged]:
         """The same for readers on an event loop."""
@@ -97,6 +93,10 @@ class Turn:
     def last(self) -> int:
         """The number of the newest event."""
         return self._log.last
+
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts at model calls that have ended, each with the model that was asked."""
+        return self._run.calls()
 
     def stop(self) -> None:
         """Ask for the end and return at once; it arrives as TurnEnded."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import sleep
 
@@ -15,6 +15,7 @@ from core.agent.tools.tool import Asking
 from core.chat.agent_run import Assignment, Parts
 from core.chat.delegation import persona_of
 from core.chat.engine import Engine
+from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
 from core.clock import new_id, now
@@ -24,6 +25,7 @@ from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
 from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
 from core.provider.blocks import Block
+from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView, limits_of
 from core.store.database import Store
 from core.toolbox.toolset import Toolset
@@ -60,9 +62,12 @@ class _AlreadySent(Exception):
 class Turns:
     """The way in: every page and every program starts its turns here."""
 
-    def __init__(self, store: Store, agents: Agents, engine: Engine, parts: Parts, quotas: Quotas) -> None:
+    def __init__(
+        self, store: Store, agents: Agents, engine: Engine, parts: Parts, keys: ProviderKeys, quotas: Quotas
+    ) -> None:
         """Tools take the zone of the quotas for the asking person's."""
         self._store, self._agents, self._engine, self._parts, self._quotas = store, agents, engine, parts, quotas
+        self._keys = keys
 
     def send(
         self,
@@ -82,8 +87,8 @@ class Turns:
 
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
-        Raises InputError, FileRefused, AgentInactive, ContextTooLong, ConversationBusy, NotFound, TooManyRequests,
-        StoreError, ShuttingDown: in each case the provider was not called.
+        Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
+        TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
         files = check_files(attachments)
         return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
@@ -165,12 +170,14 @@ class Turns:
             self._engine.begin("connect", partial(self._parts.toolbox.connect, agent))
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
-        history = self._history(wanted)
+        key = self._keys.key_for(wanted.owner)
+        history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, (agent.id,)))
             assignment = self._assignment(wanted, agent, toolset, said, latest)
-            opening = self._opening(wanted, agent, history, assignment.prompt_estimate)
+            assignment = replace(assignment, request=replace(assignment.request, key=key))
+            opening = self._opening(wanted, agent, history, assignment)
             turn = Turn(opening, assignment, agent.name, self._parts)
             self._parts.recorder.open(opening)
             self._engine.start(turn)
@@ -190,11 +197,13 @@ class Turns:
             path=(agent.id,),
         )
 
-    def _history(self, wanted: Wanted) -> History:
+    def _history(self, wanted: Wanted, key: CallKey | None) -> History:
         if wanted.conversation_id is None:
             return History([], None)
         with self._store.read() as connection:
-            return read_history(connection, wanted.owner, wanted.conversation_id, before=wanted.replaces)
+            return read_history(
+                connection, wanted.owner, wanted.conversation_id, before=wanted.replaces, simulated=key is None
+            )
 
     def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
         """What was said, and what comes with the new message, with the attached files themselves in it."""
@@ -210,7 +219,7 @@ class Turns:
                 data |= read_files(connection, wanted.conversation_id, kept)
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
-    def _opening(self, wanted: Wanted, agent: AgentView, history: History, prompt_estimate: int) -> Opening:
+    def _opening(self, wanted: Wanted, agent: AgentView, history: History, assignment: Assignment) -> Opening:
         at = now()
         return Opening(
             task_trace_id=new_id(),
@@ -224,13 +233,13 @@ class Turns:
             agent_id=agent.id,
             agent_version=agent.version,
             model=agent.model,
-            session_type="simulated" if self._parts.provider.simulated else "command-center",
+            session_type="simulated" if assignment.request.simulated else "command-center",
             source=wanted.source,
             instance_id=self._parts.recorder.instance_id,
             text=wanted.text,
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,
-            prompt_estimate=prompt_estimate,
+            prompt_estimate=assignment.prompt_estimate,
             at=at,
             once=wanted.once,
             quota=self._quotas.at(at),

@@ -67,14 +67,14 @@ class Recorder:
             log.exception("turn_spooled", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self._spool.append, end)
 
-    def spooled(self) -> tuple[int, int]:
-        """Bytes of ends that wait for the database, and of ends that it never takes."""
-        return self._spool.sizes()
-
     def asked_to_stop(self, live: Sequence[str]) -> list[str]:
         """Those of these turns that somebody asked another process to stop. Raises StoreError."""
         with self._store.read() as connection:
             return books.asked_to_stop(connection, live)
+
+    def spooled(self) -> tuple[int, int]:
+        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        return self._spool.sizes()
 
     def replay_own(self) -> None:
         """Book what this process had to spool; raises StoreError while the database is still away."""

@@ -5,13 +5,22 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
-from pages.parts.problems import show_kept_problem, show_problem
+from pages.parts.problems import show_kept_problem, show_problem, told
+from pages.parts.reader import for_reader
 
-SIMULATED = (
-    "**Simulated provider.** No `ANTHROPIC_API_KEY` is set, so answers are made up and nothing is billed; "
-    "costs are what the real ones would come to."
+_ANSWERING: dict[Answering, str] = {
+    "simulated": (
+        "**Simulated provider.** No key is used, so answers are made up and nothing is billed; costs are what the real "
+        "ones would come to."
+    ),
+    "nobody": "**No Anthropic API key.** Until there is one, nothing can be sent.",
+}
+_WHERE = (
+    "To talk to Anthropic, enter a key on the page Account or, as an admin, for all on Settings; or set "
+    "ANTHROPIC_API_KEY and start again."
 )
 
 
@@ -19,7 +28,7 @@ SIMULATED = (
 def page(title: str, caption: str = "") -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
     try:
-        running = services()
+        running = for_reader(services())
     except AppError as error:
         show_problem(error)
         st.stop()
@@ -27,10 +36,8 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
         st.title(title, anchor=False)
     if caption:
         st.caption(caption)
-    if running.settings.simulated:
-        st.caption(SIMULATED, help="Set ANTHROPIC_API_KEY and start again to talk to Anthropic.")
-    show_kept_problem()
-    try:
+    with told():
+        if notice := _ANSWERING.get(running.keys.answering(running.me)):
+            st.caption(notice, help=_WHERE)
+        show_kept_problem()
         yield running
-    except AppError as error:
-        show_problem(error)

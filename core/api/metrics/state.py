@@ -55,9 +55,10 @@ def _ended(counts: Counts) -> Iterator[Metric]:
 
 def _build(running: Services) -> Metric:
     info = InfoMetricFamily("command_center_build", "What runs here.")
-    provider = "simulated" if running.provider.simulated else "anthropic"
     python, database = platform.python_version(), running.store.dialect
-    info.add_metric((), {"version": VERSION, "python": python, "database": database, "provider": provider})
+    info.add_metric(
+        (), {"version": VERSION, "python": python, "database": database, "provider": running.settings.provider}
+    )
     return info
 
 

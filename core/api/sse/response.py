@@ -53,7 +53,7 @@ class FollowingResponse(Response):
         self._refused: NotSignedIn | None = None
         self.background = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         async with create_task_group() as tasks:
             tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
             tasks.start_soon(self._watch_caller)

@@ -12,7 +12,7 @@ from core.api.problems import raises
 from core.api.wire import Wire
 from core.errors import InputError, NotAllowed, NotSignedIn, TooManyRequests
 
-sign_in = APIRouter(prefix="/api/auth", tags=["signing in"])
+auth = APIRouter(prefix="/api/auth", tags=["signing in"])
 
 _NOT_BY_PASSWORD = {
     "none": "No sign-in is needed here: leave the Authorization header out.",
@@ -39,7 +39,7 @@ class Me(Wire):
     agents: list[str] | None = Field(description="Ids of the agents that the token is for; null means all.")
 
 
-@sign_in.post("/login", responses=raises(NotSignedIn, NotAllowed, TooManyRequests))
+@auth.post("/login", responses=raises(NotSignedIn, NotAllowed, TooManyRequests))
 def log_in(request: Request, services: Running, given: Credentials) -> AccessToken:
     """Exchange e-mail address and password for an access token.
 
@@ -53,7 +53,7 @@ def log_in(request: Request, services: Running, given: Credentials) -> AccessTok
     return AccessToken(access_token=signed_in.cookie, expires_at=signed_in.session.expires_at)
 
 
-@sign_in.post("/logout", status_code=204, responses=raises(InputError))
+@auth.post("/logout", status_code=204, responses=raises(InputError))
 def log_out(request: Request, services: Running, by: Caller) -> Response:
     """End the session of the access token that is used, at once."""
     header = request.headers.get("authorization", "")
@@ -63,7 +63,7 @@ def log_out(request: Request, services: Running, by: Caller) -> Response:
     return Response(status_code=204)
 
 
-@sign_in.get("/me")
+@auth.get("/me")
 def who_am_i(by: Caller) -> Me:
     """Whom the token makes the caller, and what it may be used for."""
     agents = None if by.agents is None else sorted(by.agents)
