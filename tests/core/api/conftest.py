@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.store.database import Store
 from core.wiring import Services, open_services
 from tests.core.analytics.conftest import Books, books_in
+from tests.core.api.doors import Doors, Open, open_doors
 from tests.core.api.programs import Program
 from tests.core.exports.ledgers import KEY
 
@@ -80,3 +81,22 @@ def make_program(sqlite_store: Store, tmp_path: Path) -> Iterator[Callable[..., 
 @pytest.fixture
 def program(make_program: Callable[..., Program]) -> Program:
     return make_program()
+
+
+@pytest.fixture
+def open_api(store: Store, tmp_path: Path) -> Iterator[Open]:
+    opened: list[Doors] = []
+
+    def open_(**changes: Any) -> Doors:
+        opened.append(open_doors(store, tmp_path, **changes))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.services.close()
+
+
+@pytest.fixture
+def doors(open_api: Open) -> Doors:
+    """Where people sign in."""
+    return open_api(auth="accounts")
