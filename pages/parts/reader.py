@@ -19,9 +19,17 @@ def for_reader(services: Services) -> Services:
     return replace(services, who=partial(_who, services)) if services.settings.auth == "accounts" else services
 
 
+def for_later(services: Services) -> Services:
+    """The same for what is asked outside a script, where nothing of the browser is known: by the cookie it has now."""
+    if services.settings.auth == "none":
+        return services
+    secret = _cookie()
+    return replace(services, who=lambda: services.access.sessions.check(secret).person)
+
+
 def browser(services: Services) -> Session:
     """The sign-in of this browser. Raises NotSignedIn."""
-    return services.access.sessions.check(st.context.cookies.get(SESSION_COOKIE, ""))
+    return services.access.sessions.check(_cookie())
 
 
 def reader(services: Services) -> Person | None:
@@ -37,7 +45,11 @@ def reader(services: Services) -> Person | None:
 
 
 def sign_out(services: Services) -> None:
-    services.access.sessions.sign_out(st.context.cookies.get(SESSION_COOKIE, ""))
+    services.access.sessions.sign_out(_cookie())
+
+
+def _cookie() -> str:
+    return st.context.cookies.get(SESSION_COOKIE, "")
 
 
 def _who(services: Services) -> Person:

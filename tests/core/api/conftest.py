@@ -24,7 +24,7 @@ from core.wiring import Services, open_services
 from tests.core.analytics.conftest import Books, books_in
 from tests.core.api.doors import Doors, Open, open_doors
 from tests.core.api.programs import Program
-from tests.core.exports.ledgers import KEY
+from tests.core.exports.ledgers import exports_on
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def books(store: Store) -> Books:
 
 @pytest.fixture
 def exports(store: Store) -> Exports:
-    return Exports(store, KEY)
+    return exports_on(store)
 
 
 @contextmanager
