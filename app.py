@@ -9,14 +9,13 @@ from core.api.app import api_routes
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
-from pages.parts.entrance import draw_reader, draw_way_in, is_inside
+from pages.parts.reader import is_inside
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
     st.set_page_config(page_icon="\N{SPEECH BALLOON}")
-    inside = is_inside()
     of_many: Literal["visible", "hidden"] = "hidden" if settings().auth == "none" else "visible"
-    chosen = st.navigation(
+    st.navigation(
         [
             st.Page("pages/chat.py", title="Chat", icon=":material/chat:", default=True),
             st.Page("pages/agents.py", title="Agents", icon=":material/smart_toy:"),
@@ -27,13 +26,8 @@ if __name__ == "__main__":
             st.Page("pages/audit.py", title="Audit", icon=":material/policy:", visibility=of_many),
             st.Page("pages/account.py", title="Account", icon=":material/account_circle:"),
         ],
-        position="sidebar" if inside else "hidden",
-    )
-    if inside:
-        draw_reader()
-        chosen.run()
-    else:
-        draw_way_in(chosen)
+        position="sidebar" if is_inside() else "hidden",
+    ).run()
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
