@@ -1,34 +1,21 @@
 """Two doors: the server imports this file for ``app``; each browser session runs it to draw the pages."""
 
-from typing import Literal
-
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.api.app import api_routes
+from core.api.guard.guard import guard
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
+from pages.parts.places import pages, run
 from pages.parts.reader import is_inside
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
     st.set_page_config(page_icon="\N{SPEECH BALLOON}")
-    of_many: Literal["visible", "hidden"] = "hidden" if settings().auth == "none" else "visible"
-    st.navigation(
-        [
-            st.Page("pages/chat.py", title="Chat", icon=":material/chat:", default=True),
-            st.Page("pages/agents.py", title="Agents", icon=":material/smart_toy:"),
-            st.Page("pages/tools.py", title="Tools", icon=":material/build:"),
-            st.Page("pages/costs.py", title="Costs", icon=":material/payments:"),
-            st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
-            st.Page("pages/people.py", title="People", icon=":material/group:", visibility=of_many),
-            st.Page("pages/audit.py", title="Audit", icon=":material/policy:", visibility=of_many),
-            st.Page("pages/account.py", title="Account", icon=":material/account_circle:"),
-        ],
-        position="sidebar" if is_inside() else "hidden",
-    ).run()
+    run(st.navigation(pages(), position="sidebar" if is_inside() else "hidden"))
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services))
+    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services), middleware=guard(settings()))

@@ -15,7 +15,7 @@ from anyio import to_thread
 from core.logs import set_up_logging
 from core.provider.client import Provider
 from core.settings import settings
-from core.wiring import drain, services, start
+from core.wiring import drain, leave, services, start
 
 _log = structlog.get_logger(__name__)
 _LAST_GOODBYES_SECONDS = 3
@@ -29,7 +29,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     await to_thread.run_sync(start)
     _listen_for_signals()
     threading.Thread(target=_warm_up, args=(services().provider,), name="warm-up", daemon=True).start()
-    _log.info("ready", url=chosen.address, provider="simulated" if chosen.simulated else "anthropic")
+    _log.info("ready", url=chosen.address, provider=chosen.provider)
     try:
         yield
     finally:
@@ -55,7 +55,7 @@ def _leave_and(earlier: object) -> Callable[[int, FrameType | None], None]:
 
 
 def _leave() -> None:
-    drain()
+    leave()
     time.sleep(_LAST_GOODBYES_SECONDS)
     _log.warning("a connection did not close in time; leaving without it")
     os._exit(0)

@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TextIO
 
 import structlog
@@ -23,18 +24,32 @@ _INDISCREET = ("PIL", "pypdf")
 """They would quote the files that people attach."""
 
 
+_learned: frozenset[str] = frozenset()
+
+
+def keep_from_log(secret: str) -> None:
+    """From now on; for secrets that no setting holds."""
+    global _learned
+    _learned |= {secret}
+
+
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that blots out these secrets, however a text spells them, and whatever has the shape of one."""
-    spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in _spellings(secret)}
-    known = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))) if spelled else None
+    """A function that blots out these secrets and those learned, however they are spelled, and what looks like one."""
+    given, known = frozenset(secrets), lru_cache(1)(_known)
 
     def redact(text: str) -> str:
-        text = known.sub("[secret]", text) if known else text
+        pattern = known(given | _learned)
+        text = pattern.sub("[secret]", text) if pattern else text
         for shape, instead in _SHAPES:
             text = shape.sub(instead, text)
         return text
 
     return redact
+
+
+def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
+    spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in _spellings(secret)}
+    return re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))) if spelled else None
 
 
 def _spellings(secret: str) -> Iterable[str]:

@@ -1,10 +1,11 @@
 """Every knob, read once from the environment and from ``.env``."""
 
+import tomllib
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import SetupError
 
 PROJECT = Path(__file__).resolve().parent.parent
+VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):
@@ -21,7 +23,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
-        None, description="Key for the Anthropic API. Without it the simulated provider answers."
+        None, description="Key for the Anthropic API, for whom no key was entered on the pages."
+    )
+    provider: Literal["auto", "anthropic", "simulated"] = Field(
+        "auto",
+        description="`anthropic` never answers without a key, `simulated` always simulates, `auto` does without a key.",
     )
     anthropic_base_url: str | None = Field(None, description="Another address that speaks the Messages API.")
     database_url: str = Field(
@@ -38,6 +44,9 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    requests_per_minute: int = Field(
+        600, ge=1, description="How often a minute one program may call; the answer is 429 then."
+    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
@@ -54,6 +63,10 @@ class Settings(BaseSettings):
     turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
     approval_seconds: float = Field(
         600, gt=0, description="How long a tool waits for somebody's consent before it counts as denied."
+    )
+    answers_at_once: int = Field(10, ge=1, description="How many answers one person may have written at the same time.")
+    messages_per_day: int = Field(
+        2000, ge=1, description="How many messages one person may send in a day of `TIME_ZONE`, programs included."
     )
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")
@@ -140,16 +153,38 @@ class Settings(BaseSettings):
         return self.public_url or f"http://localhost:{self.port}"
 
     @property
-    def simulated(self) -> bool:
-        return self.anthropic_api_key is None
+    def shown(self) -> list[tuple[str, str, bool]]:
+        """Name, value without its secrets, and whether it was given, of each setting."""
+        return [
+            (name.upper(), self._without_secrets(getattr(self, name)), name in self.model_fields_set)
+            for name in type(self).model_fields
+        ]
+
+    def _without_secrets(self, value: object) -> str:
+        if isinstance(value, SecretStr):
+            return "(secret)"
+        text = "" if value is None else str(value)
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "(secret)")
+        return text
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
         key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
-        password = urlsplit(self.database_url).password or ""
+        passwords = _passwords(self.database_url) | _passwords(self.anthropic_base_url or "")
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
-        return tuple(secret for secret in (key, password, unquote(password), *keys) if secret)
+        return tuple(secret for secret in (key, *passwords, *keys) if secret)
+
+
+def _passwords(url: str) -> set[str]:
+    """As they are written and as they are meant."""
+    try:
+        parts = urlsplit(url)
+        written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    except ValueError:
+        return set()
+    return {form for password in written for form in (password, unquote(password)) if form}
 
 
 @cache

@@ -16,15 +16,18 @@ from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.chat.agent_run import Parts
+from core.chat.answers import Answers
 from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
+from core.chat.provider_keys import ProviderKeys
+from core.chat.quota import Quotas
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
-from core.errors import NotSignedIn
+from core.errors import NotSignedIn, SetupError, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -49,6 +52,7 @@ class Services:
     provider: Provider
     book: PriceBook
     engine: Engine
+    recorder: Recorder
     agents: Agents
     conversations: Conversations
     traces: Traces
@@ -61,7 +65,9 @@ class Services:
     mcp_status: McpStatus
     approvals: Approvals
     turns: Turns
+    answers: Answers
     access: Access
+    keys: ProviderKeys
     who: Callable[[], Person]
 
     @property
@@ -90,6 +96,7 @@ def open_services(
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
+    access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
@@ -105,6 +112,7 @@ def open_services(
     mcp = McpServers(registry.active)
     approvals = Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
@@ -112,6 +120,7 @@ def open_services(
         provider=provider,
         book=book,
         engine=engine,
+        recorder=recorder,
         agents=agents,
         conversations=Conversations(store),
         traces=Traces(store),
@@ -123,8 +132,10 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, zone=chosen.time_zone),
-        access=open_access(store, chosen),
+        turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
+        answers=Answers(store, engine),
+        access=access,
+        keys=keys,
         who=partial(_who, chosen, me),
     )
 
@@ -136,15 +147,30 @@ def _who(chosen: Settings, local: Person) -> Person:
     return local
 
 
+def _open_access(store: Store, chosen: Settings) -> Access:
+    """Raises SetupError, with the store closed."""
+    try:
+        return open_access(store, chosen)
+    except SetupError:
+        store.close()
+        raise
+
+
 _opening = threading.Lock()
 _closing = threading.Lock()
 _running: Services | None = None
+_leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones."""
+    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+
+    Raises ShuttingDown when the process is about to end and they are closed.
+    """
     global _running
     with _opening:
+        if _running is None and _leaving.is_set():
+            raise ShuttingDown("The server is shutting down. Try again in a minute.")
         if _running is None:
             _running = open_services(settings())
         return _running
@@ -161,3 +187,9 @@ def drain() -> None:
         if _running is not None:
             _running.close()
             _running = None
+
+
+def leave() -> None:
+    """Drain, and open nothing for whoever asks until the process is gone."""
+    _leaving.set()
+    drain()

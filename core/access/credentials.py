@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import SecretStr
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, text, update
@@ -12,34 +12,40 @@ from core.access.encryption import EncryptionKeys
 from core.access.roles import Permission, Person, allow
 from core.clock import new_id, now
 from core.errors import InputError, SetupError
-from core.store.access import ProviderCredential
+from core.logs import keep_from_log
+from core.store.access import ProviderCredential, User
 from core.store.database import Store
 from core.store.text import storable
 
 PROVIDER = "anthropic"
 _SHORTEST, _LONGEST, _SHOWN = 20, 500, 4
 
-_keys = ProviderCredential.__table__
+_keys, _users = ProviderCredential.__table__, User.__table__
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialView:
-    """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did."""
+    """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did.
+
+    ``created_by`` is the id of whoever entered it, ``creator`` the name.
+    """
 
     id: str
     owner_id: str | None
     last_four: str
     created_at: datetime
     created_by: str
+    creator: str
     tested_at: datetime | None
     test_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderKey:
-    """``credential_id`` is what the outcome of a test is told with."""
+    """``credential_id`` is what the outcome of a test is told with; ``owner_id`` None means the organisation's."""
 
     credential_id: str
+    owner_id: str | None
     secret: SecretStr
 
 
@@ -61,14 +67,22 @@ class Credentials:
         """The organisation's and one's own. Raises NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == by.id)
+        query = select(_keys, _users.c.name).outerjoin(_users, _users.c.id == _keys.c.created_by).where(theirs)
         with self._store.read() as connection:
-            rows = connection.execute(select(_keys).where(theirs).order_by(_keys.c.owner_id.is_not(None)))
-            return [_view(row) for row in rows]
+            rows = connection.execute(query.order_by(_keys.c.owner_id.is_not(None)))
+            return [_view(row, row.name or "") for row in rows]
+
+    def acceptable(self, by: Person, secret: str, *, organisation: bool) -> str:
+        """The key as it would be kept. Raises InputError, NotAllowed."""
+        _allow(by, organisation)
+        secret = _checked(secret)
+        keep_from_log(secret)
+        return secret
 
     def set(self, by: Person, secret: str, *, organisation: bool) -> CredentialView:
         """Keep it in place of the one before. Raises InputError, NotAllowed, SetupError."""
-        _allow(by, organisation)
-        owner_id, secret = None if organisation else by.id, _checked(secret)
+        secret = self.acceptable(by, secret, organisation=organisation)
+        owner_id = None if organisation else by.id
 
         def job(connection: Connection) -> CredentialView:
             _one_at_a_time(connection)
@@ -82,7 +96,7 @@ class Credentials:
             }
             made = connection.execute(insert(_keys).returning(_keys), row).one()
             record(connection, by, "set", ("credential", made.id), owner_id=owner_id, last_four=made.last_four)
-            return _view(made)
+            return _view(made, by.name)
 
         return self._store.write(job).result()
 
@@ -100,14 +114,17 @@ class Credentials:
 
     def key_for(self, person_id: str) -> ProviderKey | None:
         """The person's own key, else the organisation's, if there is one. Raises SetupError."""
-        kept = self._kept_for(person_id)
-        try:
-            return self._opened(kept)
-        except SetupError:
-            now_kept = self._kept_for(person_id)
-            if now_kept == kept:
-                raise
-            return self._opened(now_kept)  # all were encrypted anew in between
+        return self._opened(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
+
+    def key_of(self, by: Person, *, organisation: bool) -> ProviderKey | None:
+        """This one, to be tested. Raises NotAllowed, SetupError."""
+        _allow(by, organisation)
+        return self._opened(_owned_by(None if organisation else by.id))
+
+    def whose(self, person_id: str) -> Literal["own", "organisation"] | None:
+        """Which one ``key_for`` would give."""
+        kept = self._first(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
+        return None if kept is None else "organisation" if kept.owner_id is None else "own"
 
     def tested(self, credential_id: str, error: str | None) -> None:
         """Note how a test of this very key went; of one that was replaced meanwhile nothing is noted."""
@@ -144,16 +161,28 @@ class Credentials:
         if all(self._encryption.is_newest(encrypted) for encrypted in kept):
             self._encryption.keep_newest_in_file()
 
-    def _kept_for(self, person_id: str) -> tuple[str, str] | None:
-        """The id of the one to use, and what is encrypted."""
-        theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == storable(person_id))
-        query = select(_keys.c.id, _keys.c.encrypted).where(theirs).order_by(_keys.c.owner_id.is_(None)).limit(1)
+    def _first(self, which: ColumnElement[bool]) -> Row[Any] | None:
+        """A person's own comes before the organisation's."""
+        query = select(_keys).where(which).order_by(_keys.c.owner_id.is_(None)).limit(1)
         with self._store.read() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else (row.id, row.encrypted)
+            return connection.execute(query).first()
 
-    def _opened(self, kept: tuple[str, str] | None) -> ProviderKey | None:
-        return None if kept is None else ProviderKey(kept[0], SecretStr(self._encryption.decrypt(kept[1])))
+    def _opened(self, which: ColumnElement[bool]) -> ProviderKey | None:
+        kept = self._first(which)
+        try:
+            return self._decrypted(kept)
+        except SetupError:
+            now_kept = self._first(which)
+            if now_kept == kept:
+                raise
+            return self._decrypted(now_kept)  # all were encrypted anew in between
+
+    def _decrypted(self, kept: Row[Any] | None) -> ProviderKey | None:
+        if kept is None:
+            return None
+        secret = self._encryption.decrypt(kept.encrypted)
+        keep_from_log(secret)
+        return ProviderKey(kept.id, kept.owner_id, SecretStr(secret))
 
 
 def _allow(by: Person, organisation: bool) -> None:
@@ -177,13 +206,14 @@ def _owned_by(owner_id: str | None) -> ColumnElement[bool]:
     return _keys.c.owner_id.is_(None) if owner_id is None else _keys.c.owner_id == owner_id
 
 
-def _view(row: Row[Any]) -> CredentialView:
+def _view(row: Row[Any], creator: str) -> CredentialView:
     return CredentialView(
         id=row.id,
         owner_id=row.owner_id,
         last_four=row.last_four,
         created_at=row.created_at,
         created_by=row.created_by,
+        creator=creator,
         tested_at=row.tested_at,
         test_error=row.test_error,
     )

@@ -36,7 +36,8 @@ class Persona:
 class Said:
     """One earlier message. ``model`` wrote it; a partial one was cut short; ``tokens`` counts all up to its end.
 
-    An answer that used tools holds their results among its blocks, each after what asked for it.
+    An answer that used tools holds their results among its blocks, each after what asked for it. What is ``foreign``
+    was written by the simulator for the provider, or the other way round: neither knows what the other has signed.
     """
 
     role: str
@@ -44,6 +45,7 @@ class Said:
     partial: bool = False
     model: str | None = None
     tokens: int | None = None
+    foreign: bool = False
 
 
 def definition_of(tool: Tool) -> dict[str, Any]:
@@ -149,8 +151,8 @@ def _messages(said: Said, persona: Persona) -> list[dict[str, Any]]:
     if said.partial and kept and kept[-1]["role"] == "assistant":
         kept[-1]["content"] = [block for block in kept[-1]["content"] if block.get("type") == "text"]
     blocks = [block for message in kept for block in message["content"]]
-    unsent = lone_server_tools(blocks) if persona.tools else server_tools(blocks)
-    if unsent or said.partial:
+    unsent = lone_server_tools(blocks) if persona.tools and not said.foreign else server_tools(blocks)
+    if unsent or said.partial or said.foreign:
         kept = [{**message, "content": _without(unsent, message["content"])} for message in kept]
     return [message for message in kept if message["content"]]
 
@@ -167,7 +169,7 @@ def _unfit_kinds(said: Said, persona: Persona) -> tuple[str, ...]:
     """Thinking belongs to the model that had it, and goes with what it was followed by or not at all."""
     tool_blocks = () if persona.tools else _TOOL_BLOCKS
     changed = any(block.get("type") in tool_blocks for block in said.blocks)
-    thinks = persona.thinking and said.model == persona.model and not changed
+    thinks = persona.thinking and said.model == persona.model and not said.foreign and not changed
     return tool_blocks if thinks else (*tool_blocks, *_THINKING)
 
 

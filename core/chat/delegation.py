@@ -34,7 +34,9 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking
         raise ToolError(f"{agent.name} was not asked, because this answer has reached its limit.")
     path = (*asker.assignment.path, agent.id)
     toolset = await asker.parts.toolbox.equip(agent, path)
-    child = _child(asker, agent, _assignment(agent, toolset, task, asking, path), asking.call_id)
+    assignment = _assignment(agent, toolset, task, asking, path)
+    paid = replace(assignment, request=replace(assignment.request, key=asker.assignment.request.key))
+    child = _child(asker, agent, paid, asking.call_id)
     await _open(asker, child, agent, asking.call_id)
     asker.children.append(child)
     try:
@@ -88,7 +90,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         parent_span_id=asker.journal.span_of(call_id),
         agent_id=agent.id,
         agent_version=agent.version,
-        session_type="simulated" if child.parts.provider.simulated else "command-center",
+        session_type="simulated" if child.assignment.request.simulated else "command-center",
         attempt=NewAttempt(
             start.span_id, start.task_trace_id, start.session_id, start.model, 1, start.trace_started_at
         ),

@@ -1,6 +1,8 @@
 """A turn: one user message being answered, apart from whoever watches it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Literal, TypeAlias
 
@@ -10,7 +12,7 @@ from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.entries import Checkpoint, Finish, Opening
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 
@@ -36,33 +38,51 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a turn is known by from its first moment on; ``message_id`` is its answer's, ``agent_id`` the master's."""
+
+    task_trace_id: str
+    conversation_id: str
+    message_id: str
+    owner_id: str
+    agent_id: str
+    at: datetime
+
+
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
 
     def __init__(self, opening: Opening, assignment: Assignment, agent_name: str, parts: Parts) -> None:
         self.id = opening.task_trace_id
+        self.head = _head(opening)
         self.conversation_id = opening.conversation_id
         self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
+        self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
-        self._log = EventLog()
+        self.log = EventLog()
         self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
-        self._log.append(
-            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, parts.provider.simulated)
+        self.log.append(
+            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
         )
 
     @property
     def ended(self) -> bool:
-        return self._log.ended
+        return self.log.ended
 
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
-        return self._log.get(after, timeout)
+        return self.log.get(after, timeout)
+
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts at model calls that have ended, each with the model that was asked."""
+        return self._run.calls()
 
     def stop(self) -> None:
         """Ask for the end and return at once; it arrives as TurnEnded."""
@@ -82,12 +102,12 @@ class Turn:
         Counting begins anew after it, because whoever decides may look at the turn from another process.
         """
         if self._run.waits:
-            self._log.watched()
-        return self._log.unread_seconds()
+            self.log.watched()
+        return self.log.unread_seconds()
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """What has changed since the last ones, if anything has."""
-        return iter(()) if self._log.ended else self._run.checkpoints()
+        return iter(()) if self.log.ended else self._run.checkpoints()
 
     async def run(self) -> None:
         """Ask the provider, follow its reply, close the books: whatever happens in between."""
@@ -105,19 +125,20 @@ class Turn:
 
     def _tell(self, event: RunEvent) -> None:
         """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""
-        self._log.append(event)
+        self.log.append(event)
         if self.cost_so_far is not None and monotonic() - self._cost_at >= COST_EVERY_SECONDS:
             self._show_cost()
 
     def _show_cost(self) -> None:
         self._cost_at = monotonic()
         self.cost_so_far = self._run.cost_so_far()
-        self._log.append(self.cost_so_far)
+        self.log.append(self.cost_so_far)
 
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
         await self._parts.recorder.finish(end)
-        self._log.append(self._last_event(end))
+        self.status = end.status
+        self.log.append(self._last_event(end))
 
     def _finish(self, outcome: Outcome) -> Finish:
         end, opening = self._run.closed(outcome), self._opening
@@ -154,6 +175,17 @@ class Turn:
             error_type=end.error_type,
             error_text=end.error_text,
         )
+
+
+def _head(opening: Opening) -> Head:
+    return Head(
+        task_trace_id=opening.task_trace_id,
+        conversation_id=opening.conversation_id,
+        message_id=opening.answer_message_id,
+        owner_id=opening.owner_id,
+        agent_id=opening.agent_id,
+        at=opening.at,
+    )
 
 
 def _start(opening: Opening) -> RunStart:

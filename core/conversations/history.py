@@ -38,14 +38,24 @@ class History:
     kept: tuple[Block, ...] = ()
 
 
-def read_history(connection: Connection, by: Person, conversation_id: str, *, before: str | None) -> History:
-    """All that was said, up to but without the message ``before``. Raises NotFound, also for what is someone else's."""
+def read_history(
+    connection: Connection, by: Person, conversation_id: str, *, before: str | None, simulated: bool = False
+) -> History:
+    """All that was said, up to but without the message ``before``; ``simulated`` is whether it goes to the simulator.
+
+    Raises NotFound, also for what is someone else's.
+    """
     _own(connection, by, conversation_id)
     kept = () if before is None else _kept(connection, conversation_id, before)
     rows = connection.execute(_said(conversation_id, before))
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == conversation_id)
-    said = [Said(row.role, row.content, row.status != "complete", row.model, _counted(row)) for row in rows]
+    said = [_as_said(row, simulated) for row in rows]
     return History(said, connection.execute(newest).scalar(), kept)
+
+
+def _as_said(row: Row[Any], simulated: bool) -> Said:
+    foreign = row.session_type is not None and (row.session_type == "simulated") != simulated
+    return Said(row.role, row.content, row.status != "complete", row.model, _counted(row), foreign)
 
 
 def _counted(row: Row[Any]) -> int | None:
@@ -77,7 +87,7 @@ def _said(conversation_id: str, before: str | None) -> Select[Any]:
     """Messages with, for answers, the model and the token count of the last call that the provider finished."""
     query = (
         select(_messages.c.role, _messages.c.content, _messages.c.status, _spans.c.stop_reason)
-        .add_columns(_sessions.c.model, _TOKENS.label("tokens"))
+        .add_columns(_sessions.c.model, _sessions.c.session_type, _TOKENS.label("tokens"))
         .outerjoin(_traces, (_traces.c.id == _messages.c.task_trace_id) & (_messages.c.role == "assistant"))
         .outerjoin(_sessions, is_master_session())
         .outerjoin(_spans, (_spans.c.trace_session_id == _sessions.c.id) & _is_finished_call(_spans) & ~_later_call())

@@ -7,19 +7,19 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import httpx2
+from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential_jitter
 
 from core.errors import ProviderBroken, ProviderBusy, ProviderError, SetupError
-from core.provider.request import ModelRequest, message_parameters
+from core.provider.request import CallKey, ModelRequest, message_parameters
 from core.provider.simulator.transport import SimulatorTransport
 from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    import anthropic
+    from core.provider.connections import Connections
 
-_WRITE_SECONDS = 30.0
 _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5)
 
 
@@ -38,45 +38,41 @@ class _LastFailure:
 
 
 class Provider:
-    """One HTTP client for the whole process; streams run side by side on one event loop.
+    """One for the whole process; streams run side by side on one event loop.
 
     The SDK takes longer to import than all else together, so it is left until ``warm_up`` or the first stream.
-    Raises SetupError for a key or address that cannot be used.
+    A ``transport`` takes the place of the provider and of the simulator.
     """
 
     def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None) -> None:
-        self.simulated = settings.simulated
-        self._settings = settings
-        self._transport = transport
-        self._key, self._address = _key(settings), _address(settings)
-        self._client: anthropic.AsyncAnthropic | None = None
+        self._settings, self._transport, self._address = settings, transport, _address(settings)
+        self._connections: Connections | None = None
         self._opening = threading.Lock()
 
-    def warm_up(self) -> "anthropic.AsyncAnthropic":
-        """Import the SDK and make its client: a second or two, once. Any thread may call it."""
+    def warm_up(self) -> "Connections":
+        """Import the SDK and make its clients: a second or two, once. Any thread may call it."""
         with self._opening:
-            if self._client is None:
-                self._client = self._open_client()
-            return self._client
+            if self._connections is None:
+                self._connections = self._connect()
+            return self._connections
 
-    def _open_client(self) -> "anthropic.AsyncAnthropic":
-        import anthropic
+    def _connect(self) -> "Connections":
+        from core.provider.connections import Connections
 
-        timeout = httpx2.Timeout(
-            connect=self._settings.connect_seconds,
-            read=self._settings.read_seconds,
-            write=_WRITE_SECONDS,
-            pool=self._settings.connect_seconds,
-        )
-        own = anthropic.DefaultAsyncHttpxClient(transport=self._transport, timeout=timeout) if self._transport else None
-        return anthropic.AsyncAnthropic(
-            api_key=self._key,
-            base_url=self._address,
-            max_retries=0,
-            timeout=timeout,
-            http_client=own,
-            open_telemetry=False,
-        )
+        simulator = self._transport or SimulatorTransport(pace=self._settings.simulator_pace)
+        return Connections(self._settings, self._address, self._transport, simulator)
+
+    async def check(self, key: CallKey) -> None:
+        """Whether the provider takes the key, by a call that costs nothing. Raises ProviderError."""
+        client = (await self._opened()).client(key)
+        from core.provider.upstream import check_key
+
+        await check_key(client, key.source)
+
+    async def _opened(self) -> "Connections":
+        if self._connections is None:
+            return await asyncio.to_thread(self.warm_up)
+        return self._connections
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """One answer. Each AttemptStarting comes before its call, which is made when the generator is resumed.
@@ -85,12 +81,10 @@ class Provider:
         cancelling its task hangs up at once. Raises ProviderBusy, ProviderRefused or ProviderBroken.
         """
         deadline = asyncio.get_running_loop().time() + self._settings.turn_seconds
-        client = self._client
-        if client is None:
-            client = await asyncio.to_thread(self.warm_up)
+        client = (await self._opened()).client(request.key)
         from core.provider.upstream import Call, open_upstream
 
-        call = Call(client, message_parameters(request), deadline)
+        call = Call(client, message_parameters(request), deadline, request.key.source if request.key else None)
         failure = _LastFailure()
         async for attempt in self._attempts(failure):
             if failure.attempt:
@@ -121,8 +115,8 @@ class Provider:
         return min(_BACKOFF(state) if asked is None else asked, self._settings.retry_after_cap_seconds)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        if self._connections is not None:
+            await self._connections.close()
 
 
 def _may_succeed_later(error: BaseException) -> bool:
@@ -136,18 +130,25 @@ def _error(state: RetryCallState) -> ProviderError:
 
 
 def open_provider(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Provider:
-    """The provider that the settings ask for: the real one with a key, else the simulator.
+    """Which of the provider and the simulator is asked, each request says.
 
-    A ``transport`` takes the place of either. Raises SetupError for a key or address that cannot be used.
+    Raises SetupError for a key in the environment, or an address, that cannot be used.
     """
-    if transport is None and settings.simulated:
-        transport = SimulatorTransport(pace=settings.simulator_pace)
+    environment_key(settings)
     return Provider(settings, transport)
 
 
+def environment_key(settings: Settings) -> CallKey | None:
+    """That of ANTHROPIC_API_KEY. Raises SetupError if it cannot be one."""
+    if settings.anthropic_api_key is None:
+        return None
+    key = settings.anthropic_api_key.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SetupError("ANTHROPIC_API_KEY holds characters that no key has. Copy the key again and start again.")
+    return CallKey(SecretStr(key), "environment")
+
+
 def _address(settings: Settings) -> str:
-    if settings.simulated:
-        return "http://simulator.invalid"
     address = (settings.anthropic_base_url or "").strip() or "https://api.anthropic.com"
     try:
         url = httpx2.URL(address)
@@ -157,12 +158,3 @@ def _address(settings: Settings) -> str:
     if not usable:
         raise SetupError("ANTHROPIC_BASE_URL is not a web address such as https://host. Correct it and start again.")
     return address
-
-
-def _key(settings: Settings) -> str:
-    if settings.anthropic_api_key is None:
-        return "simulated"
-    key = settings.anthropic_api_key.get_secret_value().strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise SetupError("ANTHROPIC_API_KEY holds characters that no key has. Copy the key again and start again.")
-    return key

@@ -10,6 +10,7 @@ import httpx2
 from core.clock import now
 from core.errors import ProviderBroken, ProviderBusy, ProviderError, ProviderRefused
 from core.provider.reply import MalformedEvent
+from core.provider.request import KeySource
 
 FAILURES = (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError, UnicodeError, TimeoutError, MalformedEvent)
 """Everything the SDK lets through when a call or its stream fails; TimeoutError is our own cap on the whole answer."""
@@ -42,10 +43,7 @@ _STATUS_KIND = {
     529: "overloaded_error",
 }
 _TEXT = {
-    "authentication_error": (
-        "The provider does not accept the API key. Put a valid key into ANTHROPIC_API_KEY, in the environment or in "
-        "the .env file, and start the app again."
-    ),
+    "authentication_error": "The provider does not accept {key}",
     "billing_error": (
         "The provider account has no credit left. Add credit in the Anthropic Console under Billing, then send the "
         "message again."
@@ -91,19 +89,30 @@ _TEXT = {
     "unsendable_text": "The message has characters that cannot be sent. Remove unusual symbols and send it again.",
 }
 
+_WRONG_KEY: dict[KeySource, str] = {
+    "own": ("your own API key. Enter a valid one on the page Account, or remove it there to use the organisation's."),
+    "organisation": "the organisation's API key. An admin can enter a valid one on the page Settings.",
+    "environment": (
+        "the API key. Put a valid key into ANTHROPIC_API_KEY, in the environment or in the .env file, and start the "
+        "app again."
+    ),
+}
+
 
 class IncompleteStream(MalformedEvent):
     """The stream ended in good order, but before the answer did."""
 
 
-def provider_error(error: Exception, *, model: str, started: bool, secret: str = "") -> ProviderError:
+def provider_error(
+    error: Exception, *, model: str, started: bool, secret: str = "", key_source: KeySource | None = None
+) -> ProviderError:
     """Translate one of FAILURES.
 
     ProviderBusy means that another try may succeed; ``started`` says whether the stream had begun. ``secret`` is
     taken out of what the provider said, should it repeat it.
     """
     if isinstance(error, anthropic.APIStatusError):
-        return _from_status(error, model, secret)
+        return _from_status(error, model, secret, key_source or "environment")
     cause = _cause(error)
     kind = _own_kind(cause, started=started)
     spoken = kind if started or not kind.startswith("stream") else "not_begun"
@@ -139,13 +148,14 @@ def _own_kind(error: Exception, *, started: bool) -> str:
     return "stream_cut" if started else "connection_error"
 
 
-def _from_status(error: anthropic.APIStatusError, model: str, secret: str) -> ProviderError:
+def _from_status(error: anthropic.APIStatusError, model: str, secret: str, key_source: KeySource) -> ProviderError:
     """A refusal by the API: at once by its HTTP status, or as an ``error`` event in a stream that began well."""
     kind, detail = _status_kind(error), _detail(error.api_message or error.message, secret)
     wait = _retry_after(error.response.headers)
     error_class = ProviderBusy if _may_retry(error, kind) else ProviderRefused
+    text = _status_text(kind, detail, busy=error_class is ProviderBusy)
     return error_class(
-        _status_text(kind, detail, busy=error_class is ProviderBusy).format(model=model, wait=_wait_text(wait)),
+        text.format(model=model, wait=_wait_text(wait), key=_WRONG_KEY[key_source]),
         kind=kind,
         detail=detail,
         http_status=error.status_code,

@@ -1,17 +1,32 @@
-"""What is asked of the provider, and how that is said to each model."""
+"""What is asked of the provider, with whose key, and how that is said to each model."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+from pydantic import SecretStr
 
 from core.provider.models import find_model
+
+KeySource: TypeAlias = Literal["own", "organisation", "environment"]
 
 _SMALLEST_THINKING_BUDGET = 1_024
 _LARGEST_THINKING_BUDGET = 16_000
 
 
 @dataclass(frozen=True, slots=True)
+class CallKey:
+    """What the provider is called with, and whose it is."""
+
+    secret: SecretStr
+    source: KeySource
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """``system``, ``messages`` and ``tools`` are the Messages API's own objects, sent as they are."""
+    """``system``, ``messages`` and ``tools`` are the Messages API's own objects, sent as they are.
+
+    Without a ``key`` the simulated provider is asked.
+    """
 
     model: str
     system: list[dict[str, Any]]
@@ -19,6 +34,11 @@ class ModelRequest:
     max_tokens: int
     thinking: bool
     tools: list[dict[str, Any]] = field(default_factory=list)
+    key: CallKey | None = None
+
+    @property
+    def simulated(self) -> bool:
+        return self.key is None
 
 
 def message_parameters(request: ModelRequest) -> dict[str, Any]:

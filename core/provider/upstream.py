@@ -1,6 +1,7 @@
 """One open call to the provider: its raw events, under one deadline, with every failure translated."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +10,22 @@ import anthropic
 
 from core.errors import ProviderError
 from core.provider.failures import FAILURES, IncompleteStream, provider_error
-from core.provider.reply import Reply, start_reply
+from core.provider.reply import MalformedEvent, Reply, start_reply
+from core.provider.request import KeySource
 from core.provider.stream import ProviderEvent, ReplyEnded, ReplyStarted
 
 _DRAIN_SECONDS = 0.25
+_CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to ask, of whom, and until when (on the event loop's clock)."""
+    """What to ask, of whom, until when (on the event loop's clock), and with whose key."""
 
     client: anthropic.AsyncAnthropic
     parameters: dict[str, Any]
     deadline: float
+    key_source: KeySource | None = None
 
     def failure(self, error: Exception, reply: Reply | None = None) -> ProviderError:
         """One of FAILURES, in words; ``reply`` is what had begun when it struck."""
@@ -30,6 +34,7 @@ class Call:
             model=self.parameters["model"],
             started=reply is not None,
             secret=self.client.api_key or "",
+            key_source=self.key_source,
         )
         translated.request_id = translated.request_id or (reply.request_id if reply else None)
         return translated
@@ -104,3 +109,16 @@ async def _first_reply(stream: anthropic.AsyncStream[object], request_id: str | 
         if reply is not None:
             return reply
     raise IncompleteStream("the stream ended before its first event")
+
+
+async def check_key(client: anthropic.AsyncAnthropic, source: KeySource) -> None:
+    """Ask for one line of the list of models, which the provider gives for nothing; raises ProviderError."""
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            response = await client.models.with_raw_response.list(limit=1)
+            listed = json.loads(await response.text())
+        if not isinstance(listed, dict) or "data" not in listed:
+            raise MalformedEvent("what answered has no list of models")
+    except FAILURES as error:
+        secret = client.api_key or ""
+        raise provider_error(error, model="", started=False, secret=secret, key_source=source) from error

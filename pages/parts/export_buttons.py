@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from core.access.roles import Permission, may
 from core.analytics.choice import Choice
 from core.analytics.filters import TraceFilter
 from core.clock import now
@@ -39,7 +40,9 @@ class Offer:
 
 
 def draw_exports(services: Services, choice: Choice) -> None:
-    """A button that opens both files of what is chosen."""
+    """A button that opens both files of what is chosen, for who may have them."""
+    if not may(services.me, Permission.EXPORTS):
+        return
     popover = st.popover("Export", icon=":material/download:", key=_POPOVER, on_change="rerun")
     if popover.open:
         with popover:

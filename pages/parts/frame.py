@@ -5,15 +5,23 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
 from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
-SIMULATED = (
-    "**Simulated provider.** No `ANTHROPIC_API_KEY` is set, so answers are made up and nothing is billed; "
-    "costs are what the real ones would come to."
+_ANSWERING: dict[Answering, str] = {
+    "simulated": (
+        "**Simulated provider.** No key is used, so answers are made up and nothing is billed; costs are what the real "
+        "ones would come to."
+    ),
+    "nobody": "**No Anthropic API key.** Until there is one, nothing can be sent.",
+}
+_WHERE = (
+    "To talk to Anthropic, enter a key on the page Account or, as an admin, for all on Settings; or set "
+    "ANTHROPIC_API_KEY and start again."
 )
 
 
@@ -37,8 +45,8 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
         st.title(title, anchor=False)
     if caption:
         st.caption(caption)
-    if running.settings.simulated:
-        st.caption(SIMULATED, help="Set ANTHROPIC_API_KEY and start again to talk to Anthropic.")
-    show_kept_problem()
     with told():
+        if notice := _ANSWERING.get(running.keys.answering(running.me)):
+            st.caption(notice, help=_WHERE)
+        show_kept_problem()
         yield running

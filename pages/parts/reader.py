@@ -19,9 +19,17 @@ def for_reader(running: Services) -> Services:
     return replace(running, who=partial(_who, running)) if running.settings.auth == "accounts" else running
 
 
+def for_later(running: Services) -> Services:
+    """The same for what is asked outside a script, where nothing of the browser is known: by the cookie it has now."""
+    if running.settings.auth == "none":
+        return running
+    secret = _cookie()
+    return replace(running, who=lambda: running.access.sessions.check(secret).person)
+
+
 def browser(running: Services) -> Session:
     """The sign-in of this browser. Raises NotSignedIn."""
-    return running.access.sessions.check(st.context.cookies.get(SESSION_COOKIE, ""))
+    return running.access.sessions.check(_cookie())
 
 
 def reader(running: Services) -> Person | None:
@@ -45,7 +53,11 @@ def is_inside() -> bool:
 
 
 def sign_out(running: Services) -> None:
-    running.access.sessions.sign_out(st.context.cookies.get(SESSION_COOKIE, ""))
+    running.access.sessions.sign_out(_cookie())
+
+
+def _cookie() -> str:
+    return st.context.cookies.get(SESSION_COOKIE, "")
 
 
 def _who(running: Services) -> Person:

@@ -73,8 +73,9 @@ def sign_in(page: Page) -> None:
 def test_t10_t21_people_come_in_by_invitation_and_are_out_when_they_are_put_out(
     new_page: Callable[..., Page], server: Served
 ) -> None:
-    root, ada = new_page("traces?status=failed"), new_page()
-    way_in(root)
+    root, ada = new_page("traces?status=failed"), new_page("sign-in")
+    expect(root.get_by_text("Nobody has set this up yet")).to_be_visible()
+    assert root.url.endswith("/sign-in?next=/traces%3Fstatus%3Dfailed")
     set_up(root, server)
     ada.goto(invite(root, "Ada"))
     choose_password(ada)

@@ -22,7 +22,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_without_any_setting_the_simulator_answers_from_the_data_folder_on_loopback() -> None:
     chosen = settings()
-    assert chosen.simulated
+    assert (chosen.anthropic_api_key, chosen.provider) == (None, "auto")
     assert chosen.url == f"sqlite:///{PROJECT / 'data' / 'app.db'}"
     assert (chosen.bind_address, chosen.port) == ("127.0.0.1", 8501)
 
@@ -45,7 +45,7 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_key_is_no_key(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", blank)
-    assert settings().simulated
+    assert settings().anthropic_api_key is None
 
 
 def test_a_blank_setting_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
-"""The simulated Messages API: from a request to the plan of its answer."""
+"""The simulated API: from a request for a message to the plan of its answer, and a list of the models."""
 
 import hashlib
 import json
 from collections import OrderedDict
 from typing import Any
 
-from core.provider.models import Model
+from core.provider.models import MODELS, Model
 from core.provider.simulator.directives import HTTP_FAULTS, Fault, read_orders
 from core.provider.simulator.events import answer_steps
 from core.provider.simulator.faults import carry_out
@@ -39,6 +39,8 @@ class Simulator:
 
     def _answer(self, request: WireRequest, digest: str) -> WireResponse:
         check_key(request.headers)
+        if (request.method, request.path) == ("GET", "/v1/models"):
+            return _models(_request_id(digest))
         if request.path.rstrip("/") != "/v1/messages":
             raise Rejection(404, "not_found_error", f"no such path: {request.path}")
         check_size(request.body)
@@ -72,6 +74,15 @@ class Simulator:
         positions = prompt_positions(body, model.id)
         check_length(positions[-1].tokens, body["max_tokens"], model)
         return self._cache.count(positions, model.cache_minimum_tokens)
+
+
+def _models(request_id: str) -> WireResponse:
+    """One line of the list says as much as the whole: that the key is good."""
+    made = {"type": "model", "created_at": "1970-01-01T00:00:00Z", "lifecycle": "active"}
+    listed = [{**made, "id": model.id, "display_name": model.label} for model in MODELS[:1]]
+    page = {"data": listed, "has_more": True, "first_id": listed[0]["id"], "last_id": listed[0]["id"]}
+    headers = {"content-type": "application/json", "request-id": request_id}
+    return WireResponse(200, headers, [Chunk(json.dumps(page).encode())])
 
 
 def _request_id(digest: str) -> str:

@@ -107,7 +107,7 @@ def test_how_a_test_went_is_kept_for_the_key_that_was_tested(house: House, vault
     assert (view.test_error, view.tested_at) == (None, None)
 
 
-def test_the_database_holds_no_key_in_clear(house: House, vault: Credentials) -> None:
+def test_t24_the_database_holds_no_key_in_clear(house: House, vault: Credentials) -> None:
     vault.set(house.admin, KEY, organisation=True)
     [kept] = house.ask("SELECT encrypted FROM provider_credentials")
     assert KEY not in kept
@@ -164,7 +164,7 @@ def test_a_damaged_file_is_named(house: House, vault: Credentials, path: Path) -
         vault.set(house.admin, KEY, organisation=True)
 
 
-def test_after_a_rotation_only_the_new_key_opens_anything(house: House, vault: Credentials, path: Path) -> None:
+def test_t24_after_a_rotation_only_the_new_key_opens_anything(house: House, vault: Credentials, path: Path) -> None:
     ada = house.person("Ada")
     vault.set(house.admin, KEY, organisation=True)
     vault.set(ada, OWN, organisation=False)

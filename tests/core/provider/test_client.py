@@ -4,14 +4,17 @@ import asyncio
 import time
 
 import pytest
+from pydantic import SecretStr
 
-from core.errors import ProviderBusy, ProviderRefused, SetupError
+from core.errors import ProviderBroken, ProviderBusy, ProviderRefused, SetupError
 from core.provider.client import open_provider
+from core.provider.request import CallKey
+from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import Chunk, WireResponse
 from core.provider.stream import AttemptStarting
-from tests.core.provider.wiring import KEY, WHOLE, Connect, ask, question, settings
+from tests.core.provider.wiring import CALL_KEY, KEY, WHOLE, Connect, ask, question, settings
 
 pytestmark = pytest.mark.anyio
 
@@ -218,6 +221,37 @@ async def test_the_key_is_sent_but_never_told(connect: Connect) -> None:
     assert "ANTHROPIC_API_KEY" in outcome.error.for_user
 
 
+async def test_calls_with_different_keys_share_one_connection() -> None:
+    async with SimulatorServer(Script(streamed(WHOLE), streamed(WHOLE), streamed(WHOLE))) as server:
+        provider = open_provider(settings(anthropic_base_url=server.url))
+        for secret in ("sk-ant-one", "sk-ant-two", "sk-ant-one"):
+            assert (await ask(provider, question(key=CallKey(SecretStr(secret), "own")))).ended
+        assert len(server.connections) == 1
+        assert isinstance(server.answers, Script)
+        sent = [request.headers["authorization"] for request in server.answers.requests]
+        assert sent == [f"Bearer sk-ant-{name}" for name in ("one", "two", "one")]
+        await provider.close()
+
+
+async def test_a_key_is_checked_by_a_call_that_costs_nothing(connect: Connect) -> None:
+    async with connect(Simulator()) as provider:
+        await provider.check(CALL_KEY)
+        with pytest.raises(ProviderRefused) as refusal:
+            await provider.check(CallKey(SecretStr("sk-ant-wrong"), "own"))
+    assert (refusal.value.kind, "sk-ant-wrong" in repr(refusal.value)) == ("authentication_error", False)
+
+
+async def test_what_answers_a_check_without_a_list_of_models_is_no_api(connect: Connect) -> None:
+    for body in (b"<html>Log in</html>", b"[]", b"{}", b""):
+        async with connect(Script(WireResponse(200, {"content-type": "text/html"}, [Chunk(body)]))) as provider:
+            with pytest.raises(ProviderBroken):
+                await provider.check(CALL_KEY)
+
+
+def test_a_key_is_never_shown_by_what_carries_it() -> None:
+    assert KEY not in f"{CALL_KEY} {question()!r}"
+
+
 @pytest.mark.parametrize("key", ["sk ant", "schlüssel", "a\nb"])
 def test_a_key_that_cannot_be_one_stops_the_start(key: str) -> None:
     with pytest.raises(SetupError, match="ANTHROPIC_API_KEY"):
@@ -231,10 +265,9 @@ def test_an_address_that_is_none_stops_the_start(address: str) -> None:
 
 
 async def test_without_a_key_the_simulator_answers() -> None:
-    provider = open_provider(settings(anthropic_api_key=None, simulator_pace=0))
-    outcome = await ask(provider, question("What is tea?"))
+    provider = open_provider(settings(simulator_pace=0))
+    outcome = await ask(provider, question("What is tea?", key=None))
     await provider.close()
-    assert provider.simulated
     assert "tea" in outcome.reply.text
     assert outcome.reply.complete
 

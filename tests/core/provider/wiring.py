@@ -5,11 +5,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from pydantic import SecretStr
+
 from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta
 from core.provider.client import Provider, open_provider
 from core.provider.reply import Reply
-from core.provider.request import ModelRequest
+from core.provider.request import CallKey, ModelRequest
 from core.provider.simulator.scripted import answer_events
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.transport import WireTransport
@@ -20,6 +22,7 @@ from core.settings import Settings
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Provider]]
 WHOLE = answer_events("Hel", "lo", "!", final={"output_tokens": 3})
 KEY = "sk-ant-secret"
+CALL_KEY = CallKey(SecretStr(KEY), "environment")
 
 
 def settings(**knobs: Any) -> Settings:
@@ -43,8 +46,14 @@ async def over_tcp(answers: Answers, **knobs: Any) -> AsyncIterator[Provider]:
         await provider.close()
 
 
-def question(text: str = "Hello", *, model: str = "claude-sonnet-5-5", thinking: bool = False) -> ModelRequest:
-    return ModelRequest(model, [], [{"role": "user", "content": text}], 4_000, thinking)
+def question(
+    text: str = "Hello",
+    *,
+    model: str = "claude-sonnet-5-5",
+    thinking: bool = False,
+    key: CallKey | None = CALL_KEY,
+) -> ModelRequest:
+    return ModelRequest(model, [], [{"role": "user", "content": text}], 4_000, thinking, key=key)
 
 
 @dataclass

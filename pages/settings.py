@@ -1,0 +1,41 @@
+"""Settings: the organisation's provider key, and how this installation is set up."""
+
+import streamlit as st
+
+from core.access.roles import Permission, allow
+from core.settings import Settings
+from pages.parts.frame import page
+from pages.parts.provider_keys import draw_organisation_key
+
+_MODE = {
+    "auto": "Who has a key is answered by Anthropic, others by the simulated provider.",
+    "anthropic": "Only Anthropic answers. Who has no key cannot send anything.",
+    "simulated": "Only the simulated provider answers; no key is used.",
+}
+
+
+def draw_settings(chosen: Settings) -> None:
+    st.subheader("Settings of this process", anchor=False)
+    st.caption("They come from the environment and from `.env`, and are read at the start. Secrets are not shown.")
+    st.dataframe(
+        [{"Setting": name, "Value": value, "Set": given} for name, value, given in chosen.shown],
+        hide_index=True,
+        height="content",
+        column_config={
+            "Setting": st.column_config.TextColumn(width="medium"),
+            "Value": st.column_config.TextColumn(width="large"),
+            "Set": st.column_config.CheckboxColumn(width="small", help="Whether it was given; else it is the default."),
+        },
+    )
+
+
+def main() -> None:
+    with page("Settings") as services:
+        allow(services.me, Permission.KEYS)
+        draw_organisation_key(services)
+        st.subheader("Who answers", anchor=False)
+        st.markdown(f"`PROVIDER={services.settings.provider}`: {_MODE[services.settings.provider]}")
+        draw_settings(services.settings)
+
+
+main()
