@@ -46,7 +46,7 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
     if caption:
         st.caption(caption)
     with told():
-        if notice := _ANSWERING.get(running.keys.answering(running.me)):
+        if notice := _ANSWERING.get(running.keys.answering(me)):
             st.caption(notice, help=_WHERE)
         show_kept_problem()
         yield running
