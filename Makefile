@@ -26,10 +26,12 @@ explore: $(VENV)/requirements-test.txt ## Let the property tests look for new co
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=explore \
 	  $$(grep -rlE "^@given" tests)
 
-check: $(VENV)/requirements-test.txt ## Lint, formatting and types
+check: $(VENV)/requirements-test.txt ## Lint, formatting, types, unsafe code and known holes of packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py core pages
+	@$(BIN)/python -m tests.advisories
 
 format: $(VENV)/requirements-test.txt ## Put the code into its format and mend what the linter can
 	@$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """Checks what the server needs, says in one sentence what is missing, and then becomes the server."""
 
 import errno
+import os
 import runpy
 import signal
 import socket
@@ -24,6 +25,7 @@ def main() -> None:
         check_port(chosen.bind_address, chosen.port)
         check_data_dir(chosen.data_dir)
         with _open_books():
+            _show_set_up_link(chosen)
             _serve(chosen)
     except AppError as error:
         sys.exit(f"Command Center did not start. {error.for_user}")
@@ -74,7 +76,23 @@ def _open_books() -> Iterator[None]:
         drain()
 
 
+def _show_set_up_link(chosen: Settings) -> None:
+    """On the console alone: whoever has it becomes the first admin, so no log may have it."""
+    from core.access.links import address
+    from core.wiring import services
+
+    link = services().access.people.set_up_link() if chosen.auth == "accounts" else None
+    if link is not None:
+        sys.stdout.write(
+            f"Set up the first admin at {address(chosen, link)} within 24 hours; later, "
+            "python -m core.access link prints another address.\n"
+        )
+        sys.stdout.flush()
+
+
 def _serve(chosen: Settings) -> None:
+    # The server believes these when they say for whom they ask; without a proxy each visitor could say so.
+    os.environ["FORWARDED_ALLOW_IPS"] = chosen.forwarded_allow_ips if chosen.public_url else ""
     sys.argv = [
         "streamlit",
         "run",

@@ -29,7 +29,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     await to_thread.run_sync(start)
     _listen_for_signals()
     threading.Thread(target=_warm_up, args=(services().provider,), name="warm-up", daemon=True).start()
-    _log.info("ready", url=f"http://localhost:{chosen.port}", provider=chosen.provider)
+    _log.info("ready", url=chosen.address, provider=chosen.provider)
     try:
         yield
     finally:

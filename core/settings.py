@@ -1,7 +1,7 @@
 """Every knob, read once from the environment and from ``.env``."""
 
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
+    )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
     )
@@ -107,6 +111,19 @@ class Settings(BaseSettings):
             raise ValueError("not an address such as https://command.example.org")
         return value.rstrip("/")
 
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        """Never everybody: the address that attempts to sign in are counted by would be what each visitor says."""
+        proxies = [each.strip() for each in value.split(",") if each.strip()]
+        try:
+            networks = [ip_network(each) for each in proxies]
+        except ValueError:
+            raise ValueError("not addresses such as 127.0.0.1,10.0.0.0/8") from None
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("it must not be everybody")
+        return ",".join(proxies)
+
     @model_validator(mode="after")
     def _no_stranger_comes_in(self) -> "Settings":
         """Raises SetupError."""
@@ -120,6 +137,11 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
+
+    @property
+    def address(self) -> str:
+        """Where people open it."""
+        return self.public_url or f"http://localhost:{self.port}"
 
     @property
     def shown(self) -> list[tuple[str, str, bool]]:

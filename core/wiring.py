@@ -25,7 +25,7 @@ from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
-from core.errors import SetupError
+from core.errors import NotSignedIn, SetupError
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -130,7 +130,7 @@ def open_services(
         turns=Turns(store, agents, engine, parts, keys, zone=chosen.time_zone),
         access=access,
         keys=keys,
-        who=lambda: me,
+        who=partial(_who, chosen, me),
     )
 
 
@@ -141,6 +141,13 @@ def _open_access(store: Store, chosen: Settings) -> Access:
     except SetupError:
         store.close()
         raise
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
 
 
 _opening = threading.Lock()

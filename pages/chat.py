@@ -27,12 +27,11 @@ from pages.parts.figures import money
 from pages.parts.frame import page
 from pages.parts.live_answer import LiveAnswer
 from pages.parts.markdown import as_text
-from pages.parts.problems import run_again, show_unsent
+from pages.parts.problems import UNSENT, run_again, show_unsent
 from pages.parts.transcript import ASSISTANT, draw_answer, draw_blocks, draw_user_message
 
 ELSEWHERE_POLL_SECONDS = 2.0
 _TYPED = "typed"
-_UNSENT = "unsent"
 _DRAFT = "draft-id"
 _FOLLOWED = "followed-turn"
 
@@ -69,7 +68,7 @@ def send_typed(services: Services, agent_id: str) -> None:
 
 def _unsent() -> dict[tuple[str | None, str, Files], tuple[str | None, str]]:
     """By conversation, text and files: the message it should replace, and why it was not sent."""
-    unsent: dict[tuple[str | None, str, Files], tuple[str | None, str]] = st.session_state.setdefault(_UNSENT, {})
+    unsent: dict[tuple[str | None, str, Files], tuple[str | None, str]] = st.session_state.setdefault(UNSENT, {})
     return unsent
 
 
@@ -150,7 +149,7 @@ def slate(turn_id: str | None) -> DeltaGenerator:
 def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
     """An answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
-        LiveAnswer(turn, decider(services)).draw()
+        LiveAnswer(turn, decider(services), lambda: services.me).draw()
         if booked_later:
             st.caption(":material/hourglass: This answer has ended; its cost is booked once the database is back.")
     if not booked_later:

@@ -60,6 +60,7 @@ ONLY_IN = {
     "referencing": "core.agent.tools core.agent.mcp",
     "starlette": "app core.api",
     "fastapi": "core.api",
+    "jinja2": "core.api.sign_in",
     "itsdangerous": "core.exports",
     "PIL": "core.files",
     "pypdf": "core.files",

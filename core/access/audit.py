@@ -79,14 +79,20 @@ class Audit:
         before: str | None = None,
         limit: int = 50,
         actor_id: str | None = None,
+        what: tuple[str, str] | None = None,
     ) -> AuditViews:
-        """Newest first; ``before`` is the id of the last entry of the page before. Raises NotAllowed."""
+        """Newest first; ``before`` is the id of the last entry of the page before. Raises NotAllowed.
+
+        ``what`` is an action and the kind of its subject.
+        """
         allow(by, Permission.AUDIT)
         query = select(_log, _users.c.name.label("actor")).join(_users, _users.c.id == _log.c.actor_id, isouter=True)
         if before is not None:
             query = query.where(_log.c.id < storable(before))
         if actor_id is not None:
             query = query.where(_log.c.actor_id == storable(actor_id))
+        if what is not None:
+            query = query.where(_log.c.action == storable(what[0]), _log.c.subject_kind == storable(what[1]))
         query = query.order_by(_log.c.id.desc()).limit(max(1, min(limit, _MOST_AT_ONCE)))
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(query)]

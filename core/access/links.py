@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from core.access.opaque import digest, new_secret
 from core.clock import new_id, now
 from core.errors import NotAllowed
+from core.settings import Settings
 from core.store.access import OneTimeLink, User
 
 LinkKind: TypeAlias = Literal["invite", "reset", "setup"]
@@ -18,6 +19,7 @@ VALID: Final[dict[LinkKind, timedelta]] = {
     "reset": timedelta(hours=24),
     "setup": timedelta(hours=24),
 }
+PATH: Final = "/join"
 _links, _users = OneTimeLink.__table__, User.__table__
 _SPENT = "This link has been used, has expired or was replaced by a newer one. Ask for a new one."
 
@@ -42,6 +44,11 @@ class Opened:
     email: str = ""
     name: str = ""
     role: str = "admin"
+
+
+def address(chosen: Settings, link: Link) -> str:
+    """What the person opens."""
+    return f"{chosen.address}{PATH}?link={link.secret}"
 
 
 def new_link(connection: Connection, kind: LinkKind, person_id: str | None) -> Link:

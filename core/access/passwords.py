@@ -39,7 +39,7 @@ class Passwords:
 
     def hash(self, password: str, *, email: str = "") -> str:
         """Of a password that may be used from now on. Raises InputError, TooManyRequests."""
-        _refuse_weak(password, email)
+        refuse_weak(password, email)
         with self._busy():
             return self._hasher.hash(_spelled(password))
 
@@ -75,7 +75,8 @@ def _spelled(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
-def _refuse_weak(password: str, email: str) -> None:
+def refuse_weak(password: str, email: str) -> None:
+    """Raises InputError."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise InputError(
             f"A password must have {SHORTEST} to {LONGEST} characters. A few words in a row are a good one."

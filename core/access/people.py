@@ -51,6 +51,19 @@ class People:
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(select(_users).order_by(*order))]
 
+    def own(self, by: Person) -> PersonView:
+        """Oneself. Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(select(_users).where(_users.c.id == by.id)).first()
+        if row is None:
+            raise NotFound("There is no such person.")
+        return _view(row)
+
+    def is_set_up(self) -> bool:
+        """Whether there is an admin who can sign in."""
+        with self._store.read() as connection:
+            return has_admin(connection)
+
     def invite(self, by: Person, email: str, name: str, role: str) -> Link:
         """Again for somebody who has not joined yet: the new link, name and role then hold. Raises InputError."""
         email, name, role = checked_email(email), checked_name(name), checked_role(role)
@@ -84,6 +97,18 @@ class People:
             _keep_an_admin(connection, person)
             connection.execute(update(_users).where(_users.c.id == person.id).values(role=role))
             record(connection, by, "changed role", ("person", person.id), before=person.role, after=role)
+
+        self._store.write(job).result()
+
+    def rename(self, by: Person, name: str) -> None:
+        """Oneself. Raises InputError, NotAllowed."""
+        allow(by, Permission.OWN_ACCESS)
+        name = checked_name(name)
+
+        def job(connection: Connection) -> None:
+            renamed = update(_users).where(_users.c.id == by.id, _users.c.name != name)
+            if connection.execute(renamed.values(name=name)).rowcount:
+                record(connection, by, "renamed", ("person", by.id), before=by.name, after=name)
 
         self._store.write(job).result()
 

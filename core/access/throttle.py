@@ -14,6 +14,7 @@ from math import ceil
 from sqlalchemy import Connection, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.access.forgetting import forget_old
 from core.clock import now
 from core.errors import TooManyRequests
 from core.store.access import SignInAttempts
@@ -82,11 +83,11 @@ class Throttle:
             raise TooManyRequests(f"Too many attempts to sign in. Try again in {_said(seconds)}.", retry_after=seconds)
 
     def _tidy(self) -> None:
-        """Forget buckets that are empty anyway."""
+        """Now and then, as signing in is what fills the tables."""
         ms = _now_ms()
         if ms >= self._tidy_at:
             self._tidy_at = ms + _TIDY_MS
-            self._store.write(lambda connection: connection.execute(delete(_buckets).where(_buckets.c.due_ms < ms)))
+            self._store.write(forget_old)
 
 
 def forgive(connection: Connection, attempt: Attempt) -> None:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from core.api.agents import agents
 from core.api.exports import export_routes
 from core.api.problems import not_there, problem, unreadable
+from core.api.sign_in.routes import sign_in_routes
 from core.errors import AppError
 from core.wiring import Services
 
@@ -29,7 +30,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
 
 def api_routes(services: Callable[[], Services]) -> list[Route]:
     """What of the server is the API's; everything else is the pages'."""
-    return [Route("/api/{rest:path}", api(services))]
+    return [Route("/api/{rest:path}", api(services)), *sign_in_routes(services)]
 
 
 async def _told(_request: Request, error: Exception) -> Response:

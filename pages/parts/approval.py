@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from functools import partial
 from typing import TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from core.agent.loop import shortened
 from core.chat.approvals import LONGEST_REASON
 from core.wiring import Services
 from pages.parts.problems import attempt
+from pages.parts.times import clock
 from pages.parts.tool_line import readable_name
 
 Decide: TypeAlias = Callable[[str, bool, str], None]
@@ -56,7 +56,7 @@ def draw_request(request: Request, decide: Decide) -> None:
                     type="primary" if approved else "secondary",
                     on_click=partial(_submit, decide, request.span_id, approved, reason),
                 )
-            st.caption(f"Without an answer by {_clock(request.expires_at)} it is not run.", width="content")
+            st.caption(f"Without an answer by {clock(request.expires_at)} it is not run.", width="content")
 
 
 def _submit(decide: Decide, span_id: str, approved: bool, reason: str) -> None:
@@ -75,15 +75,3 @@ def decider(services: Services) -> Decide:
 def _decide(services: Services, span_id: str, approved: bool, reason: str) -> None:
     services.approvals.decide(services.me, span_id, approved=approved, reason=reason)
     st.session_state.setdefault(_DECIDED, set()).add(span_id)
-
-
-def _clock(at: datetime) -> str:
-    zone = _reader_zone()
-    return f"{at.astimezone(zone):%H:%M:%S}{' UTC' if zone is UTC else ''}"
-
-
-def _reader_zone() -> tzinfo:
-    try:
-        return ZoneInfo(st.context.timezone or "")
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

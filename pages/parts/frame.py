@@ -8,7 +8,8 @@ import streamlit as st
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
-from pages.parts.problems import show_kept_problem, show_problem
+from pages.parts.problems import show_kept_problem, show_problem, told
+from pages.parts.reader import for_reader
 
 _ANSWERING: dict[Answering, str] = {
     "simulated": (
@@ -27,7 +28,7 @@ _WHERE = (
 def page(title: str, caption: str = "") -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
     try:
-        running = services()
+        running = for_reader(services())
     except AppError as error:
         show_problem(error)
         st.stop()
@@ -35,10 +36,8 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
         st.title(title, anchor=False)
     if caption:
         st.caption(caption)
-    try:
+    with told():
         if notice := _ANSWERING.get(running.keys.answering(running.me)):
             st.caption(notice, help=_WHERE)
         show_kept_problem()
         yield running
-    except AppError as error:
-        show_problem(error)

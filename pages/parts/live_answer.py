@@ -1,6 +1,7 @@
 """An answer while it is being written: drawn from the turn's log as it grows, by any number of readers."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -14,6 +15,7 @@ from pages.parts.lane import Lane
 from pages.parts.markdown import as_text
 
 POLL_SECONDS = 0.25
+LOOK_SECONDS = 2.0
 FRAME_SECONDS = 1 / 20
 FRAMES_A_SECOND_FOR_ALL = 400
 COMFORTABLE_BLOCK = 1_500
@@ -22,15 +24,19 @@ _last_frames: dict[int, float] = {}
 
 
 class LiveAnswer:
-    """Draws from the first event, so that a reader that comes late or again sees the same."""
+    """Draws from the first event, so that a reader that comes late or again sees the same.
 
-    def __init__(self, turn: Turn, decide: Decide) -> None:
-        self._turn, self._decide = turn, decide
+    ``may_look`` is asked now and then, and raises when the reader may see no more of it.
+    """
+
+    def __init__(self, turn: Turn, decide: Decide, may_look: Callable[[], object]) -> None:
+        self._turn, self._decide, self._may_look = turn, decide, may_look
         self._seen = 0
         self._ended = False
         self._changed: Changed = {}
         self._warnings: list[str] = []
         self._next_frame = 0.0
+        self._next_look = time.monotonic() + LOOK_SECONDS
 
     def draw(self) -> None:
         """Returns when the turn has ended and all of it is drawn."""
@@ -66,6 +72,9 @@ class LiveAnswer:
 
     def _receive(self) -> None:
         """Wait for the next frame and for something to draw in it, but never so long that a click goes unnoticed."""
+        if time.monotonic() >= self._next_look:
+            self._may_look()
+            self._next_look = time.monotonic() + LOOK_SECONDS
         events = self._turn.get(self._seen, POLL_SECONDS)
         if events and (early := self._next_frame - time.monotonic()) > 0:
             time.sleep(min(early, POLL_SECONDS))

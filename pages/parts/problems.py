@@ -1,14 +1,18 @@
 """Errors in plain words, with what to do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import streamlit as st
 
 from core.conversations.attachments import Attachment
-from core.errors import AppError, NotFound, StoreError
+from core.errors import AppError, NotFound, NotSignedIn, StoreError
 from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
+
+UNSENT = "unsent"
+"""Where messages are kept that were not sent: conversation, text and files."""
 
 _KEPT, _SHOWN = "kept-problem", "shown-problem"
 _LONG_TEXT, _MANY_LINES, _LONG_HEIGHT = 400, 5, 160
@@ -20,10 +24,21 @@ _TITLE = {
 
 
 def show_problem(error: AppError) -> None:
-    """The error's own words, never a traceback."""
+    """The error's own words, never a traceback; who is not signed in any more sees the way in instead of the page."""
+    if isinstance(error, NotSignedIn):
+        st.rerun()
     title, icon = next((known for kind, known in _TITLE.items() if isinstance(error, kind)), ("", ":material/error:"))
     words = as_text(error.for_user)
     st.error(f"**{title}.** {words}" if title else words, icon=icon)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong on purpose is said in its place."""
+    try:
+        yield
+    except AppError as error:
+        show_problem(error)
 
 
 def attempt(action: Callable[[], object]) -> None:

@@ -32,6 +32,11 @@ def test_a_bad_setting_is_one_sentence() -> None:
     assert _refusal(PORT="http").startswith("Command Center did not start. The setting PORT is not usable: ")
 
 
+@pytest.mark.parametrize("beside", [{}, {"AUTH": "accounts"}])
+def test_t26_it_does_not_start_where_strangers_could_come_in(beside: dict[str, str]) -> None:
+    assert "people must sign in" in _refusal(PORT=str(free_port()), BIND_ADDRESS="0.0.0.0", **beside)
+
+
 def test_a_busy_port_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]

@@ -64,8 +64,10 @@ def test_grace_is_seconds_or_none(monkeypatch: pytest.MonkeyPatch, text: str, se
     [
         ("PORT", "http", "valid integer"),
         ("PORT", "70000", "less than or equal to 65535"),
-        ("BIND_ADDRESS", "0.0.0.0", "people must sign in"),
         ("BIND_ADDRESS", "localhost", "not an IP address"),
+        ("PUBLIC_URL", "command.example.org", "not an address such as https://"),
+        ("FORWARDED_ALLOW_IPS", "*", "not addresses such as 127.0.0.1"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1, ::/0", "must not be everybody"),
         ("TIME_ZONE", "Mars/Olympus", "not an IANA time zone"),
         ("PRICE_BOOK", "cheap", "'anthropic' or 'original'"),
         ("GRACE_SECONDS", "-1", "greater than or equal to 0"),
@@ -83,6 +85,21 @@ def test_a_bad_setting_is_named_in_one_sentence(
     assert said.startswith(f"The setting {name} is not usable: ")
     assert problem in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("beside", [{}, {"AUTH": "accounts"}, {"PUBLIC_URL": "https://command.example.org"}])
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])
+def test_t26_others_are_let_in_only_with_sign_in_and_a_public_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, beside: dict[str, str]
+) -> None:
+    for name, value in {"BIND_ADDRESS": address, **beside}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError, match="people must sign in: set AUTH=accounts"):
+        settings()
+    monkeypatch.setenv("AUTH", "accounts")
+    monkeypatch.setenv("PUBLIC_URL", "https://command.example.org/")
+    settings.cache_clear()
+    assert (settings().bind_address, settings().address) == (address, "https://command.example.org")
 
 
 def test_a_refused_setting_does_not_repeat_its_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ class ScriptedTurn:
 
     def __init__(self, *events: Event) -> None:
         self._log = EventLog()
-        self.stopped = 0
+        self.stopped = self.looks = 0
         self.decided: list[tuple[str, bool, str]] = []
         self.tell(*events)
 
@@ -34,6 +34,9 @@ class ScriptedTurn:
             st.stop()
         return events
 
+    def may_look(self) -> None:
+        self.looks += 1
+
     def decide(self, span_id: str, approved: bool, reason: str) -> None:
         self.decided.append((span_id, approved, reason))
 
@@ -45,7 +48,7 @@ class ScriptedTurn:
 def script(turn: "Any") -> None:  # as text: the body runs as a file of its own
     from pages.parts.live_answer import LiveAnswer
 
-    LiveAnswer(turn, turn.decide).draw()
+    LiveAnswer(turn, turn.decide, turn.may_look).draw()
 
 
 def drawn(turn: ScriptedTurn) -> AppTest:

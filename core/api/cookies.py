@@ -1,0 +1,3 @@
+"""The names of our cookies."""
+
+SESSION_COOKIE = "command_center_session"

@@ -1,0 +1,1 @@
+"""Pages for whoever is not signed in yet, and for signing out: plain HTML of the server's own, without a script."""

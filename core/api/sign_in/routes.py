@@ -1,0 +1,66 @@
+"""Signing in, joining with a link, signing out. Passwords block, so that everything here runs in worker threads."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from core.access.links import PATH as JOIN
+from core.api.sign_in.asked import Asked, read_form, refuse_foreign, visit_of
+from core.api.sign_in.card import Card, show, show_error
+from core.api.sign_in.joining import join, join_page
+from core.api.sign_in.signing import SIGN_IN, SIGN_OUT, sign_in, sign_in_page, sign_out, sign_out_page
+from core.errors import AppError
+from core.wiring import Services
+
+# Those who wait for a password to be checked must not take the threads that everything else runs on.
+_AT_ONCE = 8
+
+Answer: TypeAlias = Callable[[Asked], Response]
+
+
+def sign_in_routes(services: Callable[[], Services]) -> list[Route]:
+    """``services`` is asked at each request."""
+    limiter = CapacityLimiter(_AT_ONCE)
+    pages: dict[str, tuple[Answer, Answer]] = {
+        SIGN_IN: (sign_in_page, sign_in),
+        JOIN: (join_page, join),
+        SIGN_OUT: (sign_out_page, sign_out),
+    }
+    return [
+        Route(path, _answering(services, limiter, page, form), methods=["GET", "POST"])
+        for path, (page, form) in pages.items()
+    ]
+
+
+def _answering(
+    services: Callable[[], Services], limiter: CapacityLimiter, page: Answer, form: Answer
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            running = await to_thread.run_sync(services, limiter=limiter)
+            sent = request.method == "POST"
+            if sent:
+                refuse_foreign(request, running.settings.public_url)
+            fields = await read_form(request) if sent else dict(request.query_params)
+            asked = Asked(running, visit_of(request), fields)
+            return await to_thread.run_sync(partial(_answer, asked, form if sent else page), limiter=limiter)
+        except AppError as error:
+            return show_error(Card("That did not work", link=(SIGN_IN, "Go to sign-in")), error)
+
+    return answer
+
+
+def _answer(asked: Asked, answer: Answer) -> Response:
+    match asked.services.settings.auth:
+        case "accounts":
+            return answer(asked)
+        case "oidc":
+            lead = "People sign in here with their organisation's account."
+            return show(Card("Sign in", lead, link=("/", "Go on")))
+        case "none":
+            return show(Card("No sign-in is needed", "This installation serves one person.", link=("/", "Open it")))

@@ -1,0 +1,96 @@
+"""Account: one's own name and password, where one is signed in, and the tokens that programs use in one's name."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.access.passwords import LONGEST, SHORTEST
+from core.access.people import PersonView
+from core.access.sessions import Session
+from core.wiring import Services
+from pages.parts.confirm import confirm
+from pages.parts.frame import page
+from pages.parts.markdown import as_text
+from pages.parts.problems import attempt, told
+from pages.parts.reader import browser
+from pages.parts.session_list import draw_sessions, end_others
+from pages.parts.token_form import new_token
+from pages.parts.token_list import draw_tokens
+
+_TOKENS = (
+    "Programs sign in with a token, in your name and with at most your role. "
+    "[The page of the API](/api/docs) says what they can do."
+)
+
+
+def draw_me(services: Services, me: PersonView) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name", me.name, max_chars=80, key="own-name", autocomplete="name")
+            st.button(
+                "Save",
+                key="save-name",
+                disabled=name == me.name,
+                on_click=lambda: attempt(lambda: services.access.people.rename(services.me, name)),
+            )
+        st.caption(f"{as_text(me.email)} · {me.role}")
+
+
+def draw_password(services: Services, session: Session, email: str) -> None:
+    st.header("Password", anchor=False)
+    with st.form("password", clear_on_submit=True):
+        st.caption(f"Of {as_text(email)}. When you change it, every other browser is signed out.")
+        old = st.text_input("Present password", type="password", autocomplete="current-password", max_chars=LONGEST)
+        new = st.text_input(
+            "New password",
+            type="password",
+            autocomplete="new-password",
+            max_chars=LONGEST,
+            help=f"At least {SHORTEST} characters. A few words in a row are a good one.",
+        )
+        again = st.text_input("The same again", type="password", autocomplete="new-password", max_chars=LONGEST)
+        if not st.form_submit_button("Change password", icon=":material/password:"):
+            return
+    if new != again:
+        st.error("The new password was not typed the same twice. Nothing was changed.", icon=":material/error:")
+        return
+    with told():
+        services.access.sign_in.change_password(session, old, new)
+        st.success("Your password is changed. Every other browser is signed out.", icon=":material/check_circle:")
+
+
+def draw_own_sessions(services: Services, session: Session) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("Signed in", anchor=False, width="stretch")
+        confirm(
+            "Sign out everywhere else",
+            "Every browser but this one has to sign in again.",
+            "Sign out the others",
+            lambda: end_others(services, session.id),
+            key="end-others",
+            icon=":material/logout:",
+        )
+    draw_sessions(services, session.person.id, session.id)
+
+
+def draw_own_tokens(services: Services, agents: Mapping[str, str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("API tokens", anchor=False, width="stretch")
+        if st.button("New token", icon=":material/add:", key="new-token"):
+            new_token(services, agents)
+    st.caption(_TOKENS)
+    draw_tokens(services, services.me.id, agents)
+
+
+def main() -> None:
+    with page("Account") as services:
+        if services.settings.auth != "none":
+            draw_me(services, services.access.people.own(services.me))
+        draw_own_tokens(services, {agent.id: agent.name for agent in services.agents.list(services.me)})
+        if services.settings.auth == "accounts":
+            session = browser(services)
+            draw_own_sessions(services, session)
+            draw_password(services, session, services.access.people.own(session.person).email)
+
+
+main()
