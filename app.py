@@ -6,10 +6,12 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.api.app import api_routes
+from core.api.secure_cookies import secure_cookies
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
 from pages.parts.entrance import draw_reader, draw_way_in, is_inside
+from pages.parts.oidc import auth_secrets
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
@@ -38,4 +40,10 @@ if __name__ == "__main__":
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services))
+    app = st.App(
+        __file__,
+        lifespan=lifespan,
+        routes=api_routes(services),
+        middleware=secure_cookies(settings()),
+        secrets=auth_secrets(settings()),
+    )

@@ -9,8 +9,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.api.sign_in.signing import SIGN_IN
 from core.errors import AppError
+from core.settings import settings
 from core.wiring import services
 from pages.parts.markdown import as_text
+from pages.parts.oidc import draw_oidc_way_in
 from pages.parts.problems import UNSENT, attempt
 from pages.parts.reader import for_reader, reader, sign_out
 
@@ -27,9 +29,12 @@ def draw_way_in(wanted: StreamlitPage) -> None:
     """In place of everything else; from signing in people come back to the page they wanted."""
     with st.container(horizontal_alignment="center"), st.container(border=True, width=420, gap="small"):
         st.header("Sign in to go on", anchor=False)
-        st.markdown("You are not signed in, or not any more.")
-        address = f"{SIGN_IN}?{urlencode({'next': _address(wanted)})}"
-        st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
+        if settings().auth == "oidc":
+            draw_oidc_way_in(services())
+        else:
+            st.markdown("You are not signed in, or not any more.")
+            address = f"{SIGN_IN}?{urlencode({'next': _address(wanted)})}"
+            st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
         _draw_unsent()
 
 
@@ -67,7 +72,8 @@ def go_to(address: str) -> None:
 
 def _leave() -> None:
     attempt(lambda: sign_out(services()))
-    go_to(SIGN_IN)
+    if settings().auth != "oidc":
+        go_to(SIGN_IN)
 
 
 def _address(wanted: StreamlitPage) -> str:
