@@ -33,7 +33,8 @@ def oidc_session(services: Services) -> Session:
     """Of this browser, looked up anew each time. Raises NotSignedIn; NotAllowed for who does not belong here."""
     if services.access.oidc is None or not st.user.get("is_logged_in"):
         raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
-    visit = Visit(st.context.ip_address or "", st.context.headers.get("User-Agent", ""))
+    # Streamlit names no address for a browser on this machine.
+    visit = Visit(st.context.ip_address or "127.0.0.1", st.context.headers.get("User-Agent", ""))
     return services.access.oidc.session(st.user.to_dict(), visit)
 
 
