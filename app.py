@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.api.app import api_routes
-from core.api.secure_cookies import secure_cookies
+from core.api.guard.guard import guard
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
@@ -25,9 +25,9 @@ if __name__ == "__main__":
             st.Page("pages/tools.py", title="Tools", icon=":material/build:"),
             st.Page("pages/costs.py", title="Costs", icon=":material/payments:"),
             st.Page("pages/traces.py", title="Traces", icon=":material/receipt_long:"),
-            st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
             st.Page("pages/people.py", title="People", icon=":material/group:", visibility=of_many),
             st.Page("pages/audit.py", title="Audit", icon=":material/policy:", visibility=of_many),
+            st.Page("pages/settings.py", title="Settings", icon=":material/settings:"),
             st.Page("pages/account.py", title="Account", icon=":material/account_circle:"),
         ],
         position="sidebar" if inside else "hidden",
@@ -44,6 +44,6 @@ else:
         __file__,
         lifespan=lifespan,
         routes=api_routes(services),
-        middleware=secure_cookies(settings()),
+        middleware=guard(settings()),
         secrets=auth_secrets(settings()),
     )

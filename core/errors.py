@@ -4,7 +4,8 @@ AppError
 ├── InputError            400  what was asked cannot be done as asked
 │   ├── ContextTooLong    413  the conversation does not fit the model
 │   ├── FileRefused       400  a file that cannot be attached, or not to this agent's model
-│   └── AgentInactive     400
+│   ├── AgentInactive     400
+│   └── KeyReused         422  an Idempotency-Key that came with another request before
 ├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
 ├── NotAllowed            403
@@ -12,6 +13,7 @@ AppError
 ├── ConversationBusy      409  a turn is running in it already
 ├── TooManyRequests       429
 ├── ShuttingDown          503
+├── NotReady              503  up, but not fit to take turns at this moment
 ├── TooManyExports        503  others have to be downloaded first
 ├── ProviderError         502  the model's provider failed; ``kind`` is its error type
 │   ├── ProviderBusy      503  429, 529 and the like: a later try may succeed
@@ -55,6 +57,10 @@ class AgentInactive(InputError):
     code = "agent_inactive"
 
 
+class KeyReused(InputError):
+    status, code = 422, "idempotency_key_reused"
+
+
 class NotSignedIn(AppError):
     status, code = 401, "not_signed_in"
 
@@ -87,6 +93,10 @@ class TooManyRequests(AppError):
 
 class ShuttingDown(AppError):
     status, code = 503, "shutting_down"
+
+
+class NotReady(AppError):
+    status, code = 503, "not_ready"
 
 
 class TooManyExports(AppError):

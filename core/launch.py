@@ -10,7 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from uvicorn.config import HTTP_PROTOCOLS
+
+from core.api.guard.connection import Connection
 from core.errors import AppError, SetupError
 from core.logs import set_up_logging
 from core.settings import PROJECT, Settings, settings
@@ -91,14 +95,19 @@ def _show_set_up_link(chosen: Settings) -> None:
 
 
 def _serve(chosen: Settings) -> None:
+    # Streamlit starts uvicorn without a word on how connections are to be served.
+    HTTP_PROTOCOLS["auto"] = f"{Connection.__module__}:{Connection.__qualname__}"
     # The server believes these when they say for whom they ask; without a proxy each visitor could say so.
     os.environ["FORWARDED_ALLOW_IPS"] = chosen.forwarded_allow_ips if chosen.public_url else ""
+    public = urlsplit(chosen.public_url).hostname or "localhost"
     sys.argv = [
         "streamlit",
         "run",
         str(PROJECT / "app.py"),
         f"--server.address={chosen.bind_address}",
         f"--server.port={chosen.port}",
+        f"--browser.serverAddress={public}",
+        *(f"--server.allowedHosts={host}" for host in sorted({"localhost", "127.0.0.1", "::1", public})),
     ]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 

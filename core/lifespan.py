@@ -15,7 +15,7 @@ from anyio import to_thread
 from core.logs import set_up_logging
 from core.provider.client import Provider
 from core.settings import settings
-from core.wiring import drain, services, start
+from core.wiring import drain, leave, services, start
 
 _log = structlog.get_logger(__name__)
 _LAST_GOODBYES_SECONDS = 3
@@ -55,7 +55,7 @@ def _leave_and(earlier: object) -> Callable[[int, FrameType | None], None]:
 
 
 def _leave() -> None:
-    drain()
+    leave()
     time.sleep(_LAST_GOODBYES_SECONDS)
     _log.warning("a connection did not close in time; leaving without it")
     os._exit(0)

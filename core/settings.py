@@ -1,5 +1,6 @@
 """Every knob, read once from the environment and from ``.env``."""
 
+import tomllib
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.errors import SetupError
 _LEAST_COOKIE_SECRET = 32
 
 PROJECT = Path(__file__).resolve().parent.parent
+VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):
@@ -44,6 +46,9 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    requests_per_minute: int = Field(
+        600, ge=1, description="How often a minute one program may call; the answer is 429 then."
+    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
@@ -72,6 +77,10 @@ class Settings(BaseSettings):
     turn_seconds: float = Field(900, gt=0, description="The longest one answer may take, in seconds.")
     approval_seconds: float = Field(
         600, gt=0, description="How long a tool waits for somebody's consent before it counts as denied."
+    )
+    answers_at_once: int = Field(10, ge=1, description="How many answers one person may have written at the same time.")
+    messages_per_day: int = Field(
+        2000, ge=1, description="How many messages one person may send in a day of `TIME_ZONE`, programs included."
     )
     connect_seconds: float = Field(5, gt=0, description="Time-out for connecting to the provider.")
     read_seconds: float = Field(60, gt=0, description="Longest silence of the provider within a stream.")

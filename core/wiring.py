@@ -16,16 +16,18 @@ from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.chat.agent_run import Parts
+from core.chat.answers import Answers
 from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
 from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
 from core.chat.provider_keys import ProviderKeys
+from core.chat.quota import Quotas
 from core.chat.turns import Turns
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
-from core.errors import NotSignedIn, SetupError
+from core.errors import NotSignedIn, SetupError, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
@@ -50,6 +52,7 @@ class Services:
     provider: Provider
     book: PriceBook
     engine: Engine
+    recorder: Recorder
     agents: Agents
     conversations: Conversations
     traces: Traces
@@ -62,6 +65,7 @@ class Services:
     mcp_status: McpStatus
     approvals: Approvals
     turns: Turns
+    answers: Answers
     access: Access
     keys: ProviderKeys
     who: Callable[[], Person]
@@ -94,9 +98,7 @@ def open_services(
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    instance_id = new_instance_id()
-    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
-    recorder.take_over()
+    recorder = _open_recorder(store, book, chosen)
     me = local_person(store)
     agents, registry = Agents(store), McpRegistry(store)
     seed(agents, registry, me.id)
@@ -116,6 +118,7 @@ def open_services(
         provider=provider,
         book=book,
         engine=engine,
+        recorder=recorder,
         agents=agents,
         conversations=Conversations(store),
         traces=Traces(store),
@@ -127,11 +130,27 @@ def open_services(
         mcp=mcp,
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
-        turns=Turns(store, agents, engine, parts, keys, zone=chosen.time_zone),
+        turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
+        answers=Answers(store, engine),
         access=access,
         keys=keys,
         who=partial(_who, chosen, me),
     )
+
+
+def _who(chosen: Settings, local: Person) -> Person:
+    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    if chosen.auth != "none":
+        raise NotSignedIn("Nobody is signed in.")
+    return local
+
+
+def _open_recorder(store: Store, book: PriceBook, chosen: Settings) -> Recorder:
+    """What earlier processes left is booked."""
+    instance_id = new_instance_id()
+    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
+    recorder.take_over()
+    return recorder
 
 
 def _open_access(store: Store, chosen: Settings) -> Access:
@@ -143,22 +162,21 @@ def _open_access(store: Store, chosen: Settings) -> Access:
         raise
 
 
-def _who(chosen: Settings, local: Person) -> Person:
-    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
-    if chosen.auth != "none":
-        raise NotSignedIn("Nobody is signed in.")
-    return local
-
-
 _opening = threading.Lock()
 _closing = threading.Lock()
 _running: Services | None = None
+_leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones."""
+    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+
+    Raises ShuttingDown when the process is about to end and they are closed.
+    """
     global _running
     with _opening:
+        if _running is None and _leaving.is_set():
+            raise ShuttingDown("The server is shutting down. Try again in a minute.")
         if _running is None:
             _running = open_services(settings())
         return _running
@@ -175,3 +193,9 @@ def drain() -> None:
         if _running is not None:
             _running.close()
             _running = None
+
+
+def leave() -> None:
+    """Drain, and open nothing for whoever asks until the process is gone."""
+    _leaving.set()
+    drain()

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.choice import LISTS, Choice, read_address
-from core.analytics.costs import Spend
+from core.analytics.spend import Spend
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
 from core.clock import now

@@ -1,6 +1,6 @@
 """Ranges of days in a zone, the names they go by, and the steps a chart takes through them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -57,7 +57,13 @@ class Range:
 
     def steps(self) -> tuple[Piece, ...]:
         """Its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
-        edges = _hour_edges(self) if self.step == "hour" else _day_edges(self)
+        return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
+
+    def each(self, unit: Literal["hour", "day"]) -> tuple[Piece, ...]:
+        """Its hours or days on the zone's clocks, in order and numbered from 0."""
+        return self._between(_hour_edges(self) if unit == "hour" else _midnights(self))
+
+    def _between(self, edges: Sequence[Quarter]) -> tuple[Piece, ...]:
         return tuple(Piece(number, *pair) for number, pair in enumerate(pairwise([*edges, self.end])))
 
     def wall_clock(self, quarter: Quarter) -> datetime:

@@ -1,18 +1,20 @@
 """All that the Costs page shows, out of one moment of the books."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from core.access.roles import Person, scope
 from core.analytics.calendar import Range, first_of_month, last_of_month, same_clocks
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.names import Names, read_names
+from core.analytics.parts import Part, Unit, read_parts
 from core.analytics.quarters import quarter_of
 from core.analytics.rollups.latency import NO_TIME, Latency
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import HOURS_A_WEEK, Dimension, Question, Sums
 from core.analytics.rollups.snapshot import Snapshot, snapshot
+from core.analytics.spend import Spend
 from core.money import Nanos
 from core.store.database import Store
 from core.store.rollups import LATENCIES, MEASURES
@@ -22,30 +24,6 @@ SHOWN_APART = 8
 OTHERS = ""
 _SHOWN_OF_GROUPS = ("spend_nanos", "calls")
 _THURSDAY = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """Sums over some time; money in nano-dollars. ``estimated`` is the part of ``spend`` that is not exact."""
-
-    traces: int = 0
-    conversations: int = 0
-    calls: int = 0
-    unpriced_calls: int = 0
-    spend: Nanos = 0
-    estimated: Nanos = 0
-    saved: Nanos = 0
-    input_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
-
-    @property
-    def tokens(self) -> int:
-        return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens + self.output_tokens
-
-    def __add__(self, other: "Spend") -> "Spend":
-        return Spend(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +108,12 @@ class Costs:
         choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return _View(moment, choice, names, now).read()
+
+    def parts(self, by: Person, choice: Choice, unit: Unit, names: Names) -> list[Part]:
+        """What the choice comes to, but for its text, part by part. Raises InputError for more parts than are told."""
+        choice = choice.within(scope(by))
+        with snapshot(self._store) as moment:
+            return read_parts(moment, choice, unit, names)
 
     def total(self, by: Person, choice: Choice) -> Spend:
         """What the choice comes to, but for its text."""

@@ -1,6 +1,7 @@
 """The HTTP API: one application for every address that is not a page."""
 
 from collections.abc import Callable
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,28 +10,49 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.api.agents import agents
-from core.api.exports import export_routes
+from core.api.auth import auth
+from core.api.chat_doors import ADDRESSES, chat_doors
+from core.api.conversations import conversations
+from core.api.costs import costs
+from core.api.docs.document import document
+from core.api.docs.page import docs
+from core.api.exports import exports
+from core.api.health import health
+from core.api.messages import messages
+from core.api.metrics.route import measure, metrics
 from core.api.problems import not_there, problem, unreadable
 from core.api.sign_in.routes import sign_in_routes
+from core.api.traces import traces
 from core.errors import AppError
 from core.wiring import Services
 
 
 def api(services: Callable[[], Services]) -> FastAPI:
     """``services`` is asked at each request."""
-    app = FastAPI(title="Command Center", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Command Center",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     app.state.services = services
     app.add_exception_handler(AppError, _told)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
-    app.include_router(agents)
-    app.router.routes.extend(export_routes(lambda: services().exports))
+    measure(app)
+    for router in (health, metrics, auth, agents, messages, chat_doors, conversations, traces, costs, exports, docs):
+        app.include_router(router)
     return app
 
 
 def api_routes(services: Callable[[], Services]) -> list[Route]:
     """What of the server is the API's; everything else is the pages'."""
-    return [Route("/api/{rest:path}", api(services)), *sign_in_routes(services)]
+    app = api(services)
+    everything = [Route(path, app) for path in ("/api/{rest:path}", "/healthz", "/readyz", "/metrics")]
+    doors = [Route(path, app, methods=["POST"]) for path in ADDRESSES]
+    return [*everything, *doors, *sign_in_routes(services)]
 
 
 async def _told(_request: Request, error: Exception) -> Response:

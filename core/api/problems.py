@@ -3,13 +3,58 @@
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from core.errors import AppError, TooManyRequests
+from core.events import TurnEnded
 
-SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-"""For every answer: it is for this reader, this once, and only what its type says."""
+SAFE = {"Cache-Control": "no-store"}
+"""For every answer: it is for this reader, this once; what else keeps answers safe the guard adds to all."""
+
+
+_SAID = {
+    400: "A parameter or field is missing or wrong; `errors` names it.",
+    401: "Nobody is signed in, or the token is not valid.",
+    402: "The budget for this is spent.",
+    403: "The caller may not do this.",
+    404: "It is not there, or belongs to somebody else.",
+    405: "The address is not used in this way.",
+    409: "It is busy with something else.",
+    413: "It is too large.",
+    422: "The key was used for another request.",
+    429: "Too many requests; `Retry-After` says when to try again, in seconds.",
+    500: "A fault on our side; it is in the log.",
+    502: "The model's provider failed.",
+    503: "It cannot be done at this moment.",
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with which parameter or field."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """An error, as in RFC 9457."""
+
+    type: str = Field(description="Always `about:blank`: `code` says what it is.")
+    status: int = Field(description="The HTTP status.")
+    code: str = Field(description="Stable, for programs.")
+    detail: str = Field(description="What happened and what to do, for people.")
+    errors: list[FieldProblem] | None = None
+
+
+def raises(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """How a route can fail, for the document of the API."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        said = found.setdefault(error.status, {"description": _SAID[error.status], "x-codes": []})
+        said["x-codes"].append(error.code)
+    return found
 
 
 def problem(error: AppError) -> JSONResponse:
@@ -17,14 +62,19 @@ def problem(error: AppError) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _problem(error.status, error.code, error.for_user, headers)
+    return details(error.status, error.code, error.for_user, headers)
+
+
+def wrong(field: str, why: str) -> RequestValidationError:
+    """To be raised where a parameter or field is not what its type alone can say."""
+    return RequestValidationError([{"type": "value_error", "loc": ("", field), "msg": why}])
 
 
 def unreadable(error: RequestValidationError) -> JSONResponse:
     """What is wrong with which field; never what was sent."""
     found = [{"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]} for each in error.errors()]
     detail = "The request is not usable: some fields are missing or wrong. See errors."
-    return _problem(400, "invalid_input", detail, errors=found)
+    return details(400, "invalid_input", detail, errors=found)
 
 
 def not_there(error: HTTPException) -> JSONResponse:
@@ -34,9 +84,23 @@ def not_there(error: HTTPException) -> JSONResponse:
         405: ("method_not_allowed", "This address is not used in this way. /api/docs says how."),
     }
     code, detail = known.get(error.status_code, ("invalid_input", "The request is not usable."))
-    return _problem(error.status_code, code, detail, dict(error.headers or {}))
+    return details(error.status_code, code, detail, dict(error.headers or {}))
 
 
-def _problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+_BUSY = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error", "request_timeout"}
+_BUSY |= {"connection_error", "connect_timeout", "shutdown", "instance_lost", "store_unavailable"}
+
+
+def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
+    """A turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
+    kind = end.error_type or end.status
+    status, code = (503, "try_again") if kind in _BUSY else (502, "not_answered")
+    if kind == "internal":
+        status, code = 500, "internal"
+    return details(status, code, end.error_text or "There is no answer.", errorType=kind, taskTraceId=task_trace_id)
+
+
+def details(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """``code`` is stable for programs, ``detail`` is for people, ``more`` is more of the body."""
     body = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
     return JSONResponse(body, status, {**SAFE, **(headers or {})}, "application/problem+json")

@@ -129,12 +129,13 @@ class AgentRun:
 
     def total(self) -> Spent:
         """What all attempts came to that have ended, here and further down."""
-        return total_of(list(self._attempts()))
+        return total_of([attempt for _, attempt in self.calls()])
 
-    def _attempts(self) -> Iterator[AttemptEnd]:
-        yield from self.journal.ended
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts that have ended, here and further down, each with the model that was asked."""
+        yield from ((self.start.model, attempt) for attempt in self.journal.ended)
         for child in self.children:
-            yield from child._attempts()
+            yield from child.calls()
 
     def cost_so_far(self) -> CostSoFar:
         own, others = self.journal.cost_so_far(), [child.cost_so_far() for child in self.children]

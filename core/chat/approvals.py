@@ -82,13 +82,19 @@ class Approvals:
             rows = connection.execute(_pending(by, task_trace_id))
             return [Pending(row.span_id, row.tool_name, row.input or "", row.expires_at) for row in rows]
 
-    def decide(self, by: Person, span_id: str, *, approved: bool, reason: str = "") -> None:
-        """Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over."""
+    def decide(
+        self, by: Person, span_id: str, *, approved: bool, reason: str = "", task_trace_id: str | None = None
+    ) -> None:
+        """In the turn ``task_trace_id``, or in any of the person's own.
+
+        Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over.
+        """
+        asked = _asked(by, span_id, task_trace_id)
         decision: Decision = "approved" if approved else "denied"
         words = storable(reason.strip())
         if len(words) > LONGEST_REASON:
             raise InputError(f"The reason is {len(words):,} characters long; at most {LONGEST_REASON:,} fit.")
-        self._store.write(lambda connection: _decide_for(connection, by, span_id, decision, words)).result()
+        self._store.write(lambda connection: _decide_for(connection, asked, (span_id, decision, by.id, words))).result()
 
 
 def _verdict(connection: Connection, span_id: str) -> Verdict | None:
@@ -101,22 +107,23 @@ def _verdict(connection: Connection, span_id: str) -> Verdict | None:
     return None if row is None else Verdict(row.decision, row.name, row.reason)
 
 
-def _decide_for(connection: Connection, by: Person, span_id: str, decision: Decision, reason: str) -> None:
-    asked = connection.execute(_asked(by, span_id)).first()
+def _decide_for(connection: Connection, query: Select[Any], decided: tuple[str, Decision, str, str]) -> None:
+    asked = connection.execute(query).first()
     if asked is None:
         raise NotFound("Nobody is asked for this consent any more.")
     if asked.status != "running" or asked.expires_at <= now():
         raise InputError("The answer has ended or has waited too long, so that nothing is left to decide.")
-    if _decide(connection, span_id, decision, by.id, reason) == 0:
+    if _decide(connection, *decided) == 0:
         raise InputError("This was decided already.")
 
 
-def _asked(by: Person, span_id: str) -> Select[Any]:
-    return (
+def _asked(by: Person, span_id: str, task_trace_id: str | None) -> Select[Any]:
+    query = (
         select(_traces.c.status, _approvals.c.expires_at)
         .join(_approvals, _approvals.c.task_trace_id == _traces.c.id)
         .where(_approvals.c.span_id == storable(span_id), *_own(by))
     )
+    return query if task_trace_id is None else query.where(_traces.c.id == storable(task_trace_id))
 
 
 def _pending(by: Person, task_trace_id: str) -> Select[Any]:

@@ -11,8 +11,9 @@ from typing import TypeAlias, TypeVar
 import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from core.chat.tally import Tally
 from core.chat.turn import Turn
-from core.errors import ShuttingDown, StoreError
+from core.errors import NotReady, ShuttingDown, StoreError
 from core.tracing.instance import HEARTBEAT_SECONDS
 from core.tracing.recorder import Recorder
 
@@ -26,6 +27,7 @@ TICK_SECONDS = 1.0
 TAKE_OVER_SECONDS = 15.0
 ENDED_KEPT_SECONDS = 60.0
 UNWATCHED_AFTER_SECONDS = 2.0
+ANSWERS_WITHIN_SECONDS = 2.0
 TURN_AWAY_SECONDS = 2.0
 
 
@@ -35,6 +37,7 @@ class Engine:
     def __init__(self, recorder: Recorder, deactivated: Deactivated, *, grace_seconds: float | None) -> None:
         """``deactivated`` is asked off the loop for those of some people who do not belong here any more."""
         self._recorder, self._deactivated, self._grace = recorder, deactivated, grace_seconds
+        self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -74,8 +77,25 @@ class Engine:
         """The conversation's turn, while it runs and for a little while after."""
         return self._turns.get(conversation_id)
 
+    def turn(self, task_trace_id: str) -> Turn | None:
+        """The same by the turn's own id."""
+        return next((turn for turn in list(self._turns.values()) if turn.id == task_trace_id), None)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the process is about to go."""
+        return self._closing
+
     def live(self) -> list[Turn]:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
+
+    def check(self) -> None:
+        """That it takes turns now. Raises ShuttingDown, NotReady."""
+        with self.admission():
+            try:
+                self._portal.start_task_soon(_running_loop).result(ANSWERS_WITHIN_SECONDS)
+            except TimeoutError:
+                raise NotReady("The engine is held up. Try again in a few seconds.") from None
 
     def call(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await the work on the engine's loop, and return what it gives; within ``admission``, not on the loop."""
@@ -95,6 +115,7 @@ class Engine:
 
     async def _run(self, turn: Turn) -> None:
         await turn.run()
+        self.tally.add(turn.status, turn.calls())
         self._ended_at[turn.conversation_id] = monotonic()
 
     async def _save_often(self) -> None:
@@ -112,7 +133,10 @@ class Engine:
             await self._recorder.checkpoint(points)
 
     async def _look_after_turns(self) -> None:
-        for turn in self.live():
+        live = {turn.id: turn for turn in self.live()}
+        for asked in await asyncio.to_thread(self._recorder.asked_to_stop, list(live)) if live else ():
+            live[asked].stop()
+        for turn in live.values():
             if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
                 turn.halt("unwatched")
         for conversation_id, ended_at in list(self._ended_at.items()):

@@ -1,6 +1,10 @@
-"""A turn's numbered events: written on the engine's loop, read from any thread, again and again."""
+"""A turn's numbered events: written on the engine's loop, read from any thread or loop, again and again."""
 
+import asyncio
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 
 from core.events import Event, Logged, TurnEnded
@@ -12,6 +16,8 @@ class EventLog:
     def __init__(self) -> None:
         self._events: list[Logged] = []
         self._changed = threading.Condition()
+        self._wakers: list[Callable[[], object]] = []
+        self._readers = 0
         self._began = monotonic()
         self._last_read = self._began
         self.ended = False
@@ -22,14 +28,58 @@ class EventLog:
             self._events.append(logged)
             self.ended = isinstance(event, TurnEnded)
             self._changed.notify_all()
+            wakers, self._wakers = self._wakers, []
+        for wake in wakers:
+            with suppress(RuntimeError):  # the loop of a reader that went away without a word
+                wake()
         return logged
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event."""
+        return len(self._events)
 
     def get(self, after: int, timeout: float) -> list[Logged]:
         """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
         self.watched()
         with self._changed:
-            self._changed.wait_for(lambda: self.ended or len(self._events) > after, timeout)
+            self._changed.wait_for(lambda: self._has_news(after), timeout)
             return self._events[after:]
+
+    async def wait(self, after: int, seconds: float) -> list[Logged]:
+        """The same on an event loop, where no thread waits. A reader is woken once, however much has come by then."""
+        news = asyncio.Event()
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
+        with self._changed:
+            if self._has_news(after):
+                return self._events[after:]
+            self._wakers.append(wake)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await news.wait()
+        finally:
+            self._forget(wake)
+        return self._events[after:]
+
+    def _has_news(self, after: int) -> bool:
+        return self.ended or len(self._events) > after
+
+    def _forget(self, wake: Callable[[], object]) -> None:
+        with self._changed, suppress(ValueError):
+            self._wakers.remove(wake)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count as read all the while."""
+        with self._changed:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            self.watched()
+            with self._changed:
+                self._readers -= 1
 
     def watched(self) -> None:
         """Count as read until now."""
@@ -37,7 +87,7 @@ class EventLog:
 
     def unread_seconds(self) -> float:
         """How long nobody has asked: readers ask several times a second, so a second or two means nobody is there."""
-        return monotonic() - self._last_read
+        return 0.0 if self._readers else monotonic() - self._last_read
 
     def elapsed_ms(self) -> int:
         return round((monotonic() - self._began) * 1000)

@@ -1,6 +1,9 @@
 """A turn: one user message being answered, apart from whoever watches it."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Literal, TypeAlias
 
@@ -10,7 +13,7 @@ from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.entries import Checkpoint, Finish, Opening
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 
@@ -36,16 +39,30 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a turn is known by from its first moment on; ``message_id`` is its answer's, ``agent_id`` the master's."""
+
+    task_trace_id: str
+    conversation_id: str
+    message_id: str
+    owner_id: str
+    agent_id: str
+    at: datetime
+
+
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
 
     def __init__(self, opening: Opening, assignment: Assignment, agent_name: str, parts: Parts) -> None:
         self.id = opening.task_trace_id
+        self.head = _head(opening)
         self.conversation_id = opening.conversation_id
         self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
+        self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
         self._log = EventLog()
         self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
@@ -63,6 +80,23 @@ class Turn:
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self._log.get(after, timeout)
+
+    async def wait(self, after: int, seconds: float) -> list[Logged]:
+        """The same for readers on an event loop."""
+        return await self._log.wait(after, seconds)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Within it the turn counts as watched."""
+        return self._log.reading()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event."""
+        return self._log.last
+
+    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
+        """The attempts at model calls that have ended, each with the model that was asked."""
+        return self._run.calls()
 
     def stop(self) -> None:
         """Ask for the end and return at once; it arrives as TurnEnded."""
@@ -117,6 +151,7 @@ class Turn:
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
         await self._parts.recorder.finish(end)
+        self.status = end.status
         self._log.append(self._last_event(end))
 
     def _finish(self, outcome: Outcome) -> Finish:
@@ -154,6 +189,17 @@ class Turn:
             error_type=end.error_type,
             error_text=end.error_text,
         )
+
+
+def _head(opening: Opening) -> Head:
+    return Head(
+        task_trace_id=opening.task_trace_id,
+        conversation_id=opening.conversation_id,
+        message_id=opening.answer_message_id,
+        owner_id=opening.owner_id,
+        agent_id=opening.agent_id,
+        at=opening.at,
+    )
 
 
 def _start(opening: Opening) -> RunStart:

@@ -1,5 +1,7 @@
 """Sending a message: check it, open the books, start the turn."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,24 +16,28 @@ from core.chat.agent_run import Assignment, Parts
 from core.chat.delegation import persona_of
 from core.chat.engine import Engine
 from core.chat.provider_keys import ProviderKeys
+from core.chat.quota import Quotas
 from core.chat.turn import Turn
 from core.clock import new_id, now
 from core.conversations.attachment_limits import check_request
 from core.conversations.attachments import Attachment, check_files, expand, expanded, read_files, references
 from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
-from core.errors import AgentInactive, ConversationBusy, InputError
+from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
 from core.provider.blocks import Block
 from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView, limits_of
 from core.store.database import Store
 from core.toolbox.toolset import Toolset
+from core.tracing.admission import read_key
 from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
+from core.tracing.terms import Once
 
 LONGEST_MESSAGE = 400_000
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
+_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,21 @@ class Wanted:
     draft_id: str | None = None
     source: str = "chat"
     files: tuple[NewAttachment, ...] = ()
+    once: Once | None = None
+
+
+class _AlreadySent(Exception):
+    """With the same key: ``args[0]`` is the id of the turn it began."""
 
 
 class Turns:
     """The way in: every page and every program starts its turns here."""
 
     def __init__(
-        self, store: Store, agents: Agents, engine: Engine, parts: Parts, keys: ProviderKeys, *, zone: str
+        self, store: Store, agents: Agents, engine: Engine, parts: Parts, keys: ProviderKeys, quotas: Quotas
     ) -> None:
-        """``zone`` is the time zone that tools take for the asking person's."""
-        self._store, self._agents, self._engine, self._parts, self._zone = store, agents, engine, parts, zone
+        """Tools take the zone of the quotas for the asking person's."""
+        self._store, self._agents, self._engine, self._parts, self._quotas = store, agents, engine, parts, quotas
         self._keys = keys
 
     def send(
@@ -77,14 +88,30 @@ class Turns:
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
         Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
-        StoreError, SetupError, ShuttingDown: in each case the provider was not called.
+        TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
         files = check_files(attachments)
-        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files)
-        agent = self._agents.known(agent_id)
-        if not agent.active:
-            raise AgentInactive(f"The agent {agent.name} is not active. Choose another one, or activate it on Agents.")
+        return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
+
+    def post(
+        self, *, owner: Person, agent_id: str, text: str, conversation_id: str | None = None, key: str | None = None
+    ) -> str:
+        """Start the answer to a program's message and return the turn's id.
+
+        The same message sent again with the same ``key`` gets the same turn, for a day, whatever became of it.
+
+        Raises KeyReused if the key came with another message, and what ``send`` raises.
+        """
+        once = None if key is None else _once(key, agent_id, conversation_id, text)
+        try:
+            return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, source="api", once=once)).id
+        except _AlreadySent as sent:
+            return str(sent.args[0])
+
+    def _send(self, wanted: Wanted) -> Turn:
+        agent = self._agent(wanted)
         for _ in range(_TRIES):
+            self._look_for_key(wanted)
             running = self._running(wanted)
             if running is not None:
                 return running
@@ -103,11 +130,37 @@ class Turns:
             return None
         return turn
 
+    def _agent(self, wanted: Wanted) -> AgentView:
+        unknown = NotFound(f"Agent with ID {wanted.agent_id[:_SHOWN_CHARACTERS]} not found. Choose another one.")
+        if not may_use_agent(wanted.owner, wanted.agent_id):
+            raise unknown
+        try:
+            agent = self._agents.known(wanted.agent_id)
+        except NotFound:
+            raise unknown from None
+        self._look_for_key(wanted)
+        if not agent.active:
+            raise AgentInactive(f"Agent {agent.name} is not active. Choose another one, or activate it on Agents.")
+        return agent
+
+    def _look_for_key(self, wanted: Wanted) -> None:
+        """Raises _AlreadySent, KeyReused."""
+        if wanted.once is None:
+            return
+        with self._store.read() as connection:
+            found = read_key(connection, wanted.owner.id, wanted.once.key, now())
+        if found is None:
+            return
+        digest, task_trace_id = found
+        if digest != wanted.once.digest:
+            raise KeyReused("This Idempotency-Key came with another message before. Use a new key for each message.")
+        raise _AlreadySent(task_trace_id)
+
     def _running(self, wanted: Wanted) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
         if turn is None or turn.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
-        if turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
+        if wanted.once or turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
         return turn
 
@@ -138,7 +191,7 @@ class Turns:
             request=build_request(persona, said, wanted.text, attached),
             prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
             toolset=toolset,
-            asking=Asking(wanted.owner, self._zone),
+            asking=Asking(wanted.owner, self._quotas.zone),
             limits=limits_of(agent),
             ask_first=frozenset(agent.ask_first),
             path=(agent.id,),
@@ -167,6 +220,7 @@ class Turns:
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, assignment: Assignment) -> Opening:
+        at = now()
         return Opening(
             task_trace_id=new_id(),
             session_id=new_id(),
@@ -186,7 +240,9 @@ class Turns:
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,
             prompt_estimate=assignment.prompt_estimate,
-            at=now(),
+            at=at,
+            once=wanted.once,
+            quota=self._quotas.at(at),
             kept=history.kept,
             files=wanted.files,
         )
@@ -201,10 +257,15 @@ def _title(wanted: Wanted) -> str | None:
 
 def _checked(text: str) -> str:
     if len(text) > LONGEST_MESSAGE:
-        raise InputError(
+        raise ContextTooLong(
             f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."
         )
     return text
+
+
+def _once(key: str, agent_id: str, conversation_id: str | None, text: str) -> Once:
+    request = json.dumps([agent_id, conversation_id, text])
+    return Once(key, hashlib.sha256(request.encode()).hexdigest())
 
 
 def _busy() -> ConversationBusy:

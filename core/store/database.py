@@ -13,7 +13,7 @@ from core.errors import StoreError
 from core.store.failures import told_plainly
 from core.store.postgresql import WRITERS, reader_engine, writer_engine
 from core.store.sqlite import open_file, sqlite_engine
-from core.store.upgrade import VERSIONS, upgrade
+from core.store.upgrade import VERSIONS, is_current, known_versions, upgrade
 from core.store.writers import GroupWriter, PoolWriter, Writer
 
 T = TypeVar("T")
@@ -41,6 +41,12 @@ class Store:
         """
         with told_plainly(self.engine.url), self.engine.connect() as connection:
             yield connection
+
+    def check(self) -> None:
+        """That the database answers and has the version this program knows. Raises StoreError, SchemaTooNew."""
+        with self.read() as connection:
+            if not is_current(connection, known_versions(VERSIONS)):
+                raise StoreError("The database has an older version than this program. Start the program again.")
 
     def write(self, job: Callable[[Connection], T]) -> Future[T]:
         """Run the job in a transaction; the future has its result once that is committed.

@@ -142,7 +142,10 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
 
 
 class TaskTrace(Tally, table=True):
-    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked."""
+    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
+
+    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to.
+    """
 
     __tablename__ = "task_trace"
     __table_args__ = (
@@ -172,6 +175,7 @@ class TaskTrace(Tally, table=True):
     source: str
     instance_id: str
     heartbeat_at: datetime
+    stop_asked_at: datetime | None = None
 
 
 def _delegated(name: str, *columns: str) -> SqlIndex:

@@ -40,15 +40,16 @@ def upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
     known = known_versions(versions)
     with told_plainly(writer.url):
         with reader.connect() as connection:
-            if _is_current(connection, known):
+            if is_current(connection, known):
                 return
         with writer.connect() as connection:
             _keep_others_out(connection)
-            if not _is_current(connection, known):
+            if not is_current(connection, known):
                 _migrate(connection, versions)
 
 
-def _is_current(connection: Connection, known: list[str]) -> bool:
+def is_current(connection: Connection, known: list[str]) -> bool:
+    """Whether the database has the newest of the known versions. Raises SchemaTooNew."""
     version = _version(connection)
     if version is not None and version not in known:
         raise SchemaTooNew(

@@ -16,11 +16,12 @@ from core.agent.tools.tool import Asking, Tool
 from core.agent.tools.typed import typed_tool
 from core.analytics.calendar import Range, last_of_month
 from core.analytics.choice import Choice, default_choice
-from core.analytics.costs import Costs, Spend
+from core.analytics.costs import Costs
 from core.analytics.names import Names
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question
 from core.analytics.rollups.snapshot import snapshot
+from core.analytics.spend import Spend
 from core.clock import now
 from core.errors import ToolError
 from core.store.database import Store

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.analytics.costs import Spend
+from core.analytics.spend import Spend
 from core.money import exact_usd
 
 _MOST_ROWS = 100

@@ -108,6 +108,17 @@ def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
     connection.execute(_HEARTBEAT, {"instance": instance_id, "heartbeat_at": at})
 
 
+def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> None:
+    """Whichever process runs it does so within some seconds."""
+    running = _traces.c.id == task_trace_id, _traces.c.status == _RUNNING
+    connection.execute(update(_traces).where(*running).values(stop_asked_at=at))
+
+
+def asked_to_stop(connection: Connection, task_trace_ids: Sequence[str]) -> list[str]:
+    asked = _traces.c.id.in_(task_trace_ids), _traces.c.stop_asked_at.is_not(None)
+    return list(connection.execute(select(_traces.c.id).where(*asked)).scalars())
+
+
 def open_session(connection: Connection, new: NewSession) -> None:
     """The row of another agent's run and its first attempt; raises TurnLost if the turn was closed meanwhile."""
     if connection.execute(_LOCK_SESSION, {"session": new.parent_session_id}).scalar() != _RUNNING:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from core.events import CostBasis, TurnStatus
 from core.money import Nanos
+from core.tracing.terms import Once, Quota
 from core.usage import Usage
 
 StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
@@ -61,6 +62,8 @@ class Opening:
     at: datetime
     kept: tuple[dict[str, Any], ...] = ()
     files: tuple[NewAttachment, ...] = ()
+    once: Once | None = None
+    quota: Quota | None = None
 
     @property
     def attached(self) -> list[dict[str, Any]]:

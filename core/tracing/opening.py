@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from core.errors import NotFound
 from core.store.attachment_tables import Attachment
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
+from core.tracing.admission import keep_key, refuse_too_much
 from core.tracing.entries import NewAttempt, Opening
 from core.tracing.spans import begun_tally, open_attempt
 
@@ -37,7 +38,8 @@ class HistoryMoved(Exception):
 def open_turn(connection: Connection, opening: Opening) -> None:
     """The user's message and files, an empty answer and the running trace, session and first attempt, or nothing.
 
-    Raises IntegrityError while another turn runs in the conversation, HistoryMoved, and NotFound if it is gone.
+    Raises IntegrityError while another turn runs in the conversation or if its key is taken, HistoryMoved, NotFound
+    if the conversation is gone, and TooManyRequests.
     """
     _open_conversation(connection, opening)
     if opening.files:
@@ -47,6 +49,8 @@ def open_turn(connection: Connection, opening: Opening) -> None:
     connection.execute(_INSERT_SESSION, _session_row(opening))
     first = NewAttempt(opening.span_id, opening.task_trace_id, opening.session_id, opening.model, 1, opening.at)
     open_attempt(connection, first, opening.prompt_estimate, opening.at)
+    keep_key(connection, opening)
+    refuse_too_much(connection, opening)
 
 
 def _open_conversation(connection: Connection, opening: Opening) -> None:

@@ -37,7 +37,7 @@ class Recorder:
         self._ends = Together(self._write_ends, lanes=LANES[store.dialect])
 
     def open(self, opening: Opening) -> None:
-        """Returns once it is committed. Raises StoreError, IntegrityError if a turn runs already, HistoryMoved."""
+        """Returns once it is committed. Raises what ``open_turn`` raises, and StoreError."""
         self._store.write(lambda connection: open_turn(connection, opening)).result()
 
     async def advance(self, step: Step) -> None:
@@ -66,6 +66,15 @@ class Recorder:
         except Exception:  # a turn's end must survive whatever the database does
             log.exception("turn_spooled", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self._spool.append, end)
+
+    def asked_to_stop(self, live: Sequence[str]) -> list[str]:
+        """Those of these turns that somebody asked another process to stop. Raises StoreError."""
+        with self._store.read() as connection:
+            return books.asked_to_stop(connection, live)
+
+    def spooled(self) -> tuple[int, int]:
+        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        return self._spool.sizes()
 
     def replay_own(self) -> None:
         """Book what this process had to spool; raises StoreError while the database is still away."""

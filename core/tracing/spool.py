@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,17 @@ class Spool:
 
     def waiting(self) -> bool:
         return self.path.exists()
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes that wait to be booked and bytes that never can be, of every instance that uses the folder."""
+        return self._size("*.jsonl"), self._size("*.refused")
+
+    def _size(self, pattern: str) -> int:
+        size = 0
+        for path in self.folder.glob(pattern):
+            with suppress(FileNotFoundError):  # booked meanwhile
+                size += path.stat().st_size
+        return size
 
     def left_by(self, is_dead: Callable[[str], bool]) -> list[Path]:
         """The files of instances that will not come back for them."""

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.choice import Choice, as_address
-from core.analytics.costs import CostsView, Spend, round_half_even
+from core.analytics.costs import CostsView, round_half_even
+from core.analytics.spend import Spend
 from core.money import Nanos, show_usd
 from pages.parts.figures import exact
 

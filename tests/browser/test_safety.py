@@ -1,21 +1,27 @@
 """Nothing an answer contains makes the browser load anything, and nothing the app needs comes from elsewhere."""
 
+import re
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.browser.chatting import await_answer, await_end, await_growth, choose_agent, messages, say
+from tests.browser.test_traces import tick_first_row
+from tests.served import Served
 
 
 @dataclass
 class Canary:
-    """A server that nobody should call."""
+    """A server that nobody should call: not because of the policy for browsers, which is but a second lock."""
 
     url: str
     calls: list[str] = field(default_factory=list)
@@ -39,7 +45,8 @@ def canary() -> Iterator[Canary]:
         server.shutdown()
 
 
-def test_images_in_an_answer_are_never_loaded(page: Page, canary: Canary) -> None:
+def test_t1_images_in_an_answer_are_never_loaded(new_page: Callable[..., Page], canary: Canary) -> None:
+    page = new_page(bypass_csp=True)
     asked = set[str]()
     page.on("request", lambda request: asked.add(str(urlsplit(request.url).port)))
     images = (
@@ -87,7 +94,7 @@ def test_the_app_asks_nobody_but_its_own_server(page: Page) -> None:
     assert hosts == {"localhost"}
 
 
-def test_nothing_that_a_tool_is_given_or_gives_is_loaded(page: Page, canary: Canary) -> None:
+def test_t1_nothing_that_a_tool_is_given_or_gives_is_loaded(page: Page, canary: Canary) -> None:
     choose_agent(page, "People")
     image = f"![x]({canary.url}/a.png) <img src={canary.url}/b.png>"
     say(page, f'[[call: people__get_employees {{"department": "{image}"}}]] [[rate: 40]] Look')
@@ -98,3 +105,71 @@ def test_nothing_that_a_tool_is_given_or_gives_is_loaded(page: Page, canary: Can
     expect(line.get_by_test_id("stCode").last).to_contain_text(image)
     assert line.locator("img").count() == 0
     assert canary.calls == []
+
+
+@pytest.mark.parametrize("bypass_csp", [False, True], ids=["policy", "no-policy"])
+def test_t2_markup_stays_text_wherever_it_is_shown(
+    new_page: Callable[..., Page], canary: Canary, bypass_csp: bool
+) -> None:
+    page = new_page(bypass_csp=bypass_csp)
+    say(page, _markup(canary.url))
+    await_end(page)
+    _assert_harmless(page, canary)
+    page.reload()
+    await_end(page)
+    _assert_harmless(page, canary)
+    say(page, f"[[fault: invalid_request]] {_markup(canary.url)}")
+    expect(page.get_by_text("did not accept the request")).to_be_visible()
+    _assert_harmless(page, canary)
+    page.goto("/traces")
+    tick_first_row(page)
+    page.wait_for_url(re.compile("trace="))
+    expect(page.get_by_role("button", name="All traces")).to_be_visible()
+    expect(page.get_by_text("owned=1").first).to_be_visible()
+    _assert_harmless(page, canary)
+
+
+def _markup(url: str) -> str:
+    """Orders the simulator to say it as well."""
+    markup = (
+        f"![x]({url}/1) <img src={url}/2 onerror='window.owned=1'> <script>window.owned=1</script> "
+        f"<svg onload='window.owned=1'><image href='{url}/3'/></svg> <meta http-equiv=refresh content='0;{url}/4'> "
+        f"<iframe src={url}/5></iframe> <style>@import '{url}/6';</style> <video src={url}/7 autoplay></video> "
+        f"$\\href{{javascript:window.owned=1}}{{x}} \\includegraphics{{{url}/8}}$ "
+        "[click](javascript:window.owned=1) [data](data:text/html,<script>window.owned=1</script>)"
+    )
+    return f"[[say: {markup}]] {markup}"
+
+
+def _assert_harmless(page: Page, canary: Canary) -> None:
+    planted = "img[src^='http:'], image, iframe, video, script:not([src]), meta[http-equiv], a[href^='javascript:']"
+    found = page.locator("[data-testid=stAppViewContainer]").locator(planted)
+    assert found.evaluate_all("all => all.map(one => one.outerHTML)") == []
+    assert page.evaluate("window.owned") is None
+    assert urlsplit(page.url).hostname == "localhost"
+    assert canary.calls == []
+
+
+def test_t2_the_policy_alone_keeps_planted_markup_from_loading(
+    chromium: Browser, server: Served, canary: Canary
+) -> None:
+    with chromium.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        page.goto("/")
+        page.evaluate("addEventListener('securitypolicyviolation', event => window.stopped = event.blockedURI)")
+        page.evaluate(f"document.body.append(Object.assign(new Image(), {{src: '{canary.url}/planted'}}))")
+        page.wait_for_function("window.stopped")
+        assert page.evaluate("window.stopped").startswith(canary.url)
+    assert canary.calls == []
+
+
+def test_t20_a_stranger_that_empties_caches_stops_no_stream(page: Page, server: Served) -> None:
+    say(page, "[[tokens: 120]] [[rate: 40]]")
+    await_answer(page)
+    await_growth(page)
+    address = f"ws{server.url.removeprefix('http')}/_stcore/stream"
+    with connect(address, origin=Origin(server.url), subprotocols=[Subprotocol("streamlit")]) as session:
+        for _ in range(1_000):
+            session.send(BackMsg(clear_cache=True).SerializeToString())
+        await_growth(page, 2)
+    await_end(page)

@@ -69,6 +69,12 @@ def refresh(store: Store, zone: ZoneInfo, now: datetime) -> int:
     return len(hours)
 
 
+def count_dirty(store: Store) -> int:
+    """How many hours are read from the ledger. Raises StoreError."""
+    with store.read() as connection:
+        return connection.execute(select(func.count(_marks.c.hour.distinct()))).scalar_one()
+
+
 def _dirty_hours(connection: Connection, now: datetime) -> list[datetime]:
     over = now.replace(minute=0, second=0, microsecond=0)
     query = select(_marks.c.hour).distinct().where(_marks.c.hour < over)

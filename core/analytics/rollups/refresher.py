@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from core.analytics.rollups.refresh import Overtaken, refresh
+from core.analytics.rollups.refresh import Overtaken, count_dirty, refresh
 from core.clock import now
 from core.errors import StoreError
 from core.store.database import Store
@@ -31,6 +31,10 @@ class Refresher:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join()
+
+    def behind(self) -> int:
+        """How many hours the tables of sums are not up to date for, the one that runs included. Raises StoreError."""
+        return count_dirty(self._store)
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_SECONDS):

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from core.analytics.choice import DIMENSIONS, Choice
-from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, Spend, round_half_even
+from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, round_half_even
 from core.analytics.filters import asked, conditions, of_sessions
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.refresh import refresh
+from core.analytics.spend import Spend
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History

@@ -5,16 +5,17 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from core.api.exports import export_routes
+from core.api.app import api
 from core.exports.exports import Exports
 from core.store.database import Store
+from core.wiring import Services
 from tests.core.analytics.conftest import Books, books_in
 from tests.core.exports.ledgers import KEY
 
@@ -32,7 +33,7 @@ def exports(store: Store) -> Exports:
 @pytest.fixture
 def port(exports: Exports) -> Iterator[int]:
     """With the compression that Streamlit puts before every route, and sockets that hold little."""
-    app = Starlette(routes=export_routes(lambda: exports), middleware=[Middleware(GZipMiddleware)])
+    app = GZipMiddleware(api(lambda: cast("Services", SimpleNamespace(exports=exports))))
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)

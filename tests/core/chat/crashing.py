@@ -22,7 +22,7 @@ from core.wiring import Services, open_services
 
 def main(url: str, folder: str, text: str, turns: int, commits: int) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    settings = Settings(_env_file=None, data_dir=folder, database_url=url, drain_seconds=0)
+    settings = Settings(_env_file=None, data_dir=folder, database_url=url, drain_seconds=0, answers_at_once=50)
     services = open_services(settings)
     signal.signal(signal.SIGTERM, lambda *_: leave(services))
     if commits:

@@ -224,7 +224,7 @@ def test_a_turn_nobody_watches_stops_after_its_grace(make_services: Callable[...
 
 
 def test_shutting_down_books_every_live_turn(make_services: Callable[..., Services]) -> None:
-    services = make_services(drain_seconds=0)
+    services = make_services(drain_seconds=0, answers_at_once=20)
     agent = services.agents.list(services.me)[0]
     turns = [services.turns.send(owner=services.me, agent_id=agent.id, text=f"{SLOW} {n}") for n in range(20)]
     for turn in turns:

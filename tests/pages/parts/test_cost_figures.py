@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.analytics.costs import Spend
+from core.analytics.spend import Spend
 from pages.parts.cost_figures import change, each, exact_share, moved, share, short
 
 

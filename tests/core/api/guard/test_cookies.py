@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from core.api.secure_cookies import SecureCookies, secure_cookies
+from core.api.guard.cookies import SecureCookies
+from core.api.guard.guard import guard
 from core.settings import Settings
 
 SET = [
@@ -37,4 +38,5 @@ def test_every_cookie_is_marked_once_and_nothing_else_is_changed() -> None:
 
 def test_only_where_people_open_it_with_https() -> None:
     for url, marked in (("https://command.example.org", 1), ("http://command.example.org", 0), ("", 0)):
-        assert len(secure_cookies(Settings(_env_file=None, public_url=url))) == marked
+        layers = [layer.cls for layer in guard(Settings(_env_file=None, public_url=url))]
+        assert layers.count(SecureCookies) == marked  # type: ignore[arg-type]

@@ -1,17 +1,11 @@
 """Cookies that browsers send back over HTTPS alone, also those that others than we set."""
 
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from core.settings import Settings
-
-
-def secure_cookies(chosen: Settings) -> list[Middleware]:
-    """Where people open it with HTTPS."""
-    return [Middleware(SecureCookies)] if chosen.public_url.startswith("https://") else []
 
 
 class SecureCookies:
+    """For where people open it with HTTPS."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

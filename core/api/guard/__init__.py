@@ -1,0 +1,1 @@
+"""What stands before every address of the server: pages, files, programs' endpoints and WebSockets alike."""

@@ -1,0 +1,154 @@
+"""Talking to agents: a message in, its answer out as a stream of events or whole; stop it, follow it, consent to it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response
+from pydantic import Field
+
+from core.api.caller import Caller, Checking, Running
+from core.api.sse.dialects import NamedEvents, cost_of, error_of
+from core.api.sse.response import EventStream, Whole, WholeReply
+from core.api.talking import AcceptHeader, Given, IdempotencyKey, Shown, streamed, wants_json
+from core.chat.following import SAVED, Place
+from core.errors import InputError
+
+messages = APIRouter(prefix="/api/command-center", tags=["messages"])
+
+
+class Message(Given):
+    agent_id: str = Field(min_length=1)
+    conversation_id: str | None = Field(None, description="None begins a new conversation.")
+    message: str
+
+
+class Cost(Shown):
+    """``input_tokens`` are all that were read, cached ones included; ``total_cost`` is in dollars, None if unknown."""
+
+    input_tokens: int
+    output_tokens: int
+    total_cost: float | None
+    estimated: bool
+
+
+class NotWhole(Shown):
+    error: str
+    code: str
+
+
+class Reply(Shown):
+    """``error`` says why an answer that was stopped is not whole."""
+
+    task_trace_id: str
+    conversation_id: str
+    message_id: str
+    status: str
+    reply: str
+    cost: Cost
+    error: NotWhole | None
+
+
+class Stopping(Shown):
+    task_trace_id: str
+    status: str
+
+
+class Approval(Shown):
+    """``input`` is what the tool would be given, as JSON text."""
+
+    span_id: str
+    tool: str
+    input: str
+    expires_at: datetime
+
+
+class Approvals(Shown):
+    data: list[Approval]
+
+
+class Decision(Given):
+    approved: bool
+    reason: str = ""
+
+
+@messages.post("/message", response_model=Reply, responses=streamed(Reply))
+def send_message(
+    services: Running,
+    by: Caller,
+    check: Checking,
+    given: Message,
+    accept: AcceptHeader = "",
+    key: IdempotencyKey = None,
+) -> Response:
+    """Events as they happen; with `Accept: application/json` one reply at the end."""
+    task_trace_id = services.turns.post(
+        owner=by, agent_id=given.agent_id, text=given.message, conversation_id=given.conversation_id, key=key
+    )
+    following = services.answers.follow(by, task_trace_id)
+    if wants_json(accept):
+        return WholeReply(following, check, _reply)
+    return EventStream(following, check, NamedEvents())
+
+
+@messages.get("/streams/{task_trace_id}", response_class=Response, responses=streamed())
+def resume_stream(
+    services: Running,
+    by: Caller,
+    check: Checking,
+    task_trace_id: str,
+    last_event_id: Annotated[str, Header(alias="Last-Event-ID", description="Of the last event that arrived.")] = "",
+    after: Annotated[str, Query(description="The same, for who cannot set headers.")] = "",
+) -> Response:
+    """The rest of the events, of an answer that goes on or has ended."""
+    following = services.answers.follow(by, task_trace_id, _place(last_event_id or after))
+    return EventStream(following, check, NamedEvents())
+
+
+@messages.post("/{task_trace_id}/stop")
+def stop_answer(services: Running, by: Caller, task_trace_id: str) -> Stopping:
+    """It ends soon; what has arrived of it is kept. After the end nothing is done."""
+    services.answers.stop(by, task_trace_id)
+    return Stopping(task_trace_id=task_trace_id, status="stopping")
+
+
+@messages.get("/{task_trace_id}/approvals")
+def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approvals:
+    """The calls of tools that wait for consent, the oldest first."""
+    services.answers.check(by, task_trace_id)
+    waiting = services.approvals.pending(by, task_trace_id)
+    return Approvals(
+        data=[
+            Approval(span_id=each.span_id, tool=each.tool_name, input=each.given, expires_at=each.expires_at)
+            for each in waiting
+        ]
+    )
+
+
+@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204)
+def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
+    """The first decision counts."""
+    services.answers.check(by, task_trace_id)
+    services.approvals.decide(by, span_id, approved=given.approved, reason=given.reason, task_trace_id=task_trace_id)
+
+
+def _place(text: str) -> Place:
+    if text in ("", SAVED):
+        return text or 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise InputError("Last-Event-ID is not the id of an event. Send the last one that arrived, or none.")
+    return int(text)
+
+
+def _reply(whole: Whole) -> dict[str, Any]:
+    head, end = whole.head, whole.end
+    reply = Reply(
+        task_trace_id=head.task_trace_id,
+        conversation_id=head.conversation_id,
+        message_id=head.message_id,
+        status=end.status,
+        reply=whole.text,
+        cost=Cost.model_validate(cost_of(end)),
+        error=NotWhole.model_validate(error) if (error := error_of(end)) else None,
+    )
+    return reply.model_dump(mode="json", by_alias=True)

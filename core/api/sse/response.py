@@ -1,0 +1,166 @@
+"""Responses that follow a turn: as a stream of events, or as one JSON reply when it has ended.
+
+No thread waits for a turn. Whoever leaves, or stops reading, leaves the turn alone; who may not read on is told so.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from anyio import CancelScope, create_task_group, fail_after, sleep, to_thread
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from core.api.downloads import PATIENCE_SECONDS
+from core.api.problems import SAFE, not_answered, problem
+from core.api.sse.dialects import Dialect
+from core.api.sse.wire import KEEPALIVE
+from core.chat.following import Following, WholeText
+from core.chat.turn import Head
+from core.errors import AppError, NotSignedIn, StoreError
+from core.events import TextDelta, TurnEnded
+from core.store.text import storable
+
+KEEPALIVE_SECONDS: Final = 15.0
+CHECK_SECONDS: Final = 2.0
+_LOOK_SECONDS = 1.0
+_HEADERS: Mapping[str, str] = {
+    **SAFE,
+    "Cache-Control": "no-cache, no-transform",
+    "Connection": "keep-alive",
+    "X-Accel-Buffering": "no",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A turn that has ended, and all the text of its answer."""
+
+    head: Head
+    text: str
+    end: TurnEnded
+
+
+class FollowingResponse(Response):
+    """``check`` says anew who calls, or raises NotSignedIn."""
+
+    def __init__(self, following: Following, check: Callable[[], object]) -> None:
+        self._following, self._check = following, check
+        self._refused: NotSignedIn | None = None
+        self.background = None
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        async with create_task_group() as tasks:
+            tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+            tasks.start_soon(self._watch_caller)
+            with self._following.reading():
+                await self._answer(send)
+            tasks.cancel_scope.cancel()
+
+    async def _answer(self, send: Send) -> None:
+        raise NotImplementedError
+
+    async def _watch_caller(self) -> None:
+        """A database that does not answer proves nothing against anybody."""
+        while self._refused is None:
+            await sleep(CHECK_SECONDS)
+            try:
+                await to_thread.run_sync(self._check, abandon_on_cancel=True)
+            except NotSignedIn as error:
+                self._refused = error
+            except StoreError:
+                continue
+
+    def _refuse(self) -> None:
+        if self._refused is not None:
+            raise self._refused
+
+
+class EventStream(FollowingResponse):
+    """A piece may wait for ``PATIENCE_SECONDS`` to be taken."""
+
+    def __init__(self, following: Following, check: Callable[[], object], dialect: Dialect) -> None:
+        super().__init__(following, check)
+        self._dialect = dialect
+
+    async def _answer(self, send: Send) -> None:
+        head = self._following.head
+        ids = {"X-Task-Trace-Id": head.task_trace_id, "X-Conversation-Id": head.conversation_id}
+        headers = {"Content-Type": "text/event-stream; charset=utf-8", **_HEADERS, **ids}
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        try:
+            async for piece in self._pieces():
+                with fail_after(PATIENCE_SECONDS):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            _log.warning("stream_not_taken", task_trace_id=head.task_trace_id)
+        else:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        told_at = monotonic()
+        try:
+            while not self._following.ended:
+                async for piece in self._news():
+                    told_at = monotonic()
+                    yield piece
+                if monotonic() - told_at >= KEEPALIVE_SECONDS:
+                    told_at = monotonic()
+                    yield KEEPALIVE
+        except AppError as error:
+            yield self._dialect.failed(error).encode()
+
+    async def _news(self) -> AsyncIterator[bytes]:
+        for followed in await self._following.next(_LOOK_SECONDS):
+            self._refuse()
+            events = list(self._dialect.encode(followed))
+            if events and not followed.known:
+                yield b"".join(event.encode() for event in events)
+        self._refuse()
+
+
+class WholeReply(FollowingResponse):
+    """``shape`` makes the JSON of a turn and its whole text; one that failed is a problem."""
+
+    def __init__(
+        self, following: Following, check: Callable[[], object], shape: Callable[[Whole], dict[str, Any]]
+    ) -> None:
+        super().__init__(following, check)
+        self._shape = shape
+
+    async def _answer(self, send: Send) -> None:
+        try:
+            response = self._reply(await self._whole())
+        except AppError as error:
+            response = problem(error)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    def _reply(self, whole: Whole) -> Response:
+        if whole.end.status in ("failed", "interrupted"):
+            return not_answered(whole.end, whole.head.task_trace_id)
+        return JSONResponse(self._shape(whole), headers=SAFE)
+
+    async def _whole(self) -> Whole:
+        texts = list[str]()
+        while True:
+            for followed in await self._following.next(_LOOK_SECONDS):
+                match followed.event:
+                    case TextDelta(text):
+                        texts.append(text)
+                    case WholeText(text):
+                        texts = [text]
+                    case TurnEnded() as end:
+                        return Whole(self._following.head, storable("".join(texts)), end)
+            self._refuse()
+
+
+async def _until_gone(receive: Receive, scope: CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -1,0 +1,42 @@
+"""What the doors to agents share: how a request is named, how a turn is told, and to whom."""
+
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Header
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+IdempotencyKey: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern="^[!-~]+$",
+        description="The same request sent again with the same key gets the same answer, for 24 hours.",
+    ),
+]
+AcceptHeader: TypeAlias = Annotated[str, Header(alias="Accept", include_in_schema=False)]
+
+
+class Given(BaseModel):
+    """Of a request: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class Shown(BaseModel):
+    """Of a reply."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+def wants_json(accept: str) -> bool:
+    """Rather than a stream of events."""
+    return "application/json" in accept and "text/event-stream" not in accept
+
+
+def streamed(reply: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
+    """For the documents: a stream of events or, on request, the reply."""
+    stream = {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events as they happen."}
+    return {200: stream if reply is None else {**stream, "model": reply}}

@@ -1,0 +1,80 @@
+"""How bodies are written: JSON with camelCase names, times with their zone, money exact and never as a float."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from core.money import Nanos, exact_usd
+from core.store.text import storable
+from core.usage import Usage
+
+T = TypeVar("T")
+
+
+class Wire(BaseModel):
+    """A body or a part of one, filled from an object that has its fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, from_attributes=True)
+
+
+class Given(Wire):
+    """A body that somebody sends: what it does not know is a mistake of the sender's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Data(Wire, Generic[T]):
+    data: T
+
+
+class Page(Data[list[T]], Generic[T]):
+    """``next`` is what to give as ``after`` for the next page; null if this is the last one."""
+
+    next: str | None
+
+
+class Money(Wire):
+    """An amount, both ways exact."""
+
+    nanos: int = Field(description="Whole nano-dollars: 10^-9 US dollars.", examples=[7117500])
+    usd: str = Field(description="The same in US dollars, with nine decimals.", examples=["0.007117500"])
+
+
+class Tokens(Wire):
+    """Every token in exactly one bucket; ``thinking`` is a part of ``output``."""
+
+    input: int
+    cache_write_5m: int = Field(alias="cacheWrite5m")
+    cache_write_1h: int = Field(alias="cacheWrite1h")
+    cache_read: int
+    output: int
+    thinking: int
+    web_searches: int
+
+
+def money(nanos: Nanos | None) -> Money | None:
+    """None stays unknown."""
+    return None if nanos is None else exactly(nanos)
+
+
+def exactly(nanos: Nanos) -> Money:
+    return Money(nanos=nanos, usd=exact_usd(nanos))
+
+
+def tokens(usage: Usage) -> Tokens:
+    return Tokens.model_validate(usage)
+
+
+def sendable(value: Any) -> Any:
+    """JSON without half characters, which what models and people wrote may hold and no encoding takes."""
+    match value:
+        case str():
+            return storable(value)
+        case Mapping():
+            return {storable(name): sendable(part) for name, part in value.items()}
+        case Sequence():
+            return [sendable(part) for part in value]
+        case _:
+            return value

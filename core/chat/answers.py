@@ -1,0 +1,62 @@
+"""Finding a turn again by its id, for the one who began it and nobody else, wherever it runs or ran."""
+
+from functools import partial
+
+from core.access.roles import Person, may_use_agent
+from core.chat.engine import Engine
+from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
+from core.chat.saved import SavedTurn, read_saved
+from core.chat.turn import Head, Turn
+from core.clock import now
+from core.store.database import Store
+from core.tracing.books import ask_to_stop
+
+
+class Answers:
+    """What belongs to others, or to an agent that a token is not for, is not there: NotFound."""
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self._store, self._engine = store, engine
+
+    def follow(self, by: Person, task_trace_id: str, after: Place = 0) -> Following:
+        """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
+        turn = self._live(by, task_trace_id)
+        if turn is not None:
+            return LiveTurn(turn, after)
+        read = partial(self._read, task_trace_id)
+        return TurnElsewhere(self._saved(by, task_trace_id), after, read, lambda: self._engine.closing)
+
+    def stop(self, by: Person, task_trace_id: str) -> None:
+        """Ask for its end; after it nothing is done. Raises NotFound, StoreError."""
+        turn = self._live(by, task_trace_id)
+        if turn is not None:
+            turn.stop()
+        elif self._saved(by, task_trace_id).end is None:
+            self._store.write(lambda connection: ask_to_stop(connection, task_trace_id, now())).result()
+
+    def check(self, by: Person, task_trace_id: str) -> None:
+        """Raises NotFound, StoreError."""
+        if self._live(by, task_trace_id) is None:
+            self._saved(by, task_trace_id)
+
+    def _live(self, by: Person, task_trace_id: str) -> Turn | None:
+        turn = self._engine.turn(task_trace_id)
+        if turn is not None:
+            _check_owner(by, turn.head)
+        return turn
+
+    def _saved(self, by: Person, task_trace_id: str) -> SavedTurn:
+        saved = self._read(task_trace_id)
+        if saved is None:
+            raise gone()
+        _check_owner(by, saved.head)
+        return saved
+
+    def _read(self, task_trace_id: str) -> SavedTurn | None:
+        with self._store.read() as connection:
+            return read_saved(connection, task_trace_id)
+
+
+def _check_owner(by: Person, head: Head) -> None:
+    if head.owner_id != by.id or not may_use_agent(by, head.agent_id):
+        raise gone()

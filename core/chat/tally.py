@@ -1,0 +1,58 @@
+"""What the turns that ended in this process came to, for whoever watches it."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Final
+
+from core.events import TurnStatus
+from core.tracing.entries import AttemptEnd
+
+TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+"""Buckets of usage that no token is in twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """``turns`` by status, ``calls`` by model, status and error type, ``tokens`` by model and bucket.
+
+    ``nanos`` are by model, of the calls whose price is known; the others are in ``unpriced``.
+    """
+
+    turns: Counter[TurnStatus] = field(default_factory=Counter)
+    calls: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
+    nanos: Counter[str] = field(default_factory=Counter)
+    unpriced: Counter[str] = field(default_factory=Counter)
+
+
+class Tally:
+    """Counts turns as they end, on any thread; it only ever grows."""
+
+    def __init__(self) -> None:
+        self._counts = Counts()
+        self._lock = threading.Lock()
+
+    def add(self, status: TurnStatus, calls: Iterable[tuple[str, AttemptEnd]]) -> None:
+        """One turn with its attempts at model calls, each with the model that was asked."""
+        with self._lock:
+            self._counts.turns[status] += 1
+            for model, attempt in calls:
+                self._add_call(model, attempt)
+
+    def read(self) -> Counts:
+        """As they are at this moment."""
+        with self._lock:
+            return deepcopy(self._counts)
+
+    def _add_call(self, model: str, attempt: AttemptEnd) -> None:
+        counts, total = self._counts, attempt.total
+        counts.calls[model, attempt.status, attempt.error_type or ""] += 1
+        for bucket in TOKENS:
+            counts.tokens[model, bucket] += getattr(attempt.usage, bucket)
+        if total is None:
+            counts.unpriced[model] += 1
+        else:
+            counts.nanos[model] += total

@@ -1,0 +1,68 @@
+"""What a turn must pass in the transaction that opens its books: its key is new, and its person asks not too much."""
+
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import Connection, delete, func, insert, literal_column, select, tuple_
+
+from core.errors import TooManyRequests
+from core.store.access import User
+from core.store.programs import IdempotencyKey
+from core.store.tables import TaskTrace
+from core.tracing.entries import Opening
+from core.tracing.terms import Quota
+
+KEPT = timedelta(hours=24)
+_WAIT_SECONDS = 5
+_TIDIED_AT_ONCE = 50
+
+_keys, _traces, _users = IdempotencyKey.__table__, TaskTrace.__table__, User.__table__
+# Spelled out, not bound: else the index of running turns is of no use.
+_RUNNING = _traces.c.status == literal_column("'running'")
+_KEY = tuple_(_keys.c.owner_id, _keys.c.key)
+
+
+def read_key(connection: Connection, owner_id: str, key: str, at: datetime) -> tuple[str, str] | None:
+    """Digest and ``task_trace_id`` of the request that came with it, if it is still kept."""
+    query = select(_keys.c.digest, _keys.c.task_trace_id).where(
+        _keys.c.owner_id == owner_id, _keys.c.key == key, _keys.c.created_at > at - KEPT
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row.digest, row.task_trace_id)
+
+
+def keep_key(connection: Connection, opening: Opening) -> None:
+    """Raises IntegrityError if a request with it was first; tidies some that are kept no longer."""
+    if opening.once is None:
+        return
+    old = _keys.c.created_at <= opening.at - KEPT
+    key = {"owner_id": opening.owner_id, "key": opening.once.key}
+    connection.execute(delete(_keys).where(old, _keys.c.owner_id == key["owner_id"], _keys.c.key == key["key"]))
+    some = select(_keys.c.owner_id, _keys.c.key).where(old).limit(_TIDIED_AT_ONCE).with_for_update(skip_locked=True)
+    connection.execute(delete(_keys).where(_KEY.in_(some)))
+    row = {"digest": opening.once.digest, "task_trace_id": opening.task_trace_id, "created_at": opening.at}
+    connection.execute(insert(_keys), {**key, **row})
+
+
+def refuse_too_much(connection: Connection, opening: Opening) -> None:
+    """Counts the turn that was just opened with the others of its person. Raises TooManyRequests."""
+    quota = opening.quota
+    if quota is None:
+        return
+    # From here to the commit one at a time, so that no two count without each other; on SQLite all writes are.
+    connection.execute(select(_users.c.id).where(_users.c.id == opening.owner_id).with_for_update(key_share=True))
+    count = select(func.count()).where(_traces.c.owner_id == opening.owner_id)
+    if connection.execute(count.where(_RUNNING)).scalar_one() > quota.at_once:
+        raise TooManyRequests(_too_many_at_once(quota), retry_after=_WAIT_SECONDS)
+    if connection.execute(count.where(_traces.c.started_at >= quota.since)).scalar_one() > quota.per_day:
+        seconds = (quota.until - opening.at).total_seconds()
+        raise TooManyRequests(_too_many_a_day(quota), retry_after=max(1, ceil(seconds)))
+
+
+def _too_many_at_once(quota: Quota) -> str:
+    answers = "1 answer is" if quota.at_once == 1 else f"{quota.at_once} answers are"
+    return f"{answers} being written for you already, which is the most at once. Wait for one to end, or stop one."
+
+
+def _too_many_a_day(quota: Quota) -> str:
+    return f"You have sent {quota.per_day:,} messages today, which is the most in a day. Go on tomorrow."
