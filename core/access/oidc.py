@@ -63,7 +63,7 @@ class OidcSignIn:
     def session(self, claims: Mapping[str, Any], visit: Visit) -> Session:
         """Begun when the claims are seen first. Raises NotSignedIn; NotAllowed for who does not belong here."""
         told = told_by(claims, self._rules.claim)
-        cookie = self._cookie(claims)
+        cookie = self.cookie(claims)
         with suppress(NotSignedIn):
             return self._sessions.check(cookie)
         if abs(now() - told.issued_at) > FRESH or told.expires_at < now():
@@ -71,10 +71,8 @@ class OidcSignIn:
         begun = self._store.write(lambda connection: self._begin(connection, told, cookie, visit)).result()
         return self._sessions.check(cookie) if begun is None else begun.session
 
-    def sign_out(self, claims: Mapping[str, Any]) -> None:
-        self._sessions.sign_out(self._cookie(claims))
-
-    def _cookie(self, claims: Mapping[str, Any]) -> str:
+    def cookie(self, claims: Mapping[str, Any]) -> str:
+        """The secret of their session, as other browsers have one in a cookie."""
         once = [str(claims.get(name)) for name in ("iss", "sub", "iat", "nonce")]
         return derived_secret("session", self._key, json.dumps(once).encode())
 

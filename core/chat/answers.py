@@ -22,7 +22,7 @@ class Answers:
         """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
         turn = self._live(by, task_trace_id)
         if turn is not None:
-            return LiveTurn(turn, after)
+            return LiveTurn(turn.head, turn.log, after)
         read = partial(self._read, task_trace_id)
         return TurnElsewhere(self._saved(by, task_trace_id), after, read, lambda: self._engine.closing)
 

@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit.runtime.secrets import SecretsValue
 
 from core.access.access import cookie_secret
+from core.access.oidc import OidcSignIn
 from core.access.sessions import Session
 from core.access.visit import Visit
 from core.errors import AppError, NotAllowed, NotSignedIn
@@ -31,18 +32,14 @@ def auth_secrets(chosen: Settings) -> dict[str, SecretsValue]:
 
 def oidc_session(services: Services) -> Session:
     """Of this browser, looked up anew each time. Raises NotSignedIn; NotAllowed for who does not belong here."""
-    if services.access.oidc is None or not st.user.get("is_logged_in"):
-        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
     # Streamlit names no address for a browser on this machine.
     visit = Visit(st.context.ip_address or "127.0.0.1", st.context.headers.get("User-Agent", ""))
-    return services.access.oidc.session(st.user.to_dict(), visit)
+    return _oidc(services).session(st.user.to_dict(), visit)
 
 
-def leave_oidc(services: Services) -> None:
-    """Here, and as far as the identity provider has a way to, there as well."""
-    if services.access.oidc is not None:
-        services.access.oidc.sign_out(st.user.to_dict())
-    st.logout()
+def oidc_cookie(services: Services) -> str:
+    """What this browser's session is known by. Raises NotSignedIn."""
+    return _oidc(services).cookie(st.user.to_dict())
 
 
 def draw_oidc_way_in(services: Services) -> None:
@@ -53,7 +50,7 @@ def draw_oidc_way_in(services: Services) -> None:
         st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
     else:
         st.error(as_text(refusal), icon=":material/block:")
-        st.button("Sign in as somebody else", icon=":material/logout:", on_click=leave_oidc, args=(services,))
+        st.button("Sign in as somebody else", icon=":material/logout:", on_click=st.logout)
 
 
 def _refusal(services: Services) -> str | None:
@@ -64,3 +61,9 @@ def _refusal(services: Services) -> str | None:
     except AppError:
         return None
     return None
+
+
+def _oidc(services: Services) -> OidcSignIn:
+    if services.access.oidc is None or not st.user.get("is_logged_in"):
+        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+    return services.access.oidc

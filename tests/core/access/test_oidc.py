@@ -117,7 +117,7 @@ def test_t21_an_ended_session_stays_ended_whatever_the_browser_still_has(house: 
     told, others = claims(groups=["staff"]), claims(groups=["staff"], nonce="another")
     session = door(house).session(told, HOME)
     other = door(house).session(others, HOME)
-    door(house).sign_out(told)
+    house.sessions.sign_out(door(house).cookie(told))
     house.sessions.revoke(house.admin, other.id)
     for each in (told, others):
         with pytest.raises(NotSignedIn):
