@@ -8,6 +8,7 @@ from core.api.guard.guard import guard
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
+from pages.parts.oidc import auth_secrets
 from pages.parts.places import pages, run
 from pages.parts.reader import is_inside
 
@@ -18,4 +19,10 @@ if __name__ == "__main__":
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services), middleware=guard(settings()))
+    app = st.App(
+        __file__,
+        lifespan=lifespan,
+        routes=api_routes(services),
+        middleware=guard(settings()),
+        secrets=auth_secrets(settings()),
+    )

@@ -8,8 +8,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.access.roles import Person
 from core.api.sign_in.signing import SIGN_IN
-from core.wiring import Services
+from core.settings import settings
+from core.wiring import Services, services
 from pages.parts.markdown import as_text
+from pages.parts.oidc import draw_oidc_way_in
 from pages.parts.problems import UNSENT, attempt
 from pages.parts.reader import sign_out
 
@@ -18,9 +20,12 @@ def draw_way_in() -> None:
     """In place of a page; from signing in people come back to it."""
     with st.container(horizontal_alignment="center"), st.container(border=True, width=420, gap="small"):
         st.header("Sign in to go on", anchor=False)
-        st.markdown("You are not signed in, or not any more.")
-        address = f"{SIGN_IN}?{urlencode({'next': _here()})}"
-        st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
+        if settings().auth == "oidc":
+            draw_oidc_way_in(services())
+        else:
+            st.markdown("You are not signed in, or not any more.")
+            address = f"{SIGN_IN}?{urlencode({'next': _here()})}"
+            st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
         _draw_unsent()
 
 
@@ -56,7 +61,8 @@ def go_to(address: str) -> None:
 
 def _leave(services: Services) -> None:
     attempt(lambda: sign_out(services))
-    go_to(SIGN_IN)
+    if services.settings.auth != "oidc":
+        go_to(SIGN_IN)
 
 
 def _here() -> str:
