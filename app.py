@@ -8,20 +8,21 @@ from core.api.guard.guard import guard
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
-from pages.parts.entrance import draw_reader, draw_way_in, is_inside
+from pages.parts.oidc import auth_secrets
 from pages.parts.places import pages
+from pages.parts.reader import is_inside
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
     st.set_page_config(page_icon="\N{SPEECH BALLOON}")
-    inside = is_inside()
-    chosen = st.navigation(pages(), position="sidebar" if inside else "hidden")
-    if inside:
-        draw_reader()
-        chosen.run()
-    else:
-        draw_way_in(chosen)
+    st.navigation(pages(), position="sidebar" if is_inside() else "hidden").run()
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=lifespan, routes=api_routes(services), middleware=guard(settings()))
+    app = st.App(
+        __file__,
+        lifespan=lifespan,
+        routes=api_routes(services),
+        middleware=guard(settings()),
+        secrets=auth_secrets(settings()),
+    )

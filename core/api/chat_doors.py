@@ -12,9 +12,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from core.access.roles import Person
 from core.api.caller import Caller, Checking, Running
+from core.api.docs.events import TOKENS, TYPED, Events
+from core.api.problems import NOT_ANSWERED, raises
 from core.api.sse.dialects import Tokens, TypedEvents
 from core.api.sse.response import EventStream, Whole, WholeReply
-from core.api.talking import IdempotencyKey, streamed
+from core.api.talking import REFUSALS, IdempotencyKey, streamed
 from core.chat.following import Following
 from core.errors import InputError, NotFound
 from core.registry.agent_draft import name_key
@@ -48,13 +50,18 @@ class ChatReply(BaseModel):
     created_at: datetime
 
 
-@chat_doors.post(ADDRESSES[0], response_model=ChatReply)
+def _stream(events: Events) -> dict[str, Any]:
+    told = {**streamed(), **raises(*REFUSALS)}
+    return {"response_class": Response, "responses": told, "openapi_extra": {"x-events": events}}
+
+
+@chat_doors.post(ADDRESSES[0], response_model=ChatReply, responses=raises(*REFUSALS, *NOT_ANSWERED))
 def chat(services: Running, by: Caller, check: Checking, given: ChatMessage, key: IdempotencyKey = None) -> Response:
     """The whole answer as one reply."""
     return WholeReply(_begin(services, by, given, key), check, _reply)
 
 
-@chat_doors.post(ADDRESSES[1], response_class=Response, responses=streamed())
+@chat_doors.post(ADDRESSES[1], **_stream(TOKENS))
 def chat_stream(
     services: Running, by: Caller, check: Checking, given: ChatMessage, key: IdempotencyKey = None
 ) -> Response:
@@ -62,7 +69,7 @@ def chat_stream(
     return EventStream(_begin(services, by, given, key), check, Tokens())
 
 
-@chat_doors.post(ADDRESSES[2], response_class=Response, responses=streamed())
+@chat_doors.post(ADDRESSES[2], **_stream(TYPED))
 def tool_chat_stream(
     services: Running, by: Caller, check: Checking, given: ChatMessage, key: IdempotencyKey = None
 ) -> Response:

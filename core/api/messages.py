@@ -8,13 +8,15 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from core.api.caller import Caller, Checking, Running
+from core.api.docs.events import NAMED
+from core.api.problems import NOT_ANSWERED, raises
 from core.api.sse.dialects import NamedEvents, cost_of, error_of
 from core.api.sse.response import EventStream, Whole, WholeReply
-from core.api.talking import AcceptHeader, Given, IdempotencyKey, Shown, streamed, wants_json
+from core.api.talking import REFUSALS, AcceptHeader, Given, IdempotencyKey, Shown, streamed, wants_json
 from core.chat.following import SAVED, Place
-from core.errors import InputError
+from core.errors import InputError, NotAllowed, NotFound
 
-messages = APIRouter(prefix="/api/command-center", tags=["messages"])
+messages = APIRouter(prefix="/api/command-center", tags=["messages"], responses=raises(NotAllowed))
 
 
 class Message(Given):
@@ -72,7 +74,12 @@ class Decision(Given):
     reason: str = ""
 
 
-@messages.post("/message", response_model=Reply, responses=streamed(Reply))
+@messages.post(
+    "/message",
+    response_model=Reply,
+    responses={**streamed(Reply), **raises(*REFUSALS, *NOT_ANSWERED)},
+    openapi_extra={"x-events": NAMED},
+)
 def send_message(
     services: Running,
     by: Caller,
@@ -91,7 +98,12 @@ def send_message(
     return EventStream(following, check, NamedEvents())
 
 
-@messages.get("/streams/{task_trace_id}", response_class=Response, responses=streamed())
+@messages.get(
+    "/streams/{task_trace_id}",
+    response_class=Response,
+    responses={**streamed(), **raises(NotFound)},
+    openapi_extra={"x-events": NAMED},
+)
 def resume_stream(
     services: Running,
     by: Caller,
@@ -105,14 +117,14 @@ def resume_stream(
     return EventStream(following, check, NamedEvents())
 
 
-@messages.post("/{task_trace_id}/stop")
+@messages.post("/{task_trace_id}/stop", responses=raises(NotFound))
 def stop_answer(services: Running, by: Caller, task_trace_id: str) -> Stopping:
     """It ends soon; what has arrived of it is kept. After the end nothing is done."""
     services.answers.stop(by, task_trace_id)
     return Stopping(task_trace_id=task_trace_id, status="stopping")
 
 
-@messages.get("/{task_trace_id}/approvals")
+@messages.get("/{task_trace_id}/approvals", responses=raises(NotFound))
 def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approvals:
     """The calls of tools that wait for consent, the oldest first."""
     services.answers.check(by, task_trace_id)
@@ -125,7 +137,7 @@ def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approva
     )
 
 
-@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204)
+@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound))
 def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
     """The first decision counts."""
     services.answers.check(by, task_trace_id)

@@ -13,7 +13,6 @@ from core.events import TurnEnded
 SAFE = {"Cache-Control": "no-store"}
 """For every answer: it is for this reader, this once; what else keeps answers safe the guard adds to all."""
 
-
 _SAID = {
     400: "A parameter or field is missing or wrong; `errors` names it.",
     401: "Nobody is signed in, or the token is not valid.",
@@ -21,8 +20,10 @@ _SAID = {
     403: "The caller may not do this.",
     404: "It is not there, or belongs to somebody else.",
     405: "The address is not used in this way.",
+    408: "It did not come in time.",
     409: "It is busy with something else.",
     413: "It is too large.",
+    415: "It is sent in a form that is not taken.",
     422: "The key was used for another request.",
     429: "Too many requests; `Retry-After` says when to try again, in seconds.",
     500: "A fault on our side; it is in the log.",
@@ -48,12 +49,13 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-def raises(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
-    """How a route can fail, for the document of the API."""
+def raises(*errors: type[AppError] | tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    """How a route can fail, for the document of the API: by an error of ours, or with a status and a code."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in errors:
-        said = found.setdefault(error.status, {"description": _SAID[error.status], "x-codes": []})
-        said["x-codes"].append(error.code)
+        status, code = error if isinstance(error, tuple) else (error.status, error.code)
+        said = found.setdefault(status, {"description": _SAID[status], "x-codes": []})
+        said["x-codes"].append(code)
     return found
 
 
@@ -89,6 +91,10 @@ def not_there(error: HTTPException) -> JSONResponse:
 
 _BUSY = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error", "request_timeout"}
 _BUSY |= {"connection_error", "connect_timeout", "shutdown", "instance_lost", "store_unavailable"}
+
+
+NOT_ANSWERED = (500, "internal"), (502, "not_answered"), (503, "try_again")
+"""How a reply can fail once the turn has begun."""
 
 
 def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:

@@ -6,6 +6,17 @@ from fastapi import Header
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from core.errors import (
+    AgentInactive,
+    ContextTooLong,
+    ConversationBusy,
+    KeyReused,
+    NotAllowed,
+    NotFound,
+    ShuttingDown,
+    TooManyRequests,
+)
+
 IdempotencyKey: TypeAlias = Annotated[
     str | None,
     Header(
@@ -17,6 +28,17 @@ IdempotencyKey: TypeAlias = Annotated[
     ),
 ]
 AcceptHeader: TypeAlias = Annotated[str, Header(alias="Accept", include_in_schema=False)]
+REFUSALS = (
+    AgentInactive,
+    NotAllowed,
+    NotFound,
+    ConversationBusy,
+    ContextTooLong,
+    KeyReused,
+    TooManyRequests,
+    ShuttingDown,
+)
+"""What can be wrong with a message before its turn begins."""
 
 
 class Given(BaseModel):

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from core.access.roles import Permission, may
+from core.access.roles import Permission, Person, may
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
+from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.problems import show_kept_problem, show_problem, told
-from pages.parts.reader import for_reader
+from pages.parts.reader import for_reader, reader
 
 _ANSWERING: dict[Answering, str] = {
     "simulated": (
@@ -29,24 +30,32 @@ _WHERE = (
 def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
 
-    ``own`` is the caption for those who see only their own.
+    Whoever has not signed in sees how to, and nothing else. ``own`` is the caption for those who see only their own.
     """
-    if title:
-        st.title(title, anchor=False)
     try:
         running = for_reader(services())
-        _draw_head(running, caption, own)
+        me = reader(running)
     except AppError as error:
         show_problem(error)
         st.stop()
+    if me is None:
+        draw_way_in()
+        st.stop()
+    draw_reader(running, me)
+    if title:
+        st.title(title, anchor=False)
+    if caption:
+        st.caption(caption if may(me, Permission.ALL_COSTS) else own or caption)
+    if notice := _notice(running, me):
+        st.caption(notice, help=_WHERE)
+    show_kept_problem()
     with told():
         yield running
 
 
-def _draw_head(running: Services, caption: str, own: str) -> None:
-    me = running.me
-    if caption:
-        st.caption(caption if may(me, Permission.ALL_COSTS) else own or caption)
-    if notice := _ANSWERING.get(running.keys.answering(me)):
-        st.caption(notice, help=_WHERE)
-    show_kept_problem()
+def _notice(running: Services, me: Person) -> str | None:
+    """None also while the database does not answer, which the page itself says."""
+    try:
+        return _ANSWERING.get(running.keys.answering(me))
+    except AppError:
+        return None

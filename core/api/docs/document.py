@@ -8,13 +8,14 @@ from fastapi.openapi.utils import get_openapi
 
 from core.api.docs.words import ABOUT, TAGS
 from core.api.problems import Problem, raises
-from core.errors import InputError, NotSignedIn, StoreError
+from core.errors import InputError, NotSignedIn, StoreError, TooManyRequests
 from core.settings import VERSION
 
 Json: TypeAlias = dict[str, Any]
 
 _UNTOLD = ("HTTPValidationError", "ValidationError")
 _SAYS_NO_MORE = ("/healthz", "/readyz")
+_OF_BODIES = (408, "body_too_slow"), (413, "body_too_large"), (415, "encoded_body")
 _PROBLEM = "application/problem+json"
 
 
@@ -45,11 +46,13 @@ def _complete(operation: Json, *, reads: bool) -> None:
     responses = operation["responses"]
     if _is_untold(responses.get("422", {})):
         del responses["422"]
-    common = raises(StoreError) if reads else {}
+    common = raises(StoreError, TooManyRequests) if reads else {}
     if "security" in operation:
         common |= raises(NotSignedIn)
     if "parameters" in operation or "requestBody" in operation:
         common |= raises(InputError)
+    if "requestBody" in operation:
+        common |= raises(*_OF_BODIES)
     for status, said in common.items():
         known = responses.setdefault(str(status), {**said, "x-codes": []})
         known["x-codes"] = list(dict.fromkeys([*known["x-codes"], *said["x-codes"]]))

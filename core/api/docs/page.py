@@ -49,8 +49,7 @@ class Operation:
 
 @docs.get("/api/docs", response_class=HTMLResponse)
 def read_docs(request: Request) -> HTMLResponse:
-    chosen = request.app.state.services().settings
-    return HTMLResponse(page(json.dumps(request.app.openapi()), chosen.public_url or f"http://localhost:{chosen.port}"))
+    return HTMLResponse(page(json.dumps(request.app.openapi()), request.app.state.services().settings.address))
 
 
 @cache

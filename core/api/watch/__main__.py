@@ -24,7 +24,7 @@ def main(
     """Follow one answer and say in the exit status how that went."""
     given = _parser().parse_args(arguments)
     with closing(client or _client(given)) as connected:
-        following = Following(connected, task_trace_id=given.resume, seen=given.after, pause=pause)
+        following = Following(connected, task_trace_id=given.resume, place=given.after, pause=pause)
         try:
             if not given.resume:
                 following.message = _message(connected, given)
@@ -48,7 +48,8 @@ def _follow(following: Following, out: TextIO) -> int:
 def _how_to_resume(following: Following) -> str:
     if not following.task_trace_id:
         return ""
-    again = f"python -m core.api.watch --resume {following.task_trace_id} --after {following.seen}"
+    after = f" --after {following.place}" if following.place else ""
+    again = f"python -m core.api.watch --resume {following.task_trace_id}{after}"
     return f"The answer goes on without you for a while. To go on watching it: {again}\n"
 
 
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("message", nargs="?", help="what to say")
     what.add_argument("--resume", default="", metavar="TRACE", help="watch this answer, instead of sending anything")
-    parser.add_argument("--after", type=int, default=0, metavar="N", help="with --resume: show what came after event N")
+    parser.add_argument("--after", default="", metavar="ID", help="with --resume: show what came after this event")
     parser.add_argument("--agent", default="", help="name or id of whom to ask; needed if there are several")
     parser.add_argument("--conversation", metavar="ID", help="go on with this conversation")
     parser.add_argument("--url", default="", help="the server, if it is not this machine's")

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
-from httpx2 import Client, HTTPError, Response, ServerSentEvent, Timeout
+from httpx2 import Client, EventSource, HTTPError, Response, ServerSentEvent, Timeout
 
 _TRIES = 8
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
@@ -16,18 +17,24 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 _TIMEOUT = Timeout(10, read=45)
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LAST = ("done", "error")
+_GOES_ON_ELSEWHERE = "shutting_down"
 
 
 class WatchFailed(Exception):
     """The server refuses, or cannot be reached any more; its text says what to do."""
 
 
+class _TryLater(Exception):
+    def __init__(self, reason: str, seconds: float = 0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``at`` is on the monotonic clock; ``number`` counts the answer's events from 1. Decimals are exact."""
+    """``at`` is on the monotonic clock. Decimals are exact."""
 
     at: float
-    number: int
     name: str
     data: dict[str, Any]
 
@@ -38,15 +45,17 @@ class Event:
 
 @dataclass(slots=True)
 class Following:
-    """One answer: sent with ``message``, or known by its ``task_trace_id`` and followed after event ``seen``."""
+    """One answer: sent with ``message``, or known by its ``task_trace_id`` and followed after the event ``place``."""
 
     client: Client
     message: dict[str, Any] = field(default_factory=dict)
     task_trace_id: str = ""
-    seen: int = 0
+    place: str = ""
     pause: Callable[[float], None] = sleep
     reconnections: int = 0
     _key: str = field(default_factory=lambda: str(uuid4()))
+    _since_place: int = 0
+    _told: int = 0
     _ended: bool = False
     _reason: str = ""
     _wait: float = 0.0
@@ -55,18 +64,18 @@ class Following:
         """Each once and in order, the last one included. Raises WatchFailed."""
         tries = 0
         while True:
-            before = self.seen
-            yield from self._connected()
+            before = self._told
+            yield from self._until_lost()
             if self._ended:
                 return
-            tries = 1 if self.seen > before else tries + 1
+            tries = 1 if self._told > before else tries + 1
             if tries >= _TRIES:
                 raise WatchFailed(self._reason)
             usual = min(_FIRST_PAUSE_SECONDS * 2 ** (tries - 1), _LONGEST_PAUSE_SECONDS)
             self.pause(max(self._wait, usual))
             self.reconnections += 1
 
-    def _connected(self) -> Iterator[Event]:
+    def _until_lost(self) -> Iterator[Event]:
         """Until the end, or until the connection is no more: then why, and how long to wait at least."""
         self._reason, self._wait = "The connection ended before the answer did.", 0.0
         try:
@@ -79,35 +88,38 @@ class Following:
             self._reason = f"The connection was lost ({type(error).__name__})."
 
     def _connection(self) -> Iterator[Event]:
-        """The events of one connection that are new."""
+        """What one connection has that is new."""
         with self._open() as source:
             _refuse(source.response)
+            self.task_trace_id = source.response.headers.get("x-task-trace-id", self.task_trace_id)
+            # Events without an id of their own belong to the next one, and are sent again until that has arrived.
+            known = self._since_place if self.place.isdecimal() or not self.place else 0
             for event in source:
-                number = int(event.id) if event.id.isdecimal() else 0
-                if number > self.seen:
-                    self.seen = number
-                    yield self._read(event, number)
+                if event.id and event.id != self.place:
+                    self.place, self._since_place, known = event.id, 0, 0
+                elif known:
+                    known -= 1
+                    continue
+                else:
+                    self._since_place += 1
+                yield self._read(event)
 
-    def _open(self) -> Any:
+    def _open(self) -> AbstractContextManager[EventSource]:
         """The message is sent anew only while nothing is known of it, and then with the same key."""
         if self.task_trace_id:
-            after = {"Last-Event-ID": str(self.seen)}
+            after = {"Last-Event-ID": self.place} if self.place else {}
             return self.client.sse(f"/api/command-center/streams/{self.task_trace_id}", headers=after, timeout=_TIMEOUT)
         key, path = {"Idempotency-Key": self._key}, "/api/command-center/message"
         return self.client.sse(path, method="POST", json=self.message, headers=key, timeout=_TIMEOUT)
 
-    def _read(self, event: ServerSentEvent, number: int) -> Event:
+    def _read(self, event: ServerSentEvent) -> Event:
         data = json.loads(event.data or "{}", parse_float=Decimal)
-        found = Event(monotonic(), number, event.event, data if isinstance(data, dict) else {"data": data})
-        if found.name == "session_start":
-            self.task_trace_id = str(found.data.get("taskTraceId") or self.task_trace_id)
+        found = Event(monotonic(), event.event, data if isinstance(data, dict) else {"data": data})
+        if found.name == "error" and found.data.get("code") == _GOES_ON_ELSEWHERE:
+            raise _TryLater(str(found.data.get("error")))
+        self._told += 1
+        self.task_trace_id = str(found.data.get("taskTraceId") or self.task_trace_id)
         return found
-
-
-class _TryLater(Exception):
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
 
 
 def _refuse(response: Response) -> None:

@@ -75,6 +75,6 @@ def _data(event: Event) -> str:
     """On one line, and nothing in it that a terminal would obey."""
     if not event.data:
         return ""
-    told = event.data.get("text") if event.name == "chunk" else event.data
+    told = event.data["text"] if [*event.data] == ["text"] else event.data
     text = json.dumps(told, ensure_ascii=False, default=str)
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

@@ -1,0 +1,163 @@
+"""What streams may send, for the document of the API: by name or, where events have none, by what they are."""
+
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from core.api.wire import Given
+
+Events: TypeAlias = dict[str, dict[str, Any]]
+
+
+class SessionStart(Given):
+    """The books are open and the provider is about to be asked."""
+
+    task_trace_id: str
+    conversation_id: str
+    agent: str
+    model: str
+    simulated: bool
+
+
+class Chunk(Given):
+    """A piece of the answer's text."""
+
+    text: str
+    replace: bool = Field(False, description="True: it is all of the text so far, in place of what came before.")
+
+
+class ByAnother(Given):
+    agent: str | None = Field(None, description="If another agent does it that was asked: its name.")
+    asked_by: str | None = Field(None, description="The call of a tool by which that agent was asked.")
+
+
+class ToolDetected(ByAnother):
+    """The model has asked for a tool."""
+
+    id: str = Field(description="Of the call.")
+    tool: str
+    input: dict[str, Any]
+
+
+class ToolsExecuting(ByAnother):
+    """So many tools start at once."""
+
+    count: int
+
+
+class ToolProgress(ByAnother):
+    """A tool runs, waits for consent, or is done."""
+
+    id: str
+    tool: str
+    status: Literal["executing", "awaiting_approval", "completed", "failed"]
+    execution_time: int | None = Field(description="In milliseconds, once it is over.")
+    span_id: str | None = Field(None, description="What to approve or deny.")
+    expires_at: datetime | None = Field(None, description="Until when.")
+
+
+class IterationStart(Given):
+    """The model is asked once more, from the second time on with the results of its tools."""
+
+    iteration: int
+
+
+class Spent(Given):
+    """All tokens read and written, and what that cost in dollars."""
+
+    input_tokens: int
+    output_tokens: int
+    total_cost: float | None = Field(description="Null if the price is not known.")
+    estimated: bool
+
+
+class Done(Given):
+    """The answer is whole. The last event."""
+
+
+class Failed(Given):
+    """The answer is not whole, and why. The last event."""
+
+    error: str
+    code: str
+
+
+class Token(Given):
+    """A piece of the answer's text."""
+
+    token: str
+    done: Literal[False]
+
+
+class FullText(Given):
+    """The answer is whole. The last event."""
+
+    token: Literal[""]
+    done: Literal[True]
+    full_text: str
+
+
+class TokenFailed(Given):
+    """The answer is not whole. The last event."""
+
+    error: str
+    message: str
+
+
+class Typed(Given):
+    type: str
+    timestamp: datetime
+
+
+class TextChunk(Typed):
+    """A piece of the answer's text, and all of it so far."""
+
+    chunk: str
+    accumulated: str
+
+
+class Complete(Typed, Spent):
+    """The answer is whole. The last event."""
+
+    full_text: str
+
+
+class TypedFailed(Typed, Failed):
+    """The answer is not whole, and why; with its cost if it ended. The last event."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_cost: float | None = None
+    estimated: bool | None = None
+
+
+def _said(**events: type[Given]) -> Events:
+    return {
+        name: {"description": event.__doc__ or "", "schema": event.model_json_schema(by_alias=True)}
+        for name, event in events.items()
+    }
+
+
+def _typed(event: type[Given]) -> type[Given]:
+    return type(event.__name__, (Typed, event), {"__doc__": event.__doc__, "__module__": __name__})
+
+
+_TOOLS: dict[str, type[Given]] = {
+    "tool_detected": ToolDetected,
+    "tools_executing": ToolsExecuting,
+    "tool_progress": ToolProgress,
+    "iteration_start": IterationStart,
+}
+NAMED = _said(session_start=SessionStart, chunk=Chunk, **_TOOLS, cost=Spent, done=Done, error=Failed)
+"""By the event's name."""
+TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
+"""Without names."""
+TYPED = _said(
+    session_start=_typed(SessionStart),
+    text_chunk=TextChunk,
+    **{name: _typed(event) for name, event in _TOOLS.items()},
+    complete=Complete,
+    error=TypedFailed,
+)
+"""By ``type``."""
