@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SetupError
 
+_LEAST_COOKIE_SECRET = 32
+
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
@@ -50,6 +52,18 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
+    )
+    oidc_discovery_url: str = Field(
+        "", description="Of `AUTH=oidc`: the identity provider's address of `/.well-known/openid-configuration`."
+    )
+    oidc_client_id: str = Field("", description="Under which name Command Center is registered there.")
+    oidc_client_secret: SecretStr | None = Field(None, description="The secret that belongs to that name.")
+    oidc_scope: str = Field("openid email profile", description="What the identity provider is asked to tell.")
+    oidc_admins: str = Field("", description="E-mail addresses, with commas between, of people who are admins.")
+    oidc_groups: str = Field("", description="Which groups have which role, such as `finance-team=finance,ops=admin`.")
+    oidc_groups_claim: str = Field("groups", description="Where the identity provider tells somebody's groups.")
+    oidc_cookie_secret: SecretStr | None = Field(
+        None, description="Signs cookies; the same for all processes behind one address. Without it, one in `DATA_DIR`."
     )
     price_book: Literal["anthropic", "original"] = Field(
         "anthropic", description="`anthropic`: true dated prices. `original`: the first system's flat rates."
@@ -91,10 +105,34 @@ class Settings(BaseSettings):
     def _none_is_for_ever(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("anthropic_api_key", "encryption_keys", mode="before")
+    @field_validator("anthropic_api_key", "encryption_keys", "oidc_client_secret", "oidc_cookie_secret", mode="before")
     @classmethod
     def _blank_is_no_key(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("oidc_groups")
+    @classmethod
+    def _groups_with_roles(cls, value: str) -> str:
+        for pair in filter(str.strip, value.split(",")):
+            group, _, role = pair.rpartition("=")
+            if not group.strip() or role.strip() not in ("operator", "finance", "admin"):
+                raise ValueError("not groups with one of operator, finance, admin, such as platform=admin")
+        return value
+
+    @field_validator("oidc_cookie_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _LEAST_COOKIE_SECRET:
+            raise ValueError(f"it must have at least {_LEAST_COOKIE_SECRET} characters")
+        return value
+
+    @field_validator("oidc_discovery_url")
+    @classmethod
+    def _safe_to_believe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("not an address that begins with https://")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -143,6 +181,24 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _somebody_can_come_in(self) -> "Settings":
+        """Raises SetupError."""
+        known = self.oidc_discovery_url and self.oidc_client_id and self.oidc_client_secret
+        if self.auth == "oidc" and not known:
+            raise SetupError("AUTH=oidc needs OIDC_DISCOVERY_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET. Set them.")
+        if self.auth == "oidc" and not self.oidc_admins.strip() and "admin" not in self.oidc_roles.values():
+            raise SetupError(
+                "AUTH=oidc needs an admin: set OIDC_ADMINS, or a group in OIDC_GROUPS with the role admin."
+            )
+        return self
+
+    @property
+    def oidc_roles(self) -> dict[str, str]:
+        """By group."""
+        pairs = (pair.rpartition("=") for pair in self.oidc_groups.split(",") if pair.strip())
+        return {group.strip(): role.strip() for group, _, role in pairs}
+
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'app.db'}"
@@ -174,7 +230,8 @@ class Settings(BaseSettings):
         key = self.anthropic_api_key.get_secret_value() if self.anthropic_api_key else ""
         passwords = _passwords(self.database_url) | _passwords(self.anthropic_base_url or "")
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
-        return tuple(secret for secret in (key, *passwords, *keys) if secret)
+        signing = [each.get_secret_value() for each in (self.oidc_client_secret, self.oidc_cookie_secret) if each]
+        return tuple(secret for secret in (key, *passwords, *keys, *signing) if secret)
 
 
 def _passwords(url: str) -> set[str]:

@@ -98,9 +98,7 @@ def open_services(
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    instance_id = new_instance_id()
-    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
-    recorder.take_over()
+    recorder = _open_recorder(store, book, chosen)
     me = local_person(store)
     agents, registry = Agents(store), McpRegistry(store)
     seed(agents, registry, me.id)
@@ -109,8 +107,7 @@ def open_services(
     zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
-    mcp = McpServers(registry.active)
-    approvals = Approvals(store, chosen.approval_seconds)
+    mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
@@ -145,6 +142,14 @@ def _who(chosen: Settings, local: Person) -> Person:
     if chosen.auth != "none":
         raise NotSignedIn("Nobody is signed in.")
     return local
+
+
+def _open_recorder(store: Store, book: PriceBook, chosen: Settings) -> Recorder:
+    """What earlier processes left is booked."""
+    instance_id = new_instance_id()
+    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
+    recorder.take_over()
+    return recorder
 
 
 def _open_access(store: Store, chosen: Settings) -> Access:

@@ -1,4 +1,4 @@
-"""Account: one's own name and password, where one is signed in, and the tokens that programs use in one's name."""
+"""Account: one's own name, password and provider key, where one is signed in, and the tokens of one's programs."""
 
 from collections.abc import Mapping
 
@@ -12,6 +12,7 @@ from pages.parts.confirm import confirm
 from pages.parts.frame import page
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, told
+from pages.parts.provider_keys import draw_own_key
 from pages.parts.reader import browser
 from pages.parts.session_list import draw_sessions, end_others
 from pages.parts.token_form import new_token
@@ -87,9 +88,11 @@ def main() -> None:
         if services.settings.auth != "none":
             draw_me(services, services.access.people.own(services.me))
         draw_own_tokens(services, {agent.id: agent.name for agent in services.agents.list(services.me)})
+        draw_own_key(services)
+        if services.settings.auth != "none":
+            draw_own_sessions(services, browser(services))
         if services.settings.auth == "accounts":
             session = browser(services)
-            draw_own_sessions(services, session)
             draw_password(services, session, services.access.people.own(session.person).email)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.access.roles import Permission, may
 from core.errors import AppError
 from core.registry.agents import AgentDraft, AgentView
 from core.wiring import Services
@@ -20,18 +21,25 @@ def draw_agent(services: Services, agent: AgentView, names: Names) -> None:
     with st.container(border=True):
         draw_about(services, agent, names)
         with st.container(horizontal=True):
-            if st.button("Edit", key=f"edit-{agent.id}", icon=":material/edit:", on_click=forget_offer):
-                edit(services, agent)
-            st.button(
-                "Deactivate" if agent.active else "Activate",
-                key=f"active-{agent.id}",
-                icon=":material/pause:" if agent.active else ":material/play_arrow:",
-                on_click=lambda: attempt(
-                    lambda: services.agents.set_active(services.me, agent.id, active=not agent.active)
-                ),
-            )
+            if may_change(services):
+                draw_changes(services, agent)
             if st.button("Versions", key=f"versions-{agent.id}", icon=":material/history:"):
                 show_versions(services, agent, names)
+
+
+def may_change(services: Services) -> bool:
+    return may(services.me, Permission.AGENTS)
+
+
+def draw_changes(services: Services, agent: AgentView) -> None:
+    if st.button("Edit", key=f"edit-{agent.id}", icon=":material/edit:", on_click=forget_offer):
+        edit(services, agent)
+    st.button(
+        "Deactivate" if agent.active else "Activate",
+        key=f"active-{agent.id}",
+        icon=":material/pause:" if agent.active else ":material/play_arrow:",
+        on_click=lambda: attempt(lambda: services.agents.set_active(services.me, agent.id, active=not agent.active)),
+    )
 
 
 def forget_offer() -> None:
@@ -80,7 +88,9 @@ def main() -> None:
     with page("Agents", about) as services:
         agents = services.agents.list(services.me, include_inactive=True)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("New agent", icon=":material/add:", type="primary", on_click=forget_offer):
+            if may_change(services) and st.button(
+                "New agent", icon=":material/add:", type="primary", on_click=forget_offer
+            ):
                 create(services)
         names = read_names(services, agents)
         for agent in agents:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.access.roles import Permission, may
 from core.chat.turn import Turn
 from core.clock import new_id
 from core.conversations.attachments import Attachment
@@ -72,10 +73,9 @@ def _unsent() -> dict[tuple[str | None, str, Files], tuple[str | None, str]]:
     return unsent
 
 
-def pick_agent(agents: list[AgentView], preferred: str | None) -> AgentView | None:
+def pick_agent(services: Services, agents: list[AgentView], preferred: str | None) -> AgentView | None:
     if not agents:
-        st.warning("No agent is active. Activate or create one on the Agents page.", icon=":material/smart_toy:")
-        st.page_link("pages/agents.py", label="Open Agents", icon=":material/smart_toy:")
+        draw_no_agent(services)
         return None
     places = {agent.id: place for place, agent in enumerate(agents)}
     return st.selectbox(
@@ -86,6 +86,14 @@ def pick_agent(agents: list[AgentView], preferred: str | None) -> AgentView | No
         format_func=lambda agent: f"{agent.name} · {agent.model}",
         label_visibility="collapsed",
     )
+
+
+def draw_no_agent(services: Services) -> None:
+    if not may(services.me, Permission.AGENTS):
+        st.warning("No agent is active. Ask an admin for one.", icon=":material/smart_toy:")
+        return
+    st.warning("No agent is active. Activate or create one on the Agents page.", icon=":material/smart_toy:")
+    st.page_link("pages/agents.py", label="Open Agents", icon=":material/smart_toy:")
 
 
 def draw_empty(services: Services, agent: AgentView) -> None:
@@ -195,7 +203,7 @@ def draw_elsewhere(services: Services, message: MessageView) -> None:
 
 def draw_header(services: Services, conversation: ConversationView | None, agents: list[AgentView]) -> AgentView | None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        agent = pick_agent(agents, conversation.agent_id if conversation else None)
+        agent = pick_agent(services, agents, conversation.agent_id if conversation else None)
         if conversation is not None:
             total, turns = services.conversations.spent(services.me, conversation.id)
             if turns:

@@ -15,7 +15,7 @@ _MODE = {
 
 
 def draw_settings(chosen: Settings) -> None:
-    st.subheader("Settings of this process", anchor=False)
+    st.header("Settings of this process", anchor=False)
     st.caption("They come from the environment and from `.env`, and are read at the start. Secrets are not shown.")
     st.dataframe(
         [{"Setting": name, "Value": value, "Set": given} for name, value, given in chosen.shown],
@@ -33,7 +33,7 @@ def main() -> None:
     with page("Settings") as services:
         allow(services.me, Permission.KEYS)
         draw_organisation_key(services)
-        st.subheader("Who answers", anchor=False)
+        st.header("Who answers", anchor=False)
         st.markdown(f"`PROVIDER={services.settings.provider}`: {_MODE[services.settings.provider]}")
         draw_settings(services.settings)
 

@@ -1,15 +1,18 @@
 """All of access together, on one database."""
 
+import secrets
 from dataclasses import dataclass
 
 from core.access.audit import Audit
 from core.access.credentials import Credentials
 from core.access.encryption import encryption_keys
+from core.access.oidc import OidcSignIn, rules_of
 from core.access.people import People
 from core.access.roles import Person
 from core.access.sessions import Sessions
 from core.access.sign_in import SignIn
 from core.access.tokens import Tokens
+from core.key_file import key_file
 from core.settings import Settings
 from core.store.database import Store
 
@@ -22,6 +25,7 @@ class Access:
     people: People
     credentials: Credentials
     audit: Audit
+    oidc: OidcSignIn | None = None
 
     def bearer(self, secret: str) -> Person:
         """Whose session or API token it is. Raises NotSignedIn."""
@@ -34,4 +38,16 @@ def open_access(store: Store, chosen: Settings) -> Access:
     """Raises SetupError if a provider key in the database cannot be read with the keys there are."""
     credentials = Credentials(store, encryption_keys(chosen))
     credentials.check()
-    return Access(SignIn(store), Sessions(store), Tokens(store), People(store), credentials, Audit(store))
+    oidc = None
+    if chosen.auth == "oidc":
+        oidc = OidcSignIn(store, rules_of(chosen), cookie_secret(chosen).encode())
+    return Access(SignIn(store), Sessions(store), Tokens(store), People(store), credentials, Audit(store), oidc)
+
+
+def cookie_secret(chosen: Settings) -> str:
+    """What cookies of AUTH=oidc are signed with. Raises SetupError."""
+    if chosen.oidc_cookie_secret is not None:
+        return chosen.oidc_cookie_secret.get_secret_value()
+    return key_file(chosen.data_dir / "cookie.key", lambda: secrets.token_urlsafe(32).encode()).decode(
+        "ascii", "replace"
+    )

@@ -1,7 +1,9 @@
 """Secrets that mean nothing by themselves: 256 random bits, known to the database by the hash of the whole."""
 
+import hmac
 import re
 import secrets
+from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
@@ -14,6 +16,11 @@ _REST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 def new_secret(kind: Kind) -> str:
     return _BEGINS[kind] + secrets.token_urlsafe(32)
+
+
+def derived_secret(kind: Kind, key: bytes, told: bytes) -> str:
+    """The same for the same, and nobody's to guess who has not the key."""
+    return _BEGINS[kind] + urlsafe_b64encode(hmac.digest(key, told, "sha256")).decode().rstrip("=")
 
 
 def digest(kind: Kind, secret: str) -> str:

@@ -91,9 +91,9 @@ class Sessions:
         self._store.write(lambda connection: connection.execute(change).close()).result()
 
 
-def open_session(connection: Connection, person: Person, visit: Visit) -> SignedIn:
-    """Add one, as a part of signing in."""
-    cookie, at, session_id = new_secret("session"), now(), new_id()
+def open_session(connection: Connection, person: Person, visit: Visit, cookie: str | None = None) -> SignedIn:
+    """Add one, as a part of signing in; without a ``cookie`` that nobody can guess, one is made."""
+    cookie, at, session_id = cookie or new_secret("session"), now(), new_id()
     row = {
         "id": session_id,
         "digest": digest("session", cookie),
@@ -116,6 +116,12 @@ def end_sessions(connection: Connection, person_id: str, *, but: str | None = No
     if but is not None:
         change = change.where(_sessions.c.id != but)
     connection.execute(change.values(revoked_at=now()))
+
+
+def was_opened(connection: Connection, cookie: str) -> bool:
+    """Whether there is or was such a session."""
+    query = select(_sessions.c.id).where(_sessions.c.digest == digest("session", cookie))
+    return connection.execute(query).first() is not None
 
 
 def browser_of(connection: Connection, person_id: str, cookie: str) -> str:

@@ -165,12 +165,13 @@ def _set_up(connection: Connection, secret: str, who: dict[str, str], visit: Vis
         raise NotAllowed("There is an admin already. Ask that person for an invitation.")
     if connection.execute(select(_users.c.id).where(_users.c.email == who["email"])).first() is not None:
         raise InputError("Somebody was invited with this e-mail address. Choose another for the first admin.")
-    person = Person(_first_admin(connection, who), who["name"], "admin")
+    person = Person(first_admin(connection, who), who["name"], "admin")
     record(connection, person, "set up", ("person", person.id), email=who["email"])
     return open_session(connection, person, visit)
 
 
-def _first_admin(connection: Connection, who: dict[str, str]) -> str:
+def first_admin(connection: Connection, who: dict[str, str]) -> str:
+    """The id of the first admin, who inherits what was done here without sign-in."""
     inherits = update(_users).where(_users.c.email == LOCAL_EMAIL).values(**who, joined_at=now())
     local_id = connection.execute(inherits.returning(_users.c.id)).scalar()
     if local_id is not None:

@@ -53,9 +53,9 @@ def bearer_secret(header: str) -> str:
 Caller: TypeAlias = Annotated[Person, Depends(caller)]
 
 
-def checking(request: Request, services: Running) -> Callable[[], Person]:
+def checking(request: Request, services: Running, documented: _Documented) -> Callable[[], Person]:
     """For answers that take long: who calls may be somebody else, or nobody, by now."""
-    return partial(caller, request, services)
+    return partial(caller, request, services, documented)
 
 
 Checking: TypeAlias = Annotated[Callable[[], Person], Depends(checking)]

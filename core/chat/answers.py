@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from core.access.roles import Person, may_use_agent
+from core.access.roles import Person
 from core.chat.engine import Engine
 from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
 from core.chat.saved import SavedTurn, read_saved
@@ -22,7 +22,7 @@ class Answers:
         """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
         turn = self._live(by, task_trace_id)
         if turn is not None:
-            return LiveTurn(turn, after)
+            return LiveTurn(turn.head, turn.log, after)
         read = partial(self._read, task_trace_id)
         return TurnElsewhere(self._saved(by, task_trace_id), after, read, lambda: self._engine.closing)
 
@@ -58,5 +58,5 @@ class Answers:
 
 
 def _check_owner(by: Person, head: Head) -> None:
-    if head.owner_id != by.id or not may_use_agent(by, head.agent_id):
+    if not head.is_for(by):
         raise gone()

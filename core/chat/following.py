@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+from core.chat.log import EventLog
 from core.chat.saved import SavedTurn
-from core.chat.turn import Head, Turn
+from core.chat.turn import Head
 from core.clock import now
 from core.errors import NotFound, ShuttingDown, StoreError
 from core.events import Event, IterationStarted, Logged, TextDelta, TurnEnded
@@ -55,22 +56,22 @@ class LiveTurn:
     The texts are those of the answer: a reply that follows another one begins a new paragraph.
     """
 
-    def __init__(self, turn: Turn, after: Place) -> None:
-        self.head, self.ended = turn.head, False
-        self._turn, self._seen = turn, 0
-        self._known = after if isinstance(after, int) and after <= turn.last else 0
+    def __init__(self, head: Head, log: EventLog, after: Place) -> None:
+        self.head, self.ended = head, False
+        self._log, self._seen = log, 0
+        self._known = after if isinstance(after, int) and after <= log.last else 0
         self._behind = after != self._known
         self._text, self._new_reply = list[str](), False
 
     async def next(self, seconds: float) -> list[Followed]:
-        batch = await self._turn.wait(self._seen, seconds)
+        batch = await self._log.wait(self._seen, seconds)
         if batch:
             self._seen = batch[-1].sequence
             self.ended = isinstance(batch[-1].event, TurnEnded)
         return list(self._catch_up(batch) if self._behind and batch else map(self._follow, batch))
 
     def reading(self) -> AbstractContextManager[None]:
-        return self._turn.reading()
+        return self._log.reading()
 
     def _catch_up(self, batch: list[Logged]) -> Iterator[Followed]:
         """For a reader whose text has no place in the log."""

@@ -1,7 +1,6 @@
 """A turn: one user message being answered, apart from whoever watches it."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -9,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from anyio import CancelScope
 
+from core.access.roles import Person, may_use_agent
 from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
@@ -50,6 +50,10 @@ class Head:
     agent_id: str
     at: datetime
 
+    def is_for(self, person: Person) -> bool:
+        """Whether it is there at all for this person, or this token."""
+        return self.owner_id == person.id and may_use_agent(person, self.agent_id)
+
 
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
@@ -58,41 +62,27 @@ class Turn:
         self.id = opening.task_trace_id
         self.head = _head(opening)
         self.conversation_id = opening.conversation_id
-        self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
         self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
-        self._log = EventLog()
+        self.log = EventLog()
         self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
-        self._log.append(
+        self.log.append(
             TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
         )
 
     @property
     def ended(self) -> bool:
-        return self._log.ended
+        return self.log.ended
 
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
-        return self._log.get(after, timeout)
-
-    async def wait(self, after: int, seconds: float) -> list[Logged]:
-        """The same for readers on an event loop."""
-        return await self._log.wait(after, seconds)
-
-    def reading(self) -> AbstractContextManager[None]:
-        """Within it the turn counts as watched."""
-        return self._log.reading()
-
-    @property
-    def last(self) -> int:
-        """The number of the newest event."""
-        return self._log.last
+        return self.log.get(after, timeout)
 
     def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
         """The attempts at model calls that have ended, each with the model that was asked."""
@@ -116,12 +106,12 @@ class Turn:
         Counting begins anew after it, because whoever decides may look at the turn from another process.
         """
         if self._run.waits:
-            self._log.watched()
-        return self._log.unread_seconds()
+            self.log.watched()
+        return self.log.unread_seconds()
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """What has changed since the last ones, if anything has."""
-        return iter(()) if self._log.ended else self._run.checkpoints()
+        return iter(()) if self.log.ended else self._run.checkpoints()
 
     async def run(self) -> None:
         """Ask the provider, follow its reply, close the books: whatever happens in between."""
@@ -139,20 +129,20 @@ class Turn:
 
     def _tell(self, event: RunEvent) -> None:
         """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""
-        self._log.append(event)
+        self.log.append(event)
         if self.cost_so_far is not None and monotonic() - self._cost_at >= COST_EVERY_SECONDS:
             self._show_cost()
 
     def _show_cost(self) -> None:
         self._cost_at = monotonic()
         self.cost_so_far = self._run.cost_so_far()
-        self._log.append(self.cost_so_far)
+        self.log.append(self.cost_so_far)
 
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
         await self._parts.recorder.finish(end)
         self.status = end.status
-        self._log.append(self._last_event(end))
+        self.log.append(self._last_event(end))
 
     def _finish(self, outcome: Outcome) -> Finish:
         end, opening = self._run.closed(outcome), self._opening

@@ -27,7 +27,7 @@ class Names:
 
     def agent(self, agent_id: str) -> str:
         found = self.agents.get(agent_id)
-        return agent_id if found is None else found.name if found.active else f"{found.name} (inactive)"
+        return "an inactive agent" if found is None else found.name if found.active else f"{found.name} (inactive)"
 
 
 def read_names(services: Services, agents: list[AgentView]) -> Names:

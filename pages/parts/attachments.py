@@ -12,6 +12,7 @@ from core.files.limits import LARGEST_PDF, MEGABYTE
 from core.files.recognition import SUFFIXES
 from core.wiring import Services
 from pages.parts.markdown import as_text
+from pages.parts.reader import for_later
 
 FILE_TYPES = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
 LARGEST_UPLOAD_MB = LARGEST_PDF // MEGABYTE
@@ -45,7 +46,7 @@ class AttachedFiles:
     """A conversation's, read when they are drawn."""
 
     def __init__(self, services: Services, conversation_id: str) -> None:
-        self._services, self._conversation_id = services, conversation_id
+        self._services, self._conversation_id = for_later(services), conversation_id
 
     @cached_property
     def _previews(self) -> dict[str, bytes]:
@@ -78,7 +79,7 @@ class AttachedFiles:
         )
 
     def _read(self, attachment_id: str) -> bytes:
-        """Whoever asks then."""
+        """Asked when somebody downloads it."""
         services = self._services
         return services.conversations.attached_file(services.me, self._conversation_id, attachment_id)
 

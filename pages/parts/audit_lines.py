@@ -25,6 +25,7 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("joined", "person"): ("Joining", "joined"),
     ("renamed", "person"): ("Names", "changed the name from {before} to {after}"),
     ("changed role", "person"): ("Roles", "made {subject} {after}, who was {before}"),
+    ("got role", "person"): ("Roles by group", "is {after} now by group, and was {before}"),
     ("deactivated", "person"): ("People deactivated", "deactivated {subject}"),
     ("reactivated", "person"): ("People reactivated", "reactivated {subject}"),
     ("allowed a new password", "person"): ("Password links", "made a link for a new password for {subject}"),

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.access.roles import Permission, may
 from core.clock import now
 from core.demo.state import Phase
 from core.wiring import Services
@@ -38,6 +39,8 @@ def draw_label(services: Services) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/calendar_month: {_LABELS[phase]}", width="content")
+        if not may(services.me, Permission.DEMO):
+            return
         if phase == "loading" and st.button("Finish loading", type="tertiary"):
             _load(services)
         if st.button("Remove it", icon=":material/delete:", type="tertiary"):

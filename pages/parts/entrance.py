@@ -1,35 +1,31 @@
 """The way in and out: what is drawn for whoever has to sign in, and who is signed in."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.access.roles import Person
 from core.api.sign_in.signing import SIGN_IN
-from core.errors import AppError
-from core.wiring import services
+from core.settings import settings
+from core.wiring import Services, services
 from pages.parts.markdown import as_text
+from pages.parts.oidc import draw_oidc_way_in
 from pages.parts.problems import UNSENT, attempt
-from pages.parts.reader import for_reader, reader, sign_out
+from pages.parts.reader import sign_out
 
 
-def is_inside() -> bool:
-    """Whether pages may be drawn; also where something is wrong that each page says by itself."""
-    try:
-        return reader(services()) is not None
-    except AppError:
-        return True
-
-
-def draw_way_in(wanted: StreamlitPage) -> None:
-    """In place of everything else; from signing in people come back to the page they wanted."""
+def draw_way_in() -> None:
+    """In place of a page; from signing in people come back to it."""
     with st.container(horizontal_alignment="center"), st.container(border=True, width=420, gap="small"):
         st.header("Sign in to go on", anchor=False)
-        st.markdown("You are not signed in, or not any more.")
-        address = f"{SIGN_IN}?{urlencode({'next': _address(wanted)})}"
-        st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
+        if settings().auth == "oidc":
+            draw_oidc_way_in(services())
+        else:
+            st.markdown("You are not signed in, or not any more.")
+            address = f"{SIGN_IN}?{urlencode({'next': _here()})}"
+            st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
         _draw_unsent()
 
 
@@ -42,19 +38,17 @@ def _draw_unsent() -> None:
         st.code(text, language=None, wrap_lines=True)
 
 
-def draw_reader() -> None:
+def draw_reader(services: Services, reader: Person) -> None:
     """Who is signed in, and the way out; nothing without sign-in."""
-    try:
-        running = for_reader(services())
-        if running.settings.auth == "none":
-            return
-        me = running.me
-    except AppError:
-        return  # the page says it
-    with st.sidebar, st.popover(as_text(me.name), icon=":material/account_circle:", width="stretch", type="tertiary"):
-        st.caption(f"Signed in as {me.role}")
+    if services.settings.auth == "none":
+        return
+    with (
+        st.sidebar,
+        st.popover(as_text(reader.name), icon=":material/account_circle:", width="stretch", type="tertiary"),
+    ):
+        st.caption(f"Signed in as {reader.role}")
         st.page_link("pages/account.py", label="Account", icon=":material/manage_accounts:")
-        st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=_leave)
+        st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=_leave, args=(services,))
 
 
 def go_to(address: str) -> None:
@@ -65,11 +59,13 @@ def go_to(address: str) -> None:
         context.enqueue(message)
 
 
-def _leave() -> None:
-    attempt(lambda: sign_out(services()))
-    go_to(SIGN_IN)
+def _leave(services: Services) -> None:
+    attempt(lambda: sign_out(services))
+    if services.settings.auth != "oidc":
+        go_to(SIGN_IN)
 
 
-def _address(wanted: StreamlitPage) -> str:
+def _here() -> str:
+    path = urlsplit(st.context.url or "").path or "/"
     asked = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
-    return f"/{wanted.url_path}" + (f"?{urlencode(asked)}" if asked else "")
+    return path + (f"?{urlencode(asked)}" if asked else "")

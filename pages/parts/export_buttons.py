@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from core.access.roles import Permission, may
 from core.analytics.choice import Choice
 from core.analytics.filters import TraceFilter
 from core.clock import now
@@ -15,6 +16,7 @@ from core.exports.progress import Progress
 from core.wiring import Services
 from pages.parts.figures import exact
 from pages.parts.markdown import as_text
+from pages.parts.problems import told
 
 _OFFER, _POPOVER = "exports-offer", "exports-popover"
 SIGNED_FOR = timedelta(minutes=5)
@@ -38,7 +40,9 @@ class Offer:
 
 
 def draw_exports(services: Services, choice: Choice) -> None:
-    """A button that opens both files of what is chosen."""
+    """A button that opens both files of what is chosen, for who may have them."""
+    if not may(services.me, Permission.EXPORTS):
+        return
     popover = st.popover("Export", icon=":material/download:", key=_POPOVER, on_change="rerun")
     if popover.open:
         with popover:
@@ -48,20 +52,25 @@ def draw_exports(services: Services, choice: Choice) -> None:
 # A download is begun by a link, which no page is told of: what became of it has to be looked up.
 @st.fragment(run_every=1.0)
 def draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
-    offer = _offer(services, chosen, zone)
-    traces = f"{offer.rows:,} trace{'' if offer.rows == 1 else 's'}"
-    st.caption(f"CSV of the {traces} chosen, with exact dollars; times are UTC.")
-    for file, order in offer.orders.items():
-        token = offer.tokens[file]
-        st.link_button(_LABELS[file], address(file, token), icon=":material/csv:", width="stretch", help=_HELP[file])
-        _draw_progress(services, order, address(file, token, "/manifest"))
+    with told():
+        offer = _offer(services, chosen, zone)
+        traces = f"{offer.rows:,} trace{'' if offer.rows == 1 else 's'}"
+        st.caption(f"CSV of the {traces} chosen, with exact dollars; times are UTC.")
+        for order in offer.orders.values():
+            _draw_file(services, order, offer.tokens[order.file])
+
+
+def _draw_file(services: Services, order: Order, token: str) -> None:
+    file = order.file
+    st.link_button(_LABELS[file], address(file, token), icon=":material/csv:", width="stretch", help=_HELP[file])
+    _draw_progress(services, order, address(file, token, "/manifest"))
 
 
 def _offer(services: Services, chosen: TraceFilter, zone: str) -> Offer:
     """The one drawn before while the choice is the same, so that what runs stays in sight; its links never expire."""
-    offer: Offer | None = st.session_state.get(_OFFER)
+    by, offer = services.me, st.session_state.get(_OFFER)
     if offer is None or (offer.chosen, offer.zone) != (chosen, zone):
-        orders = {file: services.exports.order(services.me, file, chosen, zone) for file in FILES}
+        orders = {file: services.exports.order(by, file, chosen, zone) for file in FILES}
         offer = Offer(chosen, zone, orders["traces"].rows or 0, orders, _tokens(services, orders), now())
     if offer.signed_at < now() - SIGNED_FOR:
         offer.tokens, offer.signed_at = _tokens(services, offer.orders), now()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 
+from core.access.roles import Permission, may, scope
 from core.analytics.calendar import PRESETS
 from core.analytics.choice import LISTS, Choice, as_address, default_choice, read_address
 from core.analytics.filters import BASES, STATUSES
@@ -38,13 +39,19 @@ def draw_filters(
         bar.draw_range()
         bar.draw_list("agent", names.agent, "All agents")
         bar.draw_list("model", names.model, "All models")
-        bar.draw_list("person", names.person, "All people")
+        if may(services.me, Permission.ALL_COSTS):
+            bar.draw_list("person", names.person, "All people")
         if search:
-            bar.draw_search()
+            bar.draw_search("Words or an id" if scope(services.me).texts else "An id")
         bar.draw_more()
         bar.draw_reset()
         more(choice)
     return choice
+
+
+def whose(services: Services, everybodys: str, own: str) -> str:
+    """What to call the books as far as whoever reads may see them."""
+    return everybodys if may(services.me, Permission.ALL_COSTS) else own
 
 
 def address() -> dict[str, list[str]]:
@@ -103,12 +110,12 @@ class _Bar:
             width=180,
         )
 
-    def draw_search(self) -> None:
+    def draw_search(self, sought: str) -> None:
         st.session_state[_TEXT] = self._choice.text
         st.text_input(
             "Search",
             key=_TEXT,
-            placeholder="Words or an id",
+            placeholder=sought,
             on_change=self._take_text,
             icon=":material/search:",
             width=180,

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.access.roles import Person
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
+from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.problems import show_kept_problem, show_problem, told
-from pages.parts.reader import for_reader
+from pages.parts.reader import for_reader, reader
 
 _ANSWERING: dict[Answering, str] = {
     "simulated": (
@@ -26,18 +28,34 @@ _WHERE = (
 
 @contextmanager
 def page(title: str, caption: str = "") -> Iterator[Services]:
-    """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page."""
+    """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
+
+    Whoever has not signed in sees how to, and nothing else.
+    """
     try:
         running = for_reader(services())
+        me = reader(running)
     except AppError as error:
         show_problem(error)
         st.stop()
+    if me is None:
+        draw_way_in()
+        st.stop()
+    draw_reader(running, me)
     if title:
         st.title(title, anchor=False)
     if caption:
         st.caption(caption)
+    if notice := _notice(running, me):
+        st.caption(notice, help=_WHERE)
+    show_kept_problem()
     with told():
-        if notice := _ANSWERING.get(running.keys.answering(running.me)):
-            st.caption(notice, help=_WHERE)
-        show_kept_problem()
         yield running
+
+
+def _notice(running: Services, me: Person) -> str | None:
+    """None also while the database does not answer, which the page itself says."""
+    try:
+        return _ANSWERING.get(running.keys.answering(me))
+    except AppError:
+        return None

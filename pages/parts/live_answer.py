@@ -13,6 +13,7 @@ from pages.parts.figures import so_far
 from pages.parts.growing import Changed, Part
 from pages.parts.lane import Lane
 from pages.parts.markdown import as_text
+from pages.parts.problems import attempt
 
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 2.0
@@ -48,7 +49,8 @@ class LiveAnswer:
                 "Stop",
                 key=f"stop-{self._turn.id}",
                 icon=":material/stop_circle:",
-                on_click=self._turn.stop,
+                on_click=attempt,
+                args=(self._stop,),
                 help="End this answer now and keep what has arrived",
             )
         self._figures.caption(so_far(None))
@@ -59,6 +61,10 @@ class LiveAnswer:
                 part.draw(partial(self._goes_on, part))
             else:
                 self._receive()
+
+    def _stop(self) -> None:
+        self._may_look()
+        self._turn.stop()
 
     def _goes_on(self, part: Part) -> bool:
         """Wait until something changes, unless something has already; whether it is this part."""

@@ -51,11 +51,13 @@ def _draw_steps(services: Services, person: PersonView) -> None:
     with st.container(horizontal=True):
         if person.state == "deactivated":
             back = partial(_reactivate, services, person.id)
-            words = f"{as_text(person.name)} can sign in again with the old password. Tokens stay revoked."
+            words = f"{as_text(person.name)} can sign in again, as before. Tokens stay revoked."
             confirm("Reactivate", words, "Let back in", back, key="reactivate", icon=":material/person_add:")
             return
         label = "New invitation" if person.state == "invited" else "New password"
-        if st.button(label, icon=":material/link:", help="Makes a link to hand over; earlier ones are no good then"):
+        if services.settings.auth == "accounts" and st.button(
+            label, icon=":material/link:", help="Makes a link to hand over; earlier ones are no good then"
+        ):
             with slot, told():
                 show_link(services, _link(services, person), person.name)
         words = (

@@ -24,7 +24,7 @@ _ABOUT_ENTERING = (
 
 def draw_own_key(services: Services) -> None:
     """Raises NotAllowed."""
-    st.subheader("Your Anthropic API key", anchor=False)
+    st.header("Your Anthropic API key", anchor=False)
     st.caption(f"{_PAID[services.keys.answering(services.me)]} A key of your own comes before all others.")
     _draw(services, organisation=False)
 
@@ -32,7 +32,7 @@ def draw_own_key(services: Services) -> None:
 def draw_organisation_key(services: Services) -> None:
     """Raises NotAllowed."""
     allow(services.me, Permission.KEYS)
-    st.subheader("The organisation's Anthropic API key", anchor=False)
+    st.header("The organisation's Anthropic API key", anchor=False)
     st.caption("For everybody who has no key of their own; it comes before `ANTHROPIC_API_KEY`.")
     _draw(services, organisation=True)
 

@@ -8,27 +8,38 @@ import streamlit as st
 from core.access.roles import Person
 from core.access.sessions import Session
 from core.api.cookies import SESSION_COOKIE
-from core.errors import NotSignedIn
-from core.wiring import Services
+from core.errors import AppError, NotAllowed, NotSignedIn
+from core.wiring import Services, services
+from pages.parts.oidc import oidc_cookie, oidc_session
 
 _WHOSE = "whose-pages"
 
 
-def for_reader(services: Services) -> Services:
+def for_reader(running: Services) -> Services:
     """The services with ``me`` being whoever reads; without sign-in they are as they were."""
-    return replace(services, who=partial(_who, services)) if services.settings.auth == "accounts" else services
+    return running if running.settings.auth == "none" else replace(running, who=partial(_who, running))
 
 
-def browser(services: Services) -> Session:
-    """The sign-in of this browser. Raises NotSignedIn."""
-    return services.access.sessions.check(st.context.cookies.get(SESSION_COOKIE, ""))
+def for_later(running: Services) -> Services:
+    """The same for what is asked outside a script, where nothing of the browser is known: by the cookie it has now."""
+    if running.settings.auth == "none":
+        return running
+    secret = _cookie(running)
+    return replace(running, who=lambda: running.access.sessions.check(secret).person)
 
 
-def reader(services: Services) -> Person | None:
+def browser(running: Services) -> Session:
+    """The sign-in of this browser. Raises NotSignedIn; NotAllowed for who signed in but does not belong here."""
+    if running.settings.auth == "oidc":
+        return oidc_session(running)
+    return running.access.sessions.check(_cookie(running))
+
+
+def reader(running: Services) -> Person | None:
     """Who reads, None if that has to be found out first; what the pages remember of another person is forgotten."""
     try:
-        person = for_reader(services).me
-    except NotSignedIn:
+        person = for_reader(running).me
+    except (NotSignedIn, NotAllowed):
         return None
     if st.session_state.get(_WHOSE, person.id) != person.id:
         st.session_state.clear()
@@ -36,9 +47,27 @@ def reader(services: Services) -> Person | None:
     return person
 
 
-def sign_out(services: Services) -> None:
-    services.access.sessions.sign_out(st.context.cookies.get(SESSION_COOKIE, ""))
+def is_inside() -> bool:
+    """Whether somebody reads; also where something is wrong that each page says by itself."""
+    try:
+        return reader(services()) is not None
+    except AppError:
+        return True
 
 
-def _who(services: Services) -> Person:
-    return browser(services).person
+def sign_out(running: Services) -> None:
+    """Raises NotSignedIn, StoreError."""
+    running.access.sessions.sign_out(_cookie(running))
+    if running.settings.auth == "oidc":
+        st.logout()  # there as well, if the identity provider has a way to
+
+
+def _cookie(running: Services) -> str:
+    """Raises NotSignedIn."""
+    if running.settings.auth == "oidc":
+        return oidc_cookie(running)
+    return st.context.cookies.get(SESSION_COOKIE, "")
+
+
+def _who(running: Services) -> Person:
+    return browser(running).person

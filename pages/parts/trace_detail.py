@@ -63,6 +63,9 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
     if detail.deleted:
         st.caption(":material/delete: The conversation was deleted; what it cost stays in the books.")
         return
+    if not detail.texts:
+        st.caption(":material/visibility_off: What was said in it is not for finance to read.")
+        return
     asked = first_line_asked(services, detail.trace.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"“{as_text(asked)}”", width="stretch")

@@ -11,6 +11,7 @@ from core.analytics.trace_parts import SpanRow
 from core.wiring import Services
 from pages.parts.figures import byte_size, seconds
 from pages.parts.markdown import as_cell, as_text
+from pages.parts.problems import told
 from pages.parts.wide import table_height
 
 _COLUMNS = {
@@ -84,8 +85,8 @@ def _draw_texts(services: Services, detail: TraceDetail, labels: Mapping[str, st
         label = f"{as_text(labels[span.id])}: input and output"
         opened = st.expander(label, icon=":material/build:", type="compact", key=f"tool-{span.id}", on_change="rerun")
         if opened.open:
-            text = services.traces.tool_texts(services.me, detail.trace.id)[span.id]
-            with opened:
+            with opened, told():
+                text = services.traces.tool_texts(services.me, detail.trace.id)[span.id]
                 st.caption("Input")
                 st.code(_indented(text.input), language=None, wrap_lines=True)
                 st.caption("Output")

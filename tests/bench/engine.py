@@ -120,7 +120,12 @@ def wait(turn: Turn) -> list[Logged]:
 def services(url: str) -> Iterator[Services]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
-            _env_file=None, data_dir=Path(folder), anthropic_api_key=SecretStr("bench"), anthropic_base_url=url
+            _env_file=None,
+            data_dir=Path(folder),
+            anthropic_api_key=SecretStr("bench"),
+            anthropic_base_url=url,
+            answers_at_once=100_000,
+            messages_per_day=1_000_000,
         )
         opened = open_services(settings)
         draft = AgentDraft(

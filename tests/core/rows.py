@@ -1,10 +1,12 @@
 """Rows put straight into the tables: people, agents, conversations, messages and traces as a test needs them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert
+from sqlalchemy.exc import IntegrityError
 
 from core.access.roles import Person
 from core.clock import new_id
@@ -28,9 +30,11 @@ class Rows:
         row = {"id": new_id(), "name": name, "role": "operator", "created_at": AT}
         return self._add(User, {**row, "email": f"{row['id']}@example.org"})
 
-    def admin(self) -> str:
+    def admin(self) -> None:
+        """ADMIN, once."""
         row = {"id": ADMIN.id, "name": ADMIN.name, "role": ADMIN.role, "email": "admin@example.org", "created_at": AT}
-        return self._add(User, row)
+        with suppress(IntegrityError):
+            self._add(User, row)
 
     def agent(self, by: str, name: str = "Helper") -> str:
         agent = {"id": new_id(), "name": name, "active": True, "current_version": 1, "created_at": AT}

@@ -72,6 +72,11 @@ def test_grace_is_seconds_or_none(monkeypatch: pytest.MonkeyPatch, text: str, se
         ("PRICE_BOOK", "cheap", "'anthropic' or 'original'"),
         ("GRACE_SECONDS", "-1", "greater than or equal to 0"),
         ("DRAIN_SECONDS", "60", "less than or equal to 20"),
+        ("PROVIDER", "openai", "'auto', 'anthropic' or 'simulated'"),
+        ("OIDC_DISCOVERY_URL", "http://id.example.org", "begins with https://"),
+        ("OIDC_GROUPS", "ops=root", "such as platform=admin"),
+        ("OIDC_GROUPS", "=admin", "such as platform=admin"),
+        ("OIDC_COOKIE_SECRET", "short", "at least 32 characters"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],
 )
@@ -102,6 +107,23 @@ def test_t26_others_are_let_in_only_with_sign_in_and_a_public_address(
     assert (settings().bind_address, settings().address) == (address, "https://command.example.org")
 
 
+def test_an_identity_provider_is_named_whole_and_with_an_admin(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "AUTH": ("oidc", "needs OIDC_DISCOVERY_URL"),
+        "OIDC_DISCOVERY_URL": ("https://id.example.org/.well-known/openid-configuration", "needs OIDC_DISCOVERY_URL"),
+        "OIDC_CLIENT_ID": ("command-center", "OIDC_CLIENT_SECRET"),
+        "OIDC_CLIENT_SECRET": ("hush-hush", "needs an admin"),
+        "OIDC_GROUPS": ("ledger=finance", "needs an admin"),
+    }
+    for name, (value, missing) in given.items():
+        monkeypatch.setenv(name, value)
+        with pytest.raises(SetupError, match=missing):
+            settings()
+    monkeypatch.setenv("OIDC_GROUPS", "ledger=finance, a=b=admin ,")
+    assert settings().oidc_roles == {"ledger": "finance", "a=b": "admin"}
+    assert "hush-hush" in settings().secrets
+
+
 def test_a_refused_setting_does_not_repeat_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "sk-ant-pasted-into-the-wrong-place")
     with pytest.raises(SetupError) as caught:
@@ -112,7 +134,12 @@ def test_a_refused_setting_does_not_repeat_its_value(monkeypatch: pytest.MonkeyP
 def test_secrets_are_the_key_and_the_password_in_every_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://app:p%40ss@db/books")
-    assert set(settings().secrets) == {"sk-ant-1", "p%40ss", "p@ss"}
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://me:hunter2@gateway.example.org")
+    assert set(settings().secrets) == {"sk-ant-1", "p%40ss", "p@ss", "hunter2"}
+    shown = {name: value for name, value, _ in settings().shown}
+    assert shown["ANTHROPIC_API_KEY"] == "(secret)"
+    assert shown["DATABASE_URL"] == "postgresql+psycopg://app:(secret)@db/books"
+    assert shown["ANTHROPIC_BASE_URL"] == "https://me:(secret)@gateway.example.org"
     assert "sk-ant-1" not in repr(settings())
 
 

@@ -130,3 +130,12 @@ def test_the_ways_around_a_trigger_are_known_too(house: House) -> None:
     with pytest.raises(IntegrityError, match="append-only"):
         house.run(around[house.store.dialect])
     assert house.audit.list(house.admin) == before
+
+
+def test_it_can_be_narrowed_to_what_was_done(house: House) -> None:
+    ada = house.person("Ada")
+    house.people.deactivate(house.admin, ada.id)
+    found = house.audit.list(house.admin, what=("deactivated", "person"), actor_id=house.admin.id)
+    assert [(entry.action, entry.subject_id) for entry in found] == [("deactivated", ada.id)]
+    for hostile in (("deactivated", "agent"), ("' OR 1=1 --", "person"), ("\0", "\ud800")):
+        assert house.audit.list(house.admin, what=hostile) == []

@@ -1,6 +1,7 @@
-"""The command that rotates keys, as whoever operates the server runs it."""
+"""The commands of whoever operates the server: rotating keys, setting up the first admin, a forgotten password."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,17 @@ from pydantic import SecretStr
 
 from core.access.credentials import Credentials
 from core.access.encryption import EncryptionKeys
-from tests.core.access.conftest import House
+from core.access.sign_in import SignIn
+from core.store.database import Store
+from tests.core.access.conftest import HOME, PASSWORD, House
 from tests.house_rules import PROJECT
 
 KEY = "sk-ant-api03-organisation-wide-0001"
 
 
-def run(url: str, folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+def run(url: str, folder: Path, *task: str, **more: str) -> "subprocess.CompletedProcess[str]":
     own = {"DATABASE_URL": url, "DATA_DIR": str(folder), "ENCRYPTION_KEYS": "", **more}
-    command = [sys.executable, "-m", "core.access", "rotate"]
+    command = [sys.executable, "-m", "core.access", *(task or ("rotate",))]
     return subprocess.run(command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, timeout=60)
 
 
@@ -46,3 +49,27 @@ def test_with_the_wrong_keys_it_says_so_and_changes_nothing(sqlite_house: House,
     vault.check()
     given = EncryptionKeys(SecretStr(other), tmp_path / "none")
     assert not given.is_newest(sqlite_house.ask("SELECT encrypted FROM provider_credentials")[0])
+
+
+def test_the_address_for_the_first_admin_is_printed_until_there_is_one(sqlite_store: Store, tmp_path: Path) -> None:
+    done = run(sqlite_store.url, tmp_path, "link", PUBLIC_URL="https://command.test")
+    assert (done.returncode, done.stderr) == (0, "")
+    secret = link_in(done.stdout)
+    SignIn(sqlite_store).set_up(secret, "root@example.org", "Root", PASSWORD, HOME)
+    late = run(sqlite_store.url, tmp_path, "link", PUBLIC_URL="https://command.test")
+    assert (late.returncode, late.stdout) == (1, "")
+    assert late.stderr.startswith("There is an admin who can sign in.")
+
+
+def test_a_forgotten_password_is_replaced_by_whoever_holds_the_console(sqlite_house: House, tmp_path: Path) -> None:
+    url = sqlite_house.store.url
+    done = run(url, tmp_path, "reset", " Root@example.org", PUBLIC_URL="https://command.test")
+    assert sqlite_house.sign_in.accept(link_in(done.stdout), "five loud green geese", HOME)
+    nobody = run(url, tmp_path, "reset", "nobody@example.org")
+    assert (nobody.returncode, nobody.stderr) == (1, "There is no such person.\n")
+
+
+def link_in(said: str) -> str:
+    found = re.match(r"https://command\.test/join\?link=(ccl_[\w-]{43})\n", said)
+    assert found
+    return found[1]

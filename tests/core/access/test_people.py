@@ -1,17 +1,20 @@
 """Inviting, changing roles, saying goodbye; and the admin who is always left."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from core.access.local import local_person
+from core.access.people import People
 from core.access.roles import Person
 from core.access.sign_in import SignIn
 from core.access.tokens import TokenDraft
 from core.clock import now
 from core.errors import AppError, InputError, NotAllowed, NotFound, NotSignedIn
-from tests.core.access.conftest import HOME, PASSWORD, House, at_once
+from core.store.database import Store
+from tests.core.access.conftest import HOME, PASSWORD, House, at_once, open_house
 
 Change = Callable[[House, Person, str], object]
 CHANGES: dict[str, Change] = {
@@ -174,3 +177,24 @@ def _opens(sign_in: SignIn, secret: str) -> bool:
     except NotAllowed:
         return False
     return True
+
+
+def test_anybody_can_change_their_own_name_and_nobody_elses(house: House) -> None:
+    ada = house.person("Ada")
+    house.people.rename(ada, "  Ada   Byron ")
+    assert (house.people.own(ada).name, house.people.own(house.admin).name) == ("Ada Byron", "Root")
+    house.people.rename(ada, "Ada Byron")
+    renamed = [entry for entry in house.audit.list(house.admin) if entry.action == "renamed"]
+    assert [(entry.actor_id, entry.detail) for entry in renamed] == [(ada.id, {"before": "Ada", "after": "Ada Byron"})]
+    with pytest.raises(InputError):
+        house.people.rename(ada, " ")
+    with pytest.raises(NotAllowed):
+        house.people.rename(replace(ada, token_id="some token"), "Eve")
+
+
+def test_a_house_is_set_up_once_an_admin_can_come_in(store: Store) -> None:
+    people = People(store)
+    local_person(store)
+    assert not people.is_set_up()
+    open_house(store)
+    assert people.is_set_up()

@@ -9,9 +9,10 @@ from core.errors import NotAllowed
 
 OPERATOR = {"CHAT", "OWN_TRACES", "OWN_ACCESS"}
 FINANCE = OPERATOR | {"ALL_COSTS", "BUDGETS", "PRICES", "EXPORTS"}
-ADMIN = FINANCE | {"TEXTS", "AGENTS", "PEOPLE", "KEYS", "AUDIT"}
+ADMIN = FINANCE | {"TEXTS", "AGENTS", "DEMO", "PEOPLE", "KEYS", "AUDIT"}
 TABLE = {"operator": OPERATOR, "finance": FINANCE, "admin": ADMIN}
 BY_SIGN_IN_ONLY = {"OWN_ACCESS", "PEOPLE", "KEYS"}
+FOR_ALL_AGENTS_ONLY = {"BUDGETS", "PRICES", "AGENTS", "DEMO", "AUDIT"}
 
 
 def somebody(role: str, token_id: str | None = None, agents: frozenset[str] | None = None) -> Person:
@@ -24,6 +25,8 @@ def test_a_role_may_what_the_table_says(role: str, permission: Permission) -> No
     promised = permission.name in TABLE[role]
     assert may(somebody(role), permission) == promised
     assert may(somebody(role, token_id="t"), permission) == (promised and permission.name not in BY_SIGN_IN_ONLY)
+    narrow = promised and permission.name not in BY_SIGN_IN_ONLY | FOR_ALL_AGENTS_ONLY
+    assert may(somebody(role, "t", frozenset({"a"})), permission) == narrow
 
 
 def test_a_refusal_says_what_was_refused() -> None:

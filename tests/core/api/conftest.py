@@ -4,22 +4,27 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx2
 import pytest
 import uvicorn
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from core.api.app import api
 from core.exports.exports import Exports
+from core.settings import Settings
 from core.store.database import Store
-from core.wiring import Services
+from core.wiring import Services, open_services
 from tests.core.analytics.conftest import Books, books_in
 from tests.core.api.doors import Doors, Open, open_doors
-from tests.core.exports.ledgers import KEY
+from tests.core.api.programs import Program
+from tests.core.exports.ledgers import exports_on
 
 
 @pytest.fixture
@@ -29,13 +34,12 @@ def books(store: Store) -> Books:
 
 @pytest.fixture
 def exports(store: Store) -> Exports:
-    return Exports(store, KEY)
+    return exports_on(store)
 
 
-@pytest.fixture
-def port(exports: Exports) -> Iterator[int]:
-    """With the compression that Streamlit puts before every route, and sockets that hold little."""
-    app = GZipMiddleware(api(lambda: cast("Services", SimpleNamespace(exports=exports))))
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[int]:
+    """The port of a server whose sockets hold little."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
@@ -49,6 +53,34 @@ def port(exports: Exports) -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def port(exports: Exports) -> Iterator[int]:
+    """With the compression that Streamlit puts before every route."""
+    with serving(GZipMiddleware(api(lambda: cast("Services", SimpleNamespace(exports=exports))))) as number:
+        yield number
+
+
+@pytest.fixture
+def make_program(sqlite_store: Store, tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """A program and the product it talks to, served within this process; settings are arguments."""
+    with ExitStack() as stack:
+
+        def make(**changes: Any) -> Program:
+            chosen = {"data_dir": tmp_path, "database_url": sqlite_store.url, "simulator_pace": 0, "drain_seconds": 0}
+            services = open_services(Settings(_env_file=None, **{**chosen, **changes}))
+            stack.callback(services.close)
+            port = stack.enter_context(serving(api(lambda: services)))
+            http = stack.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20))
+            return Program(services, http, services.agents.list(services.me)[0].id, stack)
+
+        yield make
+
+
+@pytest.fixture
+def program(make_program: Callable[..., Program]) -> Program:
+    return make_program()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A process that dies: sends messages and is killed, by itself after some commits or by whoever watches its output.
 
-Arguments: database URL, data folder, message, how many turns, after how many commits to die (0: never).
+Arguments: database URL, data folder, message, how many turns, after how many commits to die (0: never) and, for a
+program's message, its key.
 """
 
 import os
@@ -20,7 +21,7 @@ from core.settings import Settings
 from core.wiring import Services, open_services
 
 
-def main(url: str, folder: str, text: str, turns: int, commits: int) -> None:
+def main(url: str, folder: str, text: str, turns: int, commits: int, key: str = "") -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = Settings(_env_file=None, data_dir=folder, database_url=url, drain_seconds=0, answers_at_once=50)
     services = open_services(settings)
@@ -28,6 +29,8 @@ def main(url: str, folder: str, text: str, turns: int, commits: int) -> None:
     if commits:
         die_after(services, commits)
     agent = services.agents.list(services.me)[0]
+    if key:
+        services.turns.post(owner=services.me, agent_id=agent.id, text=text, key=key)
     sent = [services.turns.send(owner=services.me, agent_id=agent.id, text=f"{text} {n}") for n in range(turns)]
     for turn in sent:
         wait_for_text(turn)
@@ -65,4 +68,4 @@ def leave(services: Services) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), *sys.argv[6:])

@@ -78,7 +78,7 @@ def test_waiting_does_not_count_as_unwatched_even_once_it_is_over(work: Open, mo
     shop = work(asks(CALL), says("Done."), ask_first=("echo",))
     turn = shop.send()
     [asked] = waiting(turn)
-    monkeypatch.setattr(turn._log, "_last_read", time.monotonic() - 1_000)
+    monkeypatch.setattr(turn.log, "_last_read", time.monotonic() - 1_000)
     assert turn.unwatched_seconds() < 100
     decide(shop, asked, approved=True)
     assert turn.unwatched_seconds() < 100

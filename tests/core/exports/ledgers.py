@@ -98,8 +98,14 @@ def an_order(file: FileName, chosen: TraceFilter | None = None, zone: str = "UTC
     return Order(new_id(), ADMIN.id, file, chosen or TraceFilter(), zone, rows)
 
 
+def exports_on(store: Store) -> Exports:
+    """Which the one who orders may have."""
+    Rows(store).admin()
+    return Exports(store, KEY)
+
+
 def exported(store: Store, file: FileName, chosen: TraceFilter | None = None) -> bytes:
-    download = Exports(store, KEY).begin(an_order(file, chosen))
+    download = exports_on(store).begin(an_order(file, chosen))
     try:
         return b"".join(download.pieces)
     finally:

@@ -213,7 +213,16 @@ def test_a_text_narrows_both_files(mixed: Ledgers, several: bool) -> None:
     asked = reference.chosen_traces
     with mixed.store.read() as connection:
         wanted = asked(connection, EVERYTHING)[4]
-        assert len(list(connection.execute(select(_traces.c.id).where(*matching(wanted.id, mixed.store.dialect))))) == 1
+        assert (
+            len(
+                list(
+                    connection.execute(
+                        select(_traces.c.id).where(*matching(TraceFilter(text=wanted.id), mixed.store.dialect))
+                    )
+                )
+            )
+            == 1
+        )
     agents = tuple(mixed.agents) if several else ()
     for name in EVERY_FILE:
         found = rows_of(exported(mixed.store, name, TraceFilter(text=wanted.id, agents=agents)))

@@ -21,7 +21,7 @@ from core.exports.progress import as_json, manifest
 from core.exports.reading import ROWS_AT_ONCE
 from core.store.database import Store
 from tests.core.analytics.conftest import Books
-from tests.core.exports.ledgers import KEY, an_order, exported
+from tests.core.exports.ledgers import an_order, exported, exports_on
 from tests.core.rows import AT
 
 PIECES = 6
@@ -31,7 +31,7 @@ _SOUND_BYTES = 32_768
 
 @pytest.fixture
 def exports(store: Store) -> Exports:
-    return Exports(store, KEY)
+    return exports_on(store)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_database_that_fails_in_the_middle_ends_the_file_with_an_error(
 
 
 def test_a_database_that_is_gone_is_told_before_anything_is_sent(sqlite_store: Store) -> None:
-    exports = Exports(sqlite_store, KEY)
+    exports = exports_on(sqlite_store)
     sqlite_store.engine.dispose()
     Path(make_url(sqlite_store.url).database or "").unlink()
     for _ in range(AT_ONCE + 1):

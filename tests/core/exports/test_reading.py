@@ -12,10 +12,9 @@ from sqlalchemy import event
 
 from core.analytics.filters import EVERYTHING, TraceFilter
 from core.exports.columns import FileName
-from core.exports.exports import Exports
 from core.store.database import Store
 from tests.core.analytics.conftest import Books, books_in
-from tests.core.exports.ledgers import EVERY_FILE, KEY, Ledgers, an_order, exported, rows_of
+from tests.core.exports.ledgers import EVERY_FILE, Ledgers, an_order, exported, exports_on, rows_of
 from tests.core.rows import AT
 
 
@@ -88,7 +87,7 @@ def test_memory_does_not_grow_with_the_file(store: Store, file: FileName) -> Non
 
     def peak() -> int:
         tracemalloc.start()
-        length = sum(map(len, Exports(store, KEY).begin(an_order(file)).pieces))
+        length = sum(map(len, exports_on(store).begin(an_order(file)).pieces))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert length > 500_000

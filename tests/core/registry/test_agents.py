@@ -80,7 +80,7 @@ def test_edits_at_the_same_time_get_numbers_of_their_own(agents: Agents, store: 
     other = open_store(store.url)
     registries = [agents, Agents(other)] * 8
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda at: at[1].edit(agent.id, _numbered(at[0]), me), enumerate(registries)))
+        made = list(pool.map(lambda at: at[1].edit(me, agent.id, _numbered(at[0])), enumerate(registries)))
     other.close()
     assert sorted(view.version for view in made) == list(range(2, 18))
     assert {view.version: view.description for view in made}.items() <= {

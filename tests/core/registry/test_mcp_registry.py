@@ -74,15 +74,17 @@ def test_a_removed_server_is_gone(registry: McpRegistry, me: Person) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda registry: registry.get(me, "x\0"),
-        lambda registry: registry.change(me, "x\0", STDIO),
-        lambda registry: registry.remove(me, "x\0"),
-        lambda registry: registry.set_active(me, "x\0", False),
+        lambda registry, me: registry.get(me, "x\0"),
+        lambda registry, me: registry.change(me, "x\0", STDIO),
+        lambda registry, me: registry.remove(me, "x\0"),
+        lambda registry, me: registry.set_active(me, "x\0", False),
     ],
 )
-def test_an_unknown_server_is_not_found(registry: McpRegistry, act: Callable[[McpRegistry], object]) -> None:
+def test_an_unknown_server_is_not_found(
+    registry: McpRegistry, me: Person, act: Callable[[McpRegistry, Person], object]
+) -> None:
     with pytest.raises(NotFound):
-        act(registry)
+        act(registry, me)
 
 
 @pytest.mark.parametrize("name", ["people", " PEOPLE ", "people_", "_people"])

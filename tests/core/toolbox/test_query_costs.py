@@ -71,10 +71,16 @@ def test_finance_and_admins_see_all_however_it_is_grouped(history: History) -> N
 
 
 def test_everybody_else_sees_only_their_own(history: History) -> None:
-    for role, group_by in itertools.product(["operator", "", "root"], GROUPINGS):
-        outcome = ask(history, role, {"group_by": group_by})
+    for group_by in GROUPINGS:
+        outcome = ask(history, "operator", {"group_by": group_by})
         assert dollars_and_calls(rows(outcome)["total"]) == in_books(history, people=(history.people[0],))
         assert "Bob" not in outcome.text
+
+
+@pytest.mark.parametrize("role", ["", "root"])
+def test_a_role_that_nobody_knows_sees_nothing(bare: History, role: str) -> None:
+    outcome = ask(bare, role, {})
+    assert (outcome.failure, "You may not" in outcome.text) == ("failed", True)
 
 
 @pytest.mark.parametrize("people", [["Bob"], ["Ada"], ["nobody"], [""]])

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Code, Markdown
 
 from core.chat.log import EventLog
+from core.errors import NotAllowed
 from core.events import Event, Logged, TurnEnded
 from core.usage import Usage
 
@@ -17,6 +18,7 @@ class ScriptedTurn:
     """What a reader sees of a turn, written ahead; where it does not end, the reader is sent away."""
 
     id = "turn"
+    most_looks = 1_000_000
 
     def __init__(self, *events: Event) -> None:
         self._log = EventLog()
@@ -36,6 +38,8 @@ class ScriptedTurn:
 
     def may_look(self) -> None:
         self.looks += 1
+        if self.looks > self.most_looks:
+            raise NotAllowed("No more of this is for you.")
 
     def decide(self, span_id: str, approved: bool, reason: str) -> None:
         self.decided.append((span_id, approved, reason))
@@ -47,8 +51,10 @@ class ScriptedTurn:
 
 def script(turn: "Any") -> None:  # as text: the body runs as a file of its own
     from pages.parts.live_answer import LiveAnswer
+    from pages.parts.problems import told
 
-    LiveAnswer(turn, turn.decide, turn.may_look).draw()
+    with told():
+        LiveAnswer(turn, turn.decide, turn.may_look).draw()
 
 
 def drawn(turn: ScriptedTurn) -> AppTest:

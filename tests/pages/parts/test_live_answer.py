@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta
+from core.events import CostSoFar, Logged, RetryScheduled, TextDelta, ThinkingDelta
 from core.usage import Usage
 from pages.parts import live_answer
 from pages.parts.blocks import LONGEST_BLOCK, Piece, Splitter
@@ -104,3 +104,19 @@ def test_many_readers_share_the_frames_until_they_have_gone(clock: list[float]) 
     assert last == pytest.approx(200 / FRAMES_A_SECOND_FOR_ALL)
     clock[0] += 2.1
     assert frame_seconds(0, 0) == FRAME_SECONDS
+
+
+class EndlessTurn(ScriptedTurn):
+    """Goes on without a word."""
+
+    def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
+        return self._log.get(after, 0)
+
+
+def test_t10_whoever_may_look_no_longer_sees_no_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_answer, "LOOK_SECONDS", 0)
+    turn = EndlessTurn(TextDelta("A word. "))
+    turn.most_looks = 3
+    app = drawn(turn)
+    assert app.error[0].value == r"No more of this is for you\."
+    assert turn.stopped == 0

@@ -28,6 +28,7 @@ from core.wiring import Services
 from tests.core.api.guard.test_addresses import HOSTILE_PATHS
 from tests.served import Served, served
 
+_PUBLIC = "https://command.example.org"
 _LOOKED_UP = "asked the internet who we are"
 _TRAPPED = (
     "import streamlit.net_util as net, sys\n"
@@ -42,7 +43,7 @@ _MEGABYTE = 1_000_000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """It tells in its log if it should ever look up what an origin is."""
     data = tmp_path_factory.mktemp("guarded") / "data"
-    with served(data, (sys.executable, "-c", _TRAPPED), SIMULATOR_PACE="0") as server:
+    with served(data, (sys.executable, "-c", _TRAPPED), SIMULATOR_PACE="0", PUBLIC_URL=_PUBLIC) as server:
         yield server
 
 
@@ -133,7 +134,14 @@ def test_t19_strangers_are_refused_without_asking_the_internet_who_we_are(server
     for origin in ("http://evil.example", "http://localhost:3000", "null", "http://192.0.2.1"):
         assert _status_of_handshake(server, Origin=origin) == 403
         assert _answer(server, "/api/agents", "POST", Origin=origin).status == 403
-    assert _status_of_handshake(server, Origin=f"http://127.0.0.1:{port}") == 101
+    ours: list[dict[str, str]] = [
+        {"Origin": f"http://127.0.0.1:{port}"},
+        {"Origin": _PUBLIC, "Host": urlsplit(_PUBLIC).netloc},
+        {"Origin": _PUBLIC},
+        {},
+    ]
+    for headers in ours:
+        assert _status_of_handshake(server, **headers) == 101, headers
     assert _LOOKED_UP not in server.log.read_text()
 
 
