@@ -1,6 +1,5 @@
 """The README is true: its commands run, and its tables are those of the code."""
 
-import ast
 import re
 import shutil
 import signal
@@ -15,6 +14,7 @@ from core.exports.columns import FILES, FileName
 from core.provider.simulator.directives import Orders, read_orders
 from core.settings import PROJECT, Settings
 from core.store.database import open_store
+from pages.parts.places import PLACES
 from tests.served import clean_environment, served
 
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -71,15 +71,8 @@ def test_every_page_stands_in_the_table_with_its_address() -> None:
 
 
 def _pages() -> list[list[str]]:
-    """Title and address of each page that app.py draws."""
-    calls = [node for node in ast.walk(ast.parse((PROJECT / "app.py").read_text())) if isinstance(node, ast.Call)]
-    pages = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "Page"]
-    return [_page(ast.literal_eval(page.args[0]), {one.arg: one.value for one in page.keywords}) for page in pages]
-
-
-def _page(path: str, keywords: dict[str | None, ast.expr]) -> list[str]:
-    address = "/" if "default" in keywords else f"/{Path(path).stem}"
-    return [str(ast.literal_eval(keywords["title"])), address]
+    """Title and address of each; people arrive at the first."""
+    return [[place.title, "/" if place is PLACES[0] else f"/{place.name}"] for place in PLACES]
 
 
 def test_every_order_to_the_simulator_is_one_it_obeys() -> None:

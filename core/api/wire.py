@@ -22,7 +22,7 @@ class Wire(BaseModel):
 class Given(Wire):
     """A body that somebody sends: what it does not know is a mistake of the sender's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True)
 
 
 class Data(Wire, Generic[T]):

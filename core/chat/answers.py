@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from core.access.roles import Person, may_use_agent
+from core.access.roles import Person
 from core.chat.engine import Engine
 from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
 from core.chat.saved import SavedTurn, read_saved
@@ -58,5 +58,5 @@ class Answers:
 
 
 def _check_owner(by: Person, head: Head) -> None:
-    if head.owner_id != by.id or not may_use_agent(by, head.agent_id):
+    if not head.is_for(by):
         raise gone()

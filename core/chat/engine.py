@@ -150,9 +150,9 @@ class Engine:
                 await self._quietly("turn away", self._stop_deactivated())
 
     async def _stop_deactivated(self) -> None:
-        gone = await asyncio.to_thread(self._deactivated, {turn.owner_id for turn in self.live()})
+        gone = await asyncio.to_thread(self._deactivated, {turn.head.owner_id for turn in self.live()})
         for turn in self.live():
-            if turn.owner_id in gone:
+            if turn.head.owner_id in gone:
                 turn.halt("deactivated")
 
     def _forget(self, conversation_id: str) -> None:

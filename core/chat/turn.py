@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from anyio import CancelScope
 
+from core.access.roles import Person, may_use_agent
 from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
@@ -49,6 +50,10 @@ class Head:
     agent_id: str
     at: datetime
 
+    def is_for(self, person: Person) -> bool:
+        """Whether it is there at all for this person, or this token."""
+        return self.owner_id == person.id and may_use_agent(person, self.agent_id)
+
 
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
@@ -57,7 +62,6 @@ class Turn:
         self.id = opening.task_trace_id
         self.head = _head(opening)
         self.conversation_id = opening.conversation_id
-        self.owner_id, self.agent_id = opening.owner_id, opening.agent_id
         self.text = opening.text
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None

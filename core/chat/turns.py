@@ -126,9 +126,7 @@ class Turns:
     def live(self, by: Person, conversation_id: str) -> Turn | None:
         """The person's conversation's turn if it runs in this process or ended here some seconds ago."""
         turn = self._engine.find(conversation_id)
-        if turn is None or turn.owner_id != by.id or not may_use_agent(by, turn.agent_id):
-            return None
-        return turn
+        return turn if turn is not None and turn.head.is_for(by) else None
 
     def _agent(self, wanted: Wanted) -> AgentView:
         unknown = NotFound(f"Agent with ID {wanted.agent_id[:_SHOWN_CHARACTERS]} not found. Choose another one.")
@@ -158,8 +156,9 @@ class Turns:
 
     def _running(self, wanted: Wanted) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
-        if turn is None or turn.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
+        if turn is None or turn.head.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
+        self._look_for_key(wanted)  # the turn may be the very one that was just begun with it
         if wanted.once or turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
         return turn

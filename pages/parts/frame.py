@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.access.roles import Person
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
@@ -45,8 +46,16 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
         st.title(title, anchor=False)
     if caption:
         st.caption(caption)
+    if notice := _notice(running, me):
+        st.caption(notice, help=_WHERE)
+    show_kept_problem()
     with told():
-        if notice := _ANSWERING.get(running.keys.answering(me)):
-            st.caption(notice, help=_WHERE)
-        show_kept_problem()
         yield running
+
+
+def _notice(running: Services, me: Person) -> str | None:
+    """None also while the database does not answer, which the page itself says."""
+    try:
+        return _ANSWERING.get(running.keys.answering(me))
+    except AppError:
+        return None

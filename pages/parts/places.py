@@ -10,7 +10,7 @@ from core.access.roles import Permission, Person, allow, may
 from core.errors import AppError, NotAllowed
 from core.settings import settings
 from core.wiring import services
-from pages.parts.problems import show_problem
+from pages.parts.frame import page
 from pages.parts.reader import for_reader
 
 
@@ -60,8 +60,8 @@ def run(chosen: StreamlitPage) -> None:
         if me is not None:
             allow(me, place.needs)
     except NotAllowed as refused:
-        st.title(place.title, anchor=False)
-        show_problem(refused)
+        with page(place.title):
+            raise refused
         return
     chosen.run()
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -72,8 +73,9 @@ def sign_in(page: Page) -> None:
 def test_t10_t21_people_come_in_by_invitation_and_are_out_when_they_are_put_out(
     new_page: Callable[..., Page], server: Served
 ) -> None:
-    root, ada = new_page("traces?status=failed"), new_page()
-    way_in(root)
+    root, ada = new_page("traces?status=failed"), new_page("sign-in")
+    expect(root.get_by_text("Nobody has set this up yet")).to_be_visible()
+    assert root.url.endswith("/sign-in?next=/traces%3Fstatus%3Dfailed")
     set_up(root, server)
     ada.goto(invite(root, "Ada"))
     choose_password(ada)
@@ -101,3 +103,13 @@ def test_t10_t21_people_come_in_by_invitation_and_are_out_when_they_are_put_out(
     expect(ada.get_by_role("heading", name="Traces")).to_be_visible()
     assert ada.url.endswith("/traces?status=failed")
     assert len(ada.context.pages) == 1
+
+
+def test_t15_no_visitor_chooses_the_address_that_attempts_are_counted_by(server: Served) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    tried = {"email": "root@example.org", "password": "not this one"}
+    assert httpx2.post(f"{server.url}/sign-in", data=tried, headers=forged).status_code == 401
+    log = server.log.read_text()
+    assert "sign_in_refused" in log
+    assert "203.0.113" not in log
+    assert "not this one" not in log

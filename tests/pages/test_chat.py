@@ -22,7 +22,7 @@ from tests.pages.screen import (
 
 @pytest.mark.parametrize("page", ["chat", "agents", "traces"])
 def test_every_page_says_that_the_provider_is_simulated(page: str) -> None:
-    assert "**Simulated provider.** No `ANTHROPIC_API_KEY` is set" in words(open_app(page))
+    assert "**Simulated provider.** No key is used" in words(open_app(page))
 
 
 def test_with_a_key_no_page_speaks_of_a_simulation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,11 +84,20 @@ def program(make_program: Callable[..., Program]) -> Program:
 
 
 @pytest.fixture
-def open_api(store: Store, tmp_path: Path) -> Iterator[Open]:
+def doors(store: Store, tmp_path: Path) -> Iterator[Doors]:
+    """Where people sign in, over each kind of database."""
+    doors = open_doors(store, tmp_path, auth="accounts")
+    yield doors
+    doors.services.close()
+
+
+@pytest.fixture
+def open_api(sqlite_store: Store, tmp_path: Path) -> Iterator[Open]:
+    """For what one kind of database is enough for."""
     opened: list[Doors] = []
 
     def open_(**changes: Any) -> Doors:
-        opened.append(open_doors(store, tmp_path, **changes))
+        opened.append(open_doors(sqlite_store, tmp_path, **changes))
         return opened[-1]
 
     yield open_
@@ -97,6 +106,6 @@ def open_api(store: Store, tmp_path: Path) -> Iterator[Open]:
 
 
 @pytest.fixture
-def doors(open_api: Open) -> Doors:
-    """Where people sign in."""
+def accounts(open_api: Open) -> Doors:
+    """Where people sign in, over one kind of database."""
     return open_api(auth="accounts")

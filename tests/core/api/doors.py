@@ -33,7 +33,7 @@ class Doors:
     client: TestClient
 
     def get(self, path: str, headers: Headers | None = None, **parameters: Any) -> Response:
-        return self.client.get(path, headers=headers, params=parameters)
+        return self.client.get(path, headers=headers, params=parameters or None)
 
     def admin(self) -> SignedIn:
         """Set up as the first one."""

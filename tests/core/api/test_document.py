@@ -114,8 +114,8 @@ class Seen(HTMLParser):
         self.addresses += [str(value) for name, value in attrs if name in ("href", "src", "action", "style")]
 
 
-def test_the_page_shows_every_operation_and_loads_nothing(doors: Doors) -> None:
-    answer = doors.get("/api/docs")
+def test_the_page_shows_every_operation_and_loads_nothing(accounts: Doors) -> None:
+    answer = accounts.get("/api/docs")
     page = Seen(answer.text)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert not {"script", "link", "img", "iframe", "form", "object"} & set(page.tags)

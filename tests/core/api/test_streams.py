@@ -119,7 +119,7 @@ def test_t18_a_reader_who_takes_nothing_is_cut_and_holds_nobody_up(
     monkeypatch.setattr(response, "PATIENCE_SECONDS", 0.5)
     port = program.http.base_url.port
     assert port
-    body = f'{{"agentId": "{program.agent_id}", "message": "[[tokens: 20000]]"}}'
+    body = f'{{"agentId": "{program.agent_id}", "message": "[[tokens: 4000]]"}}'
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         reader.connect(("127.0.0.1", port))

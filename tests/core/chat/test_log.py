@@ -1,5 +1,6 @@
 """Numbered events, read by several readers at their own pace."""
 
+import asyncio
 import threading
 
 from core.chat.log import EventLog
@@ -54,3 +55,40 @@ def test_reading_counts_as_watching() -> None:
     waited = log.unread_seconds()
     log.get(0, 0)
     assert waited >= 0.05 > log.unread_seconds()
+
+
+def test_a_reader_on_a_loop_is_woken_by_another_thread_and_sees_all_there_is_by_then() -> None:
+    log = EventLog()
+
+    async def read() -> list[int]:
+        waiting = asyncio.create_task(log.wait(0, 30))
+        await asyncio.sleep(0)
+        writer = threading.Thread(target=lambda: [log.append(TextDelta(word)) for word in "abc"])
+        writer.start()
+        writer.join()
+        return [logged.sequence for logged in await waiting]
+
+    assert asyncio.run(read()) == [1, 2, 3]
+
+
+def test_a_reader_on_a_loop_that_is_gone_does_not_disturb_the_turn() -> None:
+    log = EventLog()
+
+    async def leave() -> None:
+        assert await log.wait(0, 0.01) == []
+        waiting = asyncio.create_task(log.wait(0, 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(leave())
+    log.append(END)
+    assert log._wakers == []
+    assert asyncio.run(log.wait(1, 30)) == []
+
+
+def test_while_somebody_reads_it_never_counts_as_unread() -> None:
+    log = EventLog()
+    with log.reading(), log.reading():
+        log._last_read -= 1_000
+        assert log.unread_seconds() == 0
+    assert 0 < log.unread_seconds() < 100

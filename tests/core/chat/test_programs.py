@@ -41,15 +41,20 @@ def finish(services: Services, task_trace_id: str) -> None:
     ended(turn)
 
 
-def test_fifty_posts_of_one_key_at_once_are_one_message(store: Store, services: Services) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_fifty_posts_of_one_key_at_once_are_one_message(store: Store, services: Services, begun: bool) -> None:
+    conversation = None
+    if begun:
+        finish(services, post(services, key=None))
+        conversation = services.traces.page(services.me)[0].conversation_id
     with ThreadPoolExecutor(50) as pool:
-        ids = set(pool.map(lambda _: post(services, SLOW), range(50)))
+        ids = set(pool.map(lambda _: post(services, SLOW, conversation_id=conversation), range(50)))
     assert len(ids) == 1
-    [trace] = services.traces.page(services.me)
+    trace = services.traces.page(services.me)[0]
     assert trace.id in ids
     finish(services, trace.id)
-    assert post(services, SLOW) == trace.id
-    assert len(rows(store, TraceSpan)) == 1
+    assert post(services, SLOW, conversation_id=conversation) == trace.id
+    assert len(rows(store, TraceSpan)) == 1 + begun
 
 
 def test_a_key_holds_for_its_message_and_its_owner_alone(services: Services) -> None:
