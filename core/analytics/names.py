@@ -61,9 +61,9 @@ def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
     if limits.agents is not None:
         query = query.where(_agents.c.id.in_(sorted(limits.agents)))
     if limits.owner_id is not None:
-        own = _sessions.join(_traces, _traces.c.id == _sessions.c.task_trace_id)
-        took_part = select(1).select_from(own).where(_sessions.c.agent_id == _agents.c.id)
-        query = query.where(or_(_agents.c.active, took_part.where(_traces.c.owner_id == limits.owner_id).exists()))
+        took_part = select(_sessions.c.agent_id).join(_traces, _traces.c.id == _sessions.c.task_trace_id)
+        answered = took_part.where(_traces.c.owner_id == limits.owner_id)
+        query = query.where(or_(_agents.c.active, _agents.c.id.in_(answered)))
     return query
 
 

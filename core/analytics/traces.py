@@ -66,25 +66,22 @@ class Traces:
         """A trace's steps in the order they began; none for one that the person does not see."""
         limits = scope(by)
         with self._store.read() as connection:
-            return (
-                read_spans(connection, task_trace_id, texts=limits.texts)
-                if _sees(connection, limits, task_trace_id)
-                else []
-            )
+            if not _sees(connection, limits, task_trace_id):
+                return []
+            return read_spans(connection, task_trace_id, texts=limits.texts)
 
     def tool_texts(self, by: Person, task_trace_id: str) -> dict[str, ToolText]:
         """What a trace's tools were given and gave, by span; none if the person may not read or see it."""
         limits = scope(by)
-        if not limits.texts:
-            return {}
         with self._store.read() as connection:
-            return read_tool_texts(connection, task_trace_id) if _sees(connection, limits, task_trace_id) else {}
+            if not limits.texts or not _sees(connection, limits, task_trace_id):
+                return {}
+            return read_tool_texts(connection, task_trace_id)
 
     def ledger(self, by: Person, task_trace_id: str) -> list[LedgerRow]:
         """A trace's ledger lines; their amounts sum to its total. None for one that the person does not see."""
-        limits = scope(by)
         with self._store.read() as connection:
-            return read_ledger(connection, task_trace_id) if _sees(connection, limits, task_trace_id) else []
+            return read_ledger(connection, task_trace_id) if _sees(connection, scope(by), task_trace_id) else []
 
 
 def _sees(connection: Connection, limits: Scope, task_trace_id: str) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from sqlalchemy import event
@@ -25,10 +26,13 @@ WORDS = re.compile(
 
 @contextmanager
 def statements(store: Store) -> Iterator[list[str]]:
+    """Those of this thread: the engine has chores of its own."""
     said: list[str] = []
+    here = get_ident()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        said.append(statement)
+        if get_ident() == here:
+            said.append(statement)
 
     event.listen(store.engine, "before_cursor_execute", note)
     try:

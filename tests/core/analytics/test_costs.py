@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from core.access.roles import Person
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, SHOWN_APART, Costs, CostsView, round_half_even
 from core.analytics.filters import asked, conditions, of_sessions
@@ -17,10 +18,12 @@ from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.refresh import refresh
 from core.analytics.spend import Spend
+from core.analytics.traces import Traces
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
+from tests.core.acts import Acts, an_errand
 from tests.core.analytics.rollups.histories import History
-from tests.core.rows import ADMIN
+from tests.core.rows import ADMIN, Rows
 
 NOW = datetime(2026, 11, 12, 15, 30, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
@@ -187,3 +190,41 @@ def test_what_is_unpriced_is_counted_and_never_a_zero_of_the_ledger(store: Store
 )
 def test_money_is_divided_exactly_half_to_even(numerator: int, denominator: int, rounded: int) -> None:
     assert round_half_even(numerator, denominator) == rounded
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_who_sees_only_their_own_sees_what_choosing_it_shows(store: Store, fresh: bool) -> None:
+    history, costs, traces = some_turns(store, 12), Costs(store), Traces(store)
+    if fresh:
+        refresh(store, UTC_ZONE, NOW)
+    everything = choice(date(2026, 10, 28), date(2026, 11, 12))
+    agents = frozenset(history.agents[:1])
+    ada = Person(history.people[0], "Ada", "operator")
+    for by, own in (
+        (ada, replace(everything, people=(ada.id,))),
+        (replace(ada, token_id="t", agents=agents), replace(everything, people=(ada.id,), agents=tuple(agents))),
+        (replace(ADMIN, token_id="t", agents=agents), replace(everything, agents=tuple(agents))),
+    ):
+        names = costs.names(by)
+        assert costs.view(by, everything, names, NOW) == costs.view(ADMIN, own, names, NOW)
+        assert costs.total(by, everything).spend == in_ledger(store, own) > 0
+        rows = traces.page(ADMIN, replace(own, agents=()).filter)
+        mine = [row for row in rows if not own.agents or row.agent_name in names.agent.values()]
+        assert traces.page(by, everything.filter) == mine
+        assert len(mine) == traces.count(by) < traces.count(ADMIN)
+        others = replace(everything, people=history.people[1:], agents=history.agents[1:])
+        assert costs.total(by, others).calls == 0 or by.role == "admin"
+    assert (set(names.agent), set(costs.names(ada).person)) == (agents, {ada.id})
+
+
+def test_a_trace_belongs_to_the_agent_that_was_asked_first(store: Store) -> None:
+    """A token for another agent that took part in it sees what that cost, and not the trace."""
+    rows = Rows(store)
+    ada = rows.person()
+    master, helper, archivist = (rows.agent(ada, name) for name in ("Master", "Helper", "Archivist"))
+    errand = an_errand(Acts(store, ada, master, rows.conversation(ada, master), at=NOW), helper, archivist)
+    for agent, seen in ((master, [errand.trace]), (helper, [])):
+        by = Person(ada, "Ada", "operator", "t", frozenset({agent}))
+        assert [row.id for row in Traces(store).page(by)] == seen
+        assert bool(Traces(store).ledger(by, errand.trace)) == bool(seen)
+        assert Costs(store).total(by, choice(date(2026, 11, 12), date(2026, 11, 12))).calls > 0

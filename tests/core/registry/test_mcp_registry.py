@@ -134,9 +134,7 @@ def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, draft: Mc
     assert registry.known() == []
 
 
-def test_who_changed_what_is_written_down_without_secrets(
-    registry: McpRegistry, me: Person, store: Store
-) -> None:
+def test_who_changed_what_is_written_down_without_secrets(registry: McpRegistry, me: Person, store: Store) -> None:
     view = registry.register(me, HTTP)
     registry.change(me, view.id, replace(HTTP, url="https://wiki.example.com/two?key=hunter2"))
     registry.set_active(me, view.id, False)
