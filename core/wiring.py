@@ -90,9 +90,9 @@ class Services:
 def open_services(
     chosen: Settings, provider: Provider | None = None, tools: Mapping[str, Tool] | None = None
 ) -> Services:
-    """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError.
+    """Migrate, recover what an earlier process left, seed, start the engine; ``tools`` replace those of this process.
 
-    ``tools`` take the place of those that run in this process.
+    Raises StoreError or SetupError.
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)

@@ -33,14 +33,14 @@ class ChatMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    message: str
+    message: str = Field(examples=["What is prompt caching?"])
     chat_id: str | None = Field(
         None,
         validation_alias=AliasChoices("chat_id", "conversation_id", "conversationId"),
-        description="None begins a new conversation.",
+        description="Null begins a new conversation.",
     )
     agent_id: str | None = Field(None, min_length=1, validation_alias=AliasChoices("agent_id", "agentId"))
-    agent: str | None = Field(None, min_length=1)
+    agent: str | None = Field(None, min_length=1, examples=["Everyday Assistant"])
 
 
 class ChatReply(BaseModel):

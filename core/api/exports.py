@@ -26,7 +26,10 @@ from core.exports.progress import Progress, State, as_json, manifest
 exports = APIRouter(prefix=ADDRESS, tags=["exports"])
 
 FilePart = Annotated[str, Path(description="`traces` or `ledger`.", examples=["traces"])]
-Token = Annotated[str, Query(description="What the link was signed with: it alone lets its holder read the file.")]
+Token = Annotated[
+    str,
+    Query(description="The link's signature: it alone lets its holder read the file.", examples=["TOKEN_OF_THE_LINK"]),
+]
 
 _UNFINISHED = "The file is not complete, so there is no manifest of it. Begin the download again if it broke off."
 _FOLLOWED_SECONDS = VALID_SECONDS + int(KEPT.total_seconds())

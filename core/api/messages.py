@@ -20,9 +20,9 @@ messages = APIRouter(prefix="/api/command-center", tags=["messages"], responses=
 
 
 class Message(Given):
-    agent_id: str = Field(min_length=1)
-    conversation_id: str | None = Field(None, description="None begins a new conversation.")
-    message: str
+    agent_id: str = Field(min_length=1, examples=["AGENT_ID"])
+    conversation_id: str | None = Field(None, description="Null begins a new conversation.")
+    message: str = Field(examples=["What is prompt caching?"])
 
 
 class Cost(Shown):

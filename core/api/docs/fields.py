@@ -45,8 +45,8 @@ class Schemas:
         """Its type, as people say it."""
         return " or ".join(dict.fromkeys(self._kind(choice) for choice in self._choices(schema)))
 
-    def example(self, schema: Json, depth: int = 1) -> Any:
-        """A value that the schema takes, out of its own examples where it has any."""
+    def example(self, schema: Json) -> Any:
+        """A value that the schema takes: what it must have, and what it has examples of."""
         first = self._choices(schema)[0]
         for given in (schema, first):
             if "examples" in given:
@@ -56,9 +56,10 @@ class Schemas:
         if "const" in first or "enum" in first:
             return first.get("const", first.get("enum", [None])[0])
         if first.get("type") == "array":
-            return [self.example(first["items"], depth + 1)]
+            return [self.example(first["items"])]
         if "properties" in first:
-            return {name: self.example(part, depth + 1) for name, part in first["properties"].items()}
+            parts, needed = first["properties"].items(), first.get("required", ())
+            return {name: self.example(part) for name, part in parts if name in needed or "examples" in part}
         return _SHOWN.get(first.get("type", ""), {})
 
     def _object(self, schema: Json) -> Json:

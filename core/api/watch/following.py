@@ -32,10 +32,11 @@ class _TryLater(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``at`` is on the monotonic clock. Decimals are exact."""
+    """``at`` is on the monotonic clock, ``data`` what ``sent`` says in JSON, with exact decimals."""
 
     at: float
     name: str
+    sent: str
     data: dict[str, Any]
 
     @property
@@ -114,7 +115,7 @@ class Following:
 
     def _read(self, event: ServerSentEvent) -> Event:
         data = json.loads(event.data or "{}", parse_float=Decimal)
-        found = Event(monotonic(), event.event, data if isinstance(data, dict) else {"data": data})
+        found = Event(monotonic(), event.event, event.data, data if isinstance(data, dict) else {})
         if found.name == "error" and found.data.get("code") == _GOES_ON_ELSEWHERE:
             raise _TryLater(str(found.data.get("error")))
         self._told += 1

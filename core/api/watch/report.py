@@ -73,8 +73,5 @@ def percentile(seconds: list[float], percent: int) -> float:
 
 def _data(event: Event) -> str:
     """On one line, and nothing in it that a terminal would obey."""
-    if not event.data:
-        return ""
-    told = event.data["text"] if [*event.data] == ["text"] else event.data
-    text = json.dumps(told, ensure_ascii=False, default=str)
+    text = json.dumps(event.data["text"], ensure_ascii=False) if [*event.data] == ["text"] else event.sent
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

@@ -88,7 +88,7 @@ def doors(store: Store, tmp_path: Path) -> Iterator[Doors]:
     """Where people sign in, over each kind of database."""
     doors = open_doors(store, tmp_path, auth="accounts")
     yield doors
-    doors.services.close()
+    doors.close()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def open_api(sqlite_store: Store, tmp_path: Path) -> Iterator[Open]:
 
     yield open_
     for each in opened:
-        each.services.close()
+        each.close()
 
 
 @pytest.fixture

@@ -32,6 +32,10 @@ class Doors:
     app: Starlette
     client: TestClient
 
+    def close(self) -> None:
+        self.client.__exit__()
+        self.services.close()
+
     def get(self, path: str, headers: Headers | None = None, **parameters: Any) -> Response:
         return self.client.get(path, headers=headers, params=parameters or None)
 
@@ -70,4 +74,6 @@ def open_doors(store: Store, folder: Path, **changes: Any) -> Doors:
     chosen = {"data_dir": folder, "database_url": store.url, "simulator_pace": 0, "drain_seconds": 0}
     services = open_services(Settings(_env_file=None, **{**chosen, **changes}))
     app = Starlette(routes=api_routes(lambda: services))
-    return Doors(services, app, TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000)))
+    client = TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000))
+    # Entered, it has one event loop instead of one for each request.
+    return Doors(services, app, client.__enter__())

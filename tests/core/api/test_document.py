@@ -79,7 +79,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says_and_never_by_a_fault(
             operation: Any = found
             _try_out(operation.ok(), headers, ids)
     finally:
-        doors.services.close()
+        doors.close()
 
 
 def _try_out(operation: Any, headers: Headers, ids: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """T12: SQL written into anything that a caller may write."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,6 +56,7 @@ _NOT_ASKED = {
     "/api/auth/logout",
     "/metrics",
 }
+_COUNTED = ("users", "agents", "conversations", "messages", "task_trace", "ledger_lines", "api_tokens")
 
 
 def test_t12_sql_in_a_parameter_finds_and_changes_nothing(doors: Doors) -> None:
@@ -99,11 +101,9 @@ def _requests() -> Iterator[tuple[str, str, Headers]]:
 def _with(path: str, parameter: dict[str, Any], payload: str) -> tuple[str, Headers]:
     """Other parts of the path are ids of nothing."""
     name, written = parameter["name"], payload.replace("\0", "%00").replace("/", "%2F").replace("?", "%3F")
-    inside = {name: written} if parameter["in"] == "path" else {}
-    parts = [inside.get(part[1:-1], "none") if part.startswith("{") else part for part in path.split("/")]
-    return "/".join(parts).replace("{file}.csv", f"{inside.get('file', 'traces')}.csv"), (
-        {name: payload} if parameter["in"] == "query" else {}
-    )
+    inside = {"file": "traces", name: written} if parameter["in"] == "path" else {"file": "traces"}
+    address = re.sub(r"{(\w+)}", lambda part: inside.get(part[1], "none"), path)
+    return address, {name: payload} if parameter["in"] == "query" else {}
 
 
 def _is_text(parameter: dict[str, Any]) -> bool:
