@@ -114,9 +114,8 @@ def read_spans(connection: Connection, task_trace_id: str, *, texts: bool) -> li
     columns = [column for column in _spans.c if column.name not in _WORDS]
     kept = _bytes_of(_spans.c.output, connection.dialect.name) if texts else null()
     error = _spans.c.error_text if texts else null()
-    its_spans: Select[Any] = select(*columns, error.label("error_text"), kept.label("output_kept")).where(
-        _spans.c.task_trace_id == storable(task_trace_id)
-    )
+    texts_or_none = error.label("error_text"), kept.label("output_kept")
+    its_spans: Select[Any] = select(*columns, *texts_or_none).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
 
 
