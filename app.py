@@ -9,13 +9,13 @@ from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
 from pages.parts.oidc import auth_secrets
-from pages.parts.places import pages, run
+from pages.parts.places import pages
 from pages.parts.reader import is_inside
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
     st.set_page_config(page_icon="\N{SPEECH BALLOON}")
-    run(st.navigation(pages(), position="sidebar" if is_inside() else "hidden"))
+    st.navigation(pages(), position="sidebar" if is_inside() else "hidden").run()
 else:
     # Else, until somebody has seen the navigation, Streamlit would serve each file of pages/ by itself, without it.
     PagesManager.uses_pages_directory = False

@@ -90,15 +90,17 @@ class Services:
 def open_services(
     chosen: Settings, provider: Provider | None = None, tools: Mapping[str, Tool] | None = None
 ) -> Services:
-    """Migrate, recover what an earlier process left, seed, start the engine. Raises StoreError or SetupError.
+    """Migrate, recover what an earlier process left, seed, start the engine; ``tools`` replace those of this process.
 
-    ``tools`` take the place of those that run in this process.
+    Raises StoreError or SetupError.
     """
     key = signing_key(chosen.data_dir / "signing.key")
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    recorder = _open_recorder(store, book, chosen)
+    instance_id = new_instance_id()
+    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
+    recorder.take_over()
     me = local_person(store)
     agents, registry = Agents(store), McpRegistry(store)
     seed(agents, registry, me.id)
@@ -142,14 +144,6 @@ def _who(chosen: Settings, local: Person) -> Person:
     if chosen.auth != "none":
         raise NotSignedIn("Nobody is signed in.")
     return local
-
-
-def _open_recorder(store: Store, book: PriceBook, chosen: Settings) -> Recorder:
-    """What earlier processes left is booked."""
-    instance_id = new_instance_id()
-    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
-    recorder.take_over()
-    return recorder
 
 
 def _open_access(store: Store, chosen: Settings) -> Access:

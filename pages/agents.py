@@ -17,18 +17,14 @@ from pages.parts.problems import attempt, show_problem
 _OFFER = "agent-offer"
 
 
-def draw_agent(services: Services, agent: AgentView, names: Names) -> None:
+def draw_agent(services: Services, agent: AgentView, names: Names, *, changeable: bool) -> None:
     with st.container(border=True):
         draw_about(services, agent, names)
         with st.container(horizontal=True):
-            if may_change(services):
+            if changeable:
                 draw_changes(services, agent)
             if st.button("Versions", key=f"versions-{agent.id}", icon=":material/history:"):
                 show_versions(services, agent, names)
-
-
-def may_change(services: Services) -> bool:
-    return may(services.me, Permission.AGENTS)
 
 
 def draw_changes(services: Services, agent: AgentView) -> None:
@@ -87,14 +83,14 @@ def main() -> None:
     about = "Who can be asked, on which model, with which tools and at which price. Each edit is a new version."
     with page("Agents", about) as services:
         agents = services.agents.list(services.me, include_inactive=True)
+        changeable = may(services.me, Permission.AGENTS)
         with st.container(horizontal=True, vertical_alignment="center"):
-            if may_change(services) and st.button(
-                "New agent", icon=":material/add:", type="primary", on_click=forget_offer
-            ):
+            new = changeable and st.button("New agent", icon=":material/add:", type="primary", on_click=forget_offer)
+            if new:
                 create(services)
         names = read_names(services, agents)
         for agent in agents:
-            draw_agent(services, agent, names)
+            draw_agent(services, agent, names, changeable=changeable)
 
 
 main()

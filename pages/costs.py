@@ -13,7 +13,7 @@ from pages.parts.cost_figures import draw_certainty, draw_headline, draw_month
 from pages.parts.cost_groups import draw_steps, draw_tops
 from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.export_buttons import draw_exports
-from pages.parts.filter_bar import draw_filters, whose
+from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 from pages.parts.latency_table import draw_latencies
 
@@ -32,8 +32,8 @@ def draw(services: Services, choice: Choice, view: CostsView) -> None:
 
 def main() -> None:
     st.set_page_config(layout="wide")
-    with page("Costs") as services:
-        st.caption(f"What {whose(services, 'was spent', 'you spent')}, exact to the nano-dollar.")
+    exact = "exact to the nano-dollar."
+    with page("Costs", f"What was spent, {exact}", own=f"What you spent, {exact}") as services:
         draw_label(services)
         names = services.costs.names(services.me)
         choice = draw_filters(services, names, "costs", lambda choice: draw_exports(services, choice))

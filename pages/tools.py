@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.access.roles import Permission, allow
 from core.agent.tools.catalogue import CATALOGUE, ShippedTool
 from core.chat.mcp_status import ServerStatus, who_uses
 from core.errors import AppError
@@ -114,6 +115,7 @@ def draw_shipped(tool: ShippedTool, agents: Sequence[AgentView]) -> None:
 def main() -> None:
     about = "What agents can be allowed to use. Which of it one may use is set on its form, on the page Agents."
     with page("Tools", about) as services:
+        allow(services.me, Permission.AGENTS)
         agents = services.agents.list(services.me, include_inactive=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("MCP servers", anchor=False, width="stretch")

@@ -14,7 +14,7 @@ from core.money import show_usd
 from core.wiring import Services
 from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.export_buttons import draw_exports
-from pages.parts.filter_bar import draw_filters, whose
+from pages.parts.filter_bar import draw_filters
 from pages.parts.frame import page
 from pages.parts.problems import show_problem
 from pages.parts.trace_detail import draw_trace
@@ -118,9 +118,8 @@ def main() -> None:
         with page("Trace") as services:
             draw_one(services, asked_for)
         return
-    with page("Traces") as services:
-        every = whose(services, "Every turn", "Every turn of yours")
-        st.caption(f"{every}, newest first. Costs are exact to the nano-dollar.")
+    order = "newest first. Costs are exact to the nano-dollar."
+    with page("Traces", f"Every turn, {order}", own=f"Every turn of yours, {order}") as services:
         draw_label(services)
         names = services.costs.names(services.me)
         choice = draw_filters(services, names, "traces", lambda choice: draw_exports(services, choice), search=True)

@@ -143,7 +143,7 @@ def comment_share(modules: Iterable[Module]) -> float:
     return comments / (len(lines) - comments)
 
 
-_FORBIDDEN_IMPORTS = ("unittest", "pickle", "marshal", "shelve")
+_FORBIDDEN_IMPORTS = ("unittest", "pickle", "marshal", "shelve", "yaml")
 _FORBIDDEN_NAMES = {"skip", "skipif", "xfail", "importorskip"}
 _FORBIDDEN_CALLS = {"eval", "exec"}
 

@@ -130,7 +130,7 @@ def test_every_module_says_what_it_is() -> None:
     assert _all(docstring_breaches, PRODUCT) == []
 
 
-def test_nothing_is_mocked_skipped_or_unsafe() -> None:
+def test_t14_nothing_is_mocked_skipped_or_unsafe() -> None:
     assert _all(safety_breaches, EVERYTHING) == []
 
 

@@ -109,12 +109,13 @@ class LedgerRow:
 def read_spans(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SpanRow]:
     """In the order they began, without a word of what tools were given and gave.
 
-    Without ``texts`` also without the texts of errors, which may quote what was said.
+    Without ``texts`` also without the texts of errors, which may quote what was said, nor is an output measured.
     """
     columns = [column for column in _spans.c if column.name not in _WORDS]
-    kept = _bytes_of(_spans.c.output, connection.dialect.name).label("output_kept")
-    error = _spans.c.error_text if texts else null().label("error_text")
-    its_spans: Select[Any] = select(*columns, error, kept).where(_spans.c.task_trace_id == storable(task_trace_id))
+    kept = _bytes_of(_spans.c.output, connection.dialect.name) if texts else null()
+    error = _spans.c.error_text if texts else null()
+    texts_or_none = error.label("error_text"), kept.label("output_kept")
+    its_spans: Select[Any] = select(*columns, *texts_or_none).where(_spans.c.task_trace_id == storable(task_trace_id))
     return [_span(row) for row in connection.execute(its_spans.order_by(_spans.c.started_at, _spans.c.id))]
 
 

@@ -49,11 +49,6 @@ def draw_filters(
     return choice
 
 
-def whose(services: Services, everybodys: str, own: str) -> str:
-    """What to call the books as far as whoever reads may see them."""
-    return everybodys if may(services.me, Permission.ALL_COSTS) else own
-
-
 def address() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from core.access.roles import Person
+from core.access.roles import Permission, Person, may
 from core.chat.provider_keys import Answering
 from core.errors import AppError
 from core.wiring import Services, services
@@ -27,10 +27,10 @@ _WHERE = (
 
 
 @contextmanager
-def page(title: str, caption: str = "") -> Iterator[Services]:
+def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
 
-    Whoever has not signed in sees how to, and nothing else.
+    Whoever has not signed in sees how to, and nothing else. ``own`` is the caption for those who see only their own.
     """
     try:
         running = for_reader(services())
@@ -45,7 +45,7 @@ def page(title: str, caption: str = "") -> Iterator[Services]:
     if title:
         st.title(title, anchor=False)
     if caption:
-        st.caption(caption)
+        st.caption(caption if may(me, Permission.ALL_COSTS) else own or caption)
     if notice := _notice(running, me):
         st.caption(notice, help=_WHERE)
     show_kept_problem()

@@ -1,4 +1,4 @@
-"""The pages there are, and for whom: what somebody may not do is not offered, and refused where it is asked for."""
+"""The pages there are, and for whom: what somebody may not see is not offered, and each page refuses by itself."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,10 @@ from typing import Literal
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from core.access.roles import Permission, Person, allow, may
-from core.errors import AppError, NotAllowed
+from core.access.roles import Permission, Person, may
+from core.errors import AppError
 from core.settings import settings
 from core.wiring import services
-from pages.parts.frame import page
 from pages.parts.reader import for_reader
 
 
@@ -51,19 +50,6 @@ def pages() -> list[StreamlitPage]:
         )
         for place in PLACES
     ]
-
-
-def run(chosen: StreamlitPage) -> None:
-    """The page, or why it is not for whoever reads."""
-    place, me = next(place for place in PLACES if place.title == chosen.title), _me()
-    try:
-        if me is not None:
-            allow(me, place.needs)
-    except NotAllowed as refused:
-        with page(place.title):
-            raise refused
-        return
-    chosen.run()
 
 
 def _visibility(place: Place, me: Person | None) -> Literal["visible", "hidden"]:

@@ -8,12 +8,14 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import AlertBase, Button, Code, HeadingBase, Markdown
 
 from core import wiring
+from core.access.roles import Person
 from core.registry.agents import AgentDraft, AgentView
 from core.settings import PROJECT
 from core.wiring import Services
 
 W = TypeVar("W")
 
+_reading: list[Person] = []
 _DRAFT = AgentDraft("An agent", "For a test", "claude-haiku-5-5", "", 1_000, False, ())
 
 
@@ -35,6 +37,14 @@ def healthy(app: AppTest) -> AppTest:
 def services() -> Services:
     """Those of the app under test."""
     return wiring.services()
+
+
+def become(role: str, person_id: str | None = None) -> Person:
+    """Whoever reads the pages from now on: with another role, or somebody else."""
+    me = services().me
+    _reading.append(Person(person_id or me.id, me.name, role))
+    wiring._running = replace(services(), who=lambda: _reading[-1])
+    return _reading[-1]
 
 
 def ask(app: AppTest, text: str) -> AppTest:

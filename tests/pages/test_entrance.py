@@ -86,4 +86,4 @@ def test_without_sign_in_nothing_of_it_is_seen(own_data: object) -> None:
     app = open_app()
     assert [each for each in app.sidebar.caption if "Signed in" in each.value] == []
     visit(app, "account")
-    assert [header.value for header in app.header] == ["API tokens"]
+    assert [header.value for header in app.header] == ["API tokens", "Your Anthropic API key"]

@@ -78,7 +78,7 @@ def test_every_column_has_a_name_of_its_own_and_a_meaning(file: FileName) -> Non
 
 
 @pytest.mark.parametrize("begin", "=+-@\t\r\n＝＋－＠")
-def test_text_that_could_be_a_formula_is_given_an_apostrophe(begin: str) -> None:
+def test_t3_text_that_could_be_a_formula_is_given_an_apostrophe(begin: str) -> None:
     assert safe_text(f"{begin}1+1") == f"'{begin}1+1"
 
 

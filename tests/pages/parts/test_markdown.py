@@ -102,7 +102,7 @@ def test_a_line_of_words_is_drawn_as_written(text: str) -> None:
 
 
 @given(st.text(max_size=20) | st.text(FORMULA_BEGINS + "a1", max_size=5))
-def test_a_cell_never_begins_as_a_formula(text: str) -> None:
+def test_t3_a_cell_never_begins_as_a_formula(text: str) -> None:
     cell = as_cell(text)
     assert not cell.startswith(tuple(FORMULA_BEGINS))
     assert cell in (text, f"'{text}")

@@ -83,7 +83,7 @@ def test_a_name_that_leads_inside_is_refused(site: Site, address: str) -> None:
         *("[0:0:0:0:0:ffff:127.0.0.1]", "[fe80::1]", "169.254.169.254", "2852039166", "0xa9fea9fe", "10.0.0.1"),
     ],
 )
-def test_every_spelling_of_an_inner_address_is_refused(site: Site, host: str) -> None:
+def test_t6_every_spelling_of_an_inner_address_is_refused(site: Site, host: str) -> None:
     outcome = run(fetch_url(Reach(ports=range(65_536))), {"url": site.at(host)})
     assert (outcome.failure, site.seen) == ("failed", [])
 
@@ -141,7 +141,7 @@ def test_only_the_usual_ports_are_used(port: int) -> None:
         ),
     ],
 )
-def test_a_redirect_is_looked_at_like_the_first_address(site: Site, target: str) -> None:
+def test_t6_a_redirect_is_looked_at_like_the_first_address(site: Site, target: str) -> None:
     names = Names({"site.test": [[HERE]], "inside.test": [["10.0.0.1"]], "2130706433": [["127.0.0.9"]]})
     names.known |= {"10.0.0.1": [["10.0.0.1"]], "::1": [["::1"]]}
     outcome = fetch(site.redirect("/go", target), reach(names))
@@ -161,7 +161,7 @@ def test_redirects_in_a_circle_end(site: Site) -> None:
     assert len(site.seen) == 6
 
 
-def test_a_name_that_changes_its_address_is_looked_up_once(site: Site) -> None:
+def test_t6_a_name_that_changes_its_address_is_looked_up_once(site: Site) -> None:
     names = Names({"site.test": [[HERE], ["127.0.0.2"]]})
     with open_site("127.0.0.2", site.port) as other:
         assert fetch(site.page("/", b"The first."), reach(names)).text.endswith("The first.")

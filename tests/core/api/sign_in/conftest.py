@@ -27,6 +27,12 @@ from core.wiring import Services
 from tests.core.access.conftest import HOME, PASSWORD
 
 ADDRESS = "http://command.test"
+PROVIDER = {
+    "oidc_discovery_url": "https://id.test/.well-known/openid-configuration",
+    "oidc_client_id": "command-center",
+    "oidc_client_secret": "a secret of the provider",
+    "oidc_admins": "root@example.org",
+}
 
 
 class CountingHasher(PasswordHasher):
@@ -64,7 +70,7 @@ def open_doors(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         keys = EncryptionKeys(SecretStr("x" * 43 + "="), tmp_path / "none")
         parts = (Sessions(store), Tokens(store), People(store), Credentials(store, keys), Audit(store))
         access = Access(SignIn(store, Passwords(hasher, at_once=8)), *parts)
-        values = {"auth": "accounts", **chosen}
+        values = {"auth": "accounts", **PROVIDER, **chosen}
         return Doors(access, Settings.model_validate({"data_dir": tmp_path, **values}), hasher)
 
     for name in Settings.model_fields:
