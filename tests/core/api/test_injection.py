@@ -99,7 +99,7 @@ def _requests() -> Iterator[tuple[str, str, Headers]]:
 def _parameters() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items() if path not in _NOT_ASKED else ():
-            yield from ((method.upper(), path, each) for each in operation.get("parameters", []))
+            yield from ((method.upper(), path, parameter) for parameter in operation.get("parameters", ()))
 
 
 def _with(path: str, parameter: dict[str, Any], payload: str) -> tuple[str, Headers]:
