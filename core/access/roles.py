@@ -21,7 +21,7 @@ class Permission(StrEnum):
     PRICES = "change prices"
     EXPORTS = "download traces and costs"
     TEXTS = "read what others wrote"
-    AGENTS = "change agents"
+    AGENTS = "change agents and their tools"
     DEMO = "load or remove the demo month"
     PEOPLE = "manage people"
     KEYS = "manage the organisation's provider key"

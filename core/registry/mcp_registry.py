@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 
@@ -140,9 +141,9 @@ class McpRegistry:
 
 
 def _shown(draft: McpServerDraft) -> dict[str, Any]:
-    """For the audit log: of secrets only the names."""
-    where = {"command": draft.command, "url": draft.url}
-    return {"name": draft.name, **where, "secrets": tuple(draft.secrets)}
+    """For the audit log: of secrets only the names, and of an address, which may hold one, the host."""
+    where = draft.command or urlsplit(draft.url).hostname
+    return {"name": draft.name, "reached_at": where, "secrets": tuple(draft.secrets)}
 
 
 def _register(connection: Connection, draft: McpServerDraft, person_id: str) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -96,3 +97,12 @@ def test_who_uses_a_server_is_known(services: Services, server: McpServerView) -
     draft = AgentDraft("User", "", "claude-haiku-5-5", "", 100, False, (), tools=("wicked__echo",))
     user = services.agents.create(services.me, draft)
     assert who_uses(server, services.agents.list(services.me)) == [user]
+
+
+def test_how_a_server_is_reached_is_told_only_to_who_may_change_it(services: Services, server: McpServerView) -> None:
+    services.mcp_status.connect(services.me, server.id)
+    told = services.mcp_status.list(replace(services.me, role="operator"))[-1]
+    whole = status(services)
+    assert (told.condition, told.tools) == (whole.condition, whole.tools)
+    assert (told.server.command, told.server.args, told.server.url, told.reason) == ("", (), "", None)
+    assert whole.server.command

@@ -10,6 +10,7 @@ import time_machine
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from core.access.audit import Audit
 from core.access.roles import Person
 from core.analytics.filters import TraceFilter
 from core.analytics.rollups.check import differences
@@ -58,6 +59,10 @@ def test_it_is_offered_only_where_there_is_no_trace(store: Store, demo: DemoMont
     assert (demo.offer(ADMIN), demo.phase(ADMIN)) == (False, "loaded")
     demo.remove(ADMIN)
     assert (demo.offer(ADMIN), demo.phase(ADMIN)) == (True, None)
+    assert [(entry.action, entry.subject_kind) for entry in Audit(store).list(ADMIN)] == [
+        ("removed", "demo month"),
+        ("loaded", "demo month"),
+    ]
     History(store).turn(NOON, 0)
     assert demo.offer(ADMIN) is False
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 
+from core.access.audit import Audit
 from core.access.local import local_person
 from core.access.roles import Person
 from core.agent.limits import Limits
-from core.errors import InputError, NotFound
+from core.errors import InputError, NotAllowed, NotFound
 from core.registry.agents import AgentDraft, Agents, AgentView, limits_of
 from core.store.database import Store, open_store
 
@@ -230,3 +231,36 @@ def test_agents_may_be_asked_by_others_but_not_by_themselves(agents: Agents, me:
 def test_only_tools_that_it_has_ask_first(agents: Agents, me: Person) -> None:
     draft = replace(DRAFT, tools=("a", "b"), ask_first=("b", "c"))
     assert agents.create(me, draft).ask_first == ("b",)
+
+
+def test_who_changed_what_is_written_down_with_it(agents: Agents, me: Person, store: Store) -> None:
+    made = agents.create(me, DRAFT)
+    agents.edit(me, made.id, replace(DRAFT, description="Other words"))
+    for active in (False, False, True):
+        agents.set_active(me, made.id, active)
+    with pytest.raises(InputError):
+        agents.create(me, DRAFT)
+    entries = Audit(store).list(me)
+    assert [entry.action for entry in entries] == ["activated", "deactivated", "edited", "created"]
+    assert {(entry.actor_id, entry.subject_kind, entry.subject_id) for entry in entries} == {(me.id, "agent", made.id)}
+    assert entries[2].detail == {"name": "Researcher", "model": DRAFT.model, "version": 2}
+
+
+def test_a_token_for_other_agents_finds_and_changes_nothing(agents: Agents, me: Person) -> None:
+    made, other = agents.create(me, DRAFT), agents.create(me, replace(DRAFT, name="Other"))
+    narrow = replace(me, token_id="t", agents=frozenset({other.id}))
+    assert agents.list(narrow) == [other]
+    for ask in (agents.get, agents.versions):
+        with pytest.raises(NotFound, match="no such agent"):
+            ask(narrow, made.id)
+    with pytest.raises(NotAllowed):
+        agents.edit(narrow, other.id, replace(DRAFT, delegates=(made.id,)))
+
+
+def test_inactive_agents_are_listed_for_those_who_may_change_them(agents: Agents, me: Person) -> None:
+    made = agents.create(me, DRAFT)
+    agents.set_active(me, made.id, False)
+    operator = replace(me, role="operator")
+    assert [agent.id for agent in agents.list(me, include_inactive=True)] == [made.id]
+    assert agents.list(operator, include_inactive=True) == []
+    assert agents.get(operator, made.id).active is False

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.access.audit import Audit
 from core.access.local import local_person
 from core.access.roles import Person
 from core.agent.mcp.server import McpServer
@@ -131,3 +132,19 @@ def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, draft: Mc
     with pytest.raises(InputError, match=said):
         registry.register(local_person(sqlite_store), draft)
     assert registry.known() == []
+
+
+def test_who_changed_what_is_written_down_without_secrets(
+    registry: McpRegistry, me: Person, store: Store
+) -> None:
+    view = registry.register(me, HTTP)
+    registry.change(me, view.id, replace(HTTP, url="https://wiki.example.com/two?key=hunter2"))
+    registry.set_active(me, view.id, False)
+    registry.remove(me, view.id)
+    with pytest.raises(NotFound):
+        registry.remove(me, view.id)
+    entries = Audit(store).list(me)
+    assert [entry.action for entry in entries] == ["removed", "deactivated", "changed", "registered"]
+    assert {(entry.subject_id, entry.detail["name"]) for entry in entries} == {(view.id, "wiki")}
+    assert entries[-1].detail == {"name": "wiki", "reached_at": "wiki.example.com", "secrets": ["X-Key"]}
+    assert "hunter2" not in repr(entries)
