@@ -101,9 +101,8 @@ def open_services(
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
     recorder.take_over()
-    me = local_person(store)
     agents, registry = Agents(store), McpRegistry(store)
-    seed(agents, registry, me.id)
+    me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
     zone = ZoneInfo(chosen.time_zone)
@@ -139,9 +138,16 @@ def open_services(
     )
 
 
-def _who(chosen: Settings, local: Person) -> Person:
+def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
+    """What there is at first, and the local person, whom the first admin takes the place of."""
+    me = local_person(store)
+    seed(agents, registry, me.id)
+    return me
+
+
+def _who(chosen: Settings, local: Person | None) -> Person:
     """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
-    if chosen.auth != "none":
+    if local is None or chosen.auth != "none":
         raise NotSignedIn("Nobody is signed in.")
     return local
 

@@ -1,5 +1,6 @@
 """The README is true: its commands run, and its tables are those of the code."""
 
+import json
 import re
 import shutil
 import signal
@@ -101,6 +102,24 @@ def test_the_first_command_serves(checkout: Path) -> None:
     with served(checkout / "data", command=first, folder=checkout) as server:
         server.stop(signal.SIGTERM)
     assert (checkout / "data" / "app.db").is_file()
+
+
+def test_the_tour_of_the_api_goes_as_it_is_told(tmp_path: Path) -> None:
+    [tour] = [block for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "curl" in block]
+    with served(tmp_path / "data", SIMULATOR_PACE="0") as server:
+        there = tour.replace("http://localhost:8501", server.url).replace("\n", "\necho; echo =\n")
+        run = subprocess.run(["bash", "-euo", "pipefail", "-c", there], capture_output=True, text=True, check=True)
+        watch = [sys.executable, "-m", "core.api.watch", "Hello", "--agent", "Everyday Assistant", "--url", server.url]
+        watched = subprocess.run(watch, cwd=PROJECT, capture_output=True, text=True, check=False)
+    answers = [answer.strip() for answer in run.stdout.split("\n=\n") if answer.strip()]
+    agents, stream, reply, traces, costs, problem, _ready = answers
+    assert '"Everyday Assistant"' in agents
+    assert re.findall(r"^event: (session_start|done)$", stream, re.MULTILINE) == ["session_start", "done"]
+    assert json.loads(reply)["status"] == "completed"
+    assert [each["source"] for each in json.loads(traces)["data"]] == ["api", "api"]
+    assert json.loads(costs)["total"]["turns"] == 2
+    assert (json.loads(problem)["code"], json.loads(problem)["status"]) == ("not_found", 404)
+    assert watched.returncode == 0, watched.stdout + watched.stderr
 
 
 def test_the_backup_command_makes_a_whole_copy(checkout: Path) -> None:

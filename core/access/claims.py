@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from core.access.identity import checked_name, kept_email
+from core.access.identity import LOCAL_EMAIL, checked_name, kept_email
 from core.errors import InputError, NotSignedIn
 
 _LONGEST, _LONGEST_NAME = 255, 80
@@ -58,9 +58,10 @@ def _moment(claims: Mapping[str, Any], name: str) -> datetime:
 
 
 def _email(claims: Mapping[str, Any]) -> str | None:
-    """Some identity providers spell the flag as a word."""
+    """Some identity providers spell the flag as a word. Nobody can be whoever works here without sign-in."""
     email, verified = claims.get("email"), claims.get("email_verified")
-    return kept_email(email) if isinstance(email, str) and verified in (True, "true") else None
+    kept = kept_email(email) if isinstance(email, str) and verified in (True, "true") else None
+    return None if kept == LOCAL_EMAIL else kept
 
 
 def _name(claims: Mapping[str, Any], otherwise: str) -> str:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from core.access.audit import record
 from core.access.claims import Told, told_by
-from core.access.identity import LOCAL_EMAIL
 from core.access.opaque import derived_secret
 from core.access.people import has_admin, one_at_a_time
 from core.access.roles import ROLES, Person
@@ -117,7 +116,7 @@ def _known(connection: Connection, told: Told) -> Row[Any] | None:
 
 def _join(connection: Connection, told: Told, role: str) -> Person:
     """Somebody new. Raises NotAllowed."""
-    if told.email is None or told.email == LOCAL_EMAIL:
+    if told.email is None:
         raise NotAllowed(_unknown(told))
     who = {"email": told.email, "name": told.name, "role": role}
     who |= {"oidc_issuer": told.issuer, "oidc_subject": told.subject}

@@ -12,7 +12,8 @@ from core.api.docs.events import NAMED
 from core.api.problems import NOT_ANSWERED, raises
 from core.api.sse.dialects import NamedEvents, cost_of, error_of
 from core.api.sse.response import EventStream, Whole, WholeReply
-from core.api.talking import REFUSALS, AcceptHeader, Given, IdempotencyKey, Shown, streamed, wants_json
+from core.api.talking import REFUSALS, AcceptHeader, IdempotencyKey, streamed, wants_json
+from core.api.wire import Given, Wire
 from core.chat.following import SAVED, Place
 from core.errors import InputError, NotAllowed, NotFound
 
@@ -25,7 +26,7 @@ class Message(Given):
     message: str = Field(examples=["What is prompt caching?"])
 
 
-class Cost(Shown):
+class Cost(Wire):
     """``input_tokens`` are all that were read, cached ones included; ``total_cost`` is in dollars, None if unknown."""
 
     input_tokens: int
@@ -34,12 +35,12 @@ class Cost(Shown):
     estimated: bool
 
 
-class NotWhole(Shown):
+class NotWhole(Wire):
     error: str
     code: str
 
 
-class Reply(Shown):
+class Reply(Wire):
     """``error`` says why an answer that was stopped is not whole."""
 
     task_trace_id: str
@@ -51,12 +52,12 @@ class Reply(Shown):
     error: NotWhole | None
 
 
-class Stopping(Shown):
+class Stopping(Wire):
     task_trace_id: str
     status: str
 
 
-class Approval(Shown):
+class Approval(Wire):
     """``input`` is what the tool would be given, as JSON text."""
 
     span_id: str
@@ -65,7 +66,7 @@ class Approval(Shown):
     expires_at: datetime
 
 
-class Approvals(Shown):
+class Approvals(Wire):
     data: list[Approval]
 
 

@@ -3,8 +3,7 @@
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Header
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 
 from core.errors import (
     AgentInactive,
@@ -39,18 +38,6 @@ REFUSALS = (
     ShuttingDown,
 )
 """What can be wrong with a message before its turn begins."""
-
-
-class Given(BaseModel):
-    """Of a request: what it does not know, it refuses."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
-
-
-class Shown(BaseModel):
-    """Of a reply."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 def wants_json(accept: str) -> bool:

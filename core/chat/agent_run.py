@@ -9,10 +9,11 @@ from typing import Any, assert_never
 import structlog
 from anyio import CancelScope
 
-from core.agent.limits import Allowance, CutShort, Limits, Spending
+from core.agent.limits import Allowance, CutShort, Spending
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
 from core.agent.tools.tool import Asking, Tool
 from core.chat.approvals import Approvals
+from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
 from core.clock import now
 from core.errors import AppError, ProviderError, ToolDenied
@@ -32,10 +33,9 @@ from core.events import (
 )
 from core.pricing import PriceBook
 from core.provider.client import Provider
-from core.provider.request import ModelRequest
 from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
 from core.registry.agents import AgentView
-from core.toolbox.toolset import TASK, Toolbox, Toolset
+from core.toolbox.toolset import TASK, Toolbox
 from core.tracing.entries import AttemptEnd, Checkpoint, SessionEnd, Step
 from core.tracing.recorder import Recorder
 from core.tracing.settling import Spent, total_of
@@ -66,19 +66,6 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """What an agent shall do; ``path`` led to it: ids of agents, the master's first, its own last."""
-
-    request: ModelRequest
-    prompt_estimate: int
-    toolset: Toolset
-    asking: Asking
-    limits: Limits
-    ask_first: frozenset[str]
-    path: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Reader:
     """Who is told: ``tell`` gets what happens, ``cost_changed`` is called when the cost may be another."""
 
@@ -99,6 +86,7 @@ class AgentRun:
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
+        self.delegations = 0
         self._consents = 0
         self._uncounted = 0
         self._unsaved, self._saved_characters = False, 0

@@ -6,15 +6,14 @@ from dataclasses import replace
 import structlog
 from anyio import CancelScope
 
-from core.agent.context import Persona, build_request, estimate_prompt
 from core.agent.tools.tool import Asking
-from core.chat.agent_run import AgentRun, Assignment, Reader
+from core.chat.agent_run import AgentRun, Reader
+from core.chat.assignment import Assignment, assign
 from core.chat.journal import Outcome, RunStart
 from core.clock import new_id, now
 from core.errors import ProviderBroken, StoreError, ToolError
 from core.events import Delegated
-from core.registry.agents import AgentView, limits_of
-from core.toolbox.toolset import Toolset
+from core.registry.agents import AgentView
 from core.tracing.entries import NewAttempt, NewSession
 from core.tracing.spans import NOT_MADE
 
@@ -28,15 +27,16 @@ _ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever a
 
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
     """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
-    if len(asker.children) >= MOST_RUNS:
+    if asker.delegations >= MOST_RUNS:
         raise ToolError(f"Other agents were asked {MOST_RUNS} times for this answer. Go on with what you know.")
     if asker.allowance.reached(0) is not None:
         raise ToolError(f"{agent.name} was not asked, because this answer has reached its limit.")
+    asker.delegations += 1  # before anything is waited for, as several may be asked at once
     path = (*asker.assignment.path, agent.id)
     toolset = await asker.parts.toolbox.equip(agent, path)
-    assignment = _assignment(agent, toolset, task, asking, path)
-    paid = replace(assignment, request=replace(assignment.request, key=asker.assignment.request.key))
-    child = _child(asker, agent, paid, asking.call_id)
+    theirs = replace(asking, call_id="")
+    assignment = assign(agent, toolset, theirs, path=path, key=asker.assignment.request.key, text=task)
+    child = _child(asker, agent, assignment, asking.call_id)
     await _open(asker, child, agent, asking.call_id)
     asker.children.append(child)
     try:
@@ -46,23 +46,6 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking
         raise
     await _close(asker, child, outcome)
     return _answer(child, agent, outcome)
-
-
-def persona_of(agent: AgentView, toolset: Toolset) -> Persona:
-    return Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, toolset.definitions)
-
-
-def _assignment(agent: AgentView, toolset: Toolset, task: str, asking: Asking, path: tuple[str, ...]) -> Assignment:
-    persona = persona_of(agent, toolset)
-    return Assignment(
-        request=build_request(persona, [], task),
-        prompt_estimate=estimate_prompt(persona, [], task),
-        toolset=toolset,
-        asking=replace(asking, call_id=""),
-        limits=limits_of(agent),
-        ask_first=frozenset(agent.ask_first),
-        path=path,
-    )
 
 
 def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: str) -> AgentRun:

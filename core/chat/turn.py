@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 from anyio import CancelScope
 
 from core.access.roles import Person, may_use_agent
-from core.chat.agent_run import AgentRun, Assignment, Parts, Reader
+from core.chat.agent_run import AgentRun, Parts, Reader
+from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus

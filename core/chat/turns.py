@@ -3,17 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import sleep
 
 from sqlalchemy.exc import IntegrityError
 
 from core.access.roles import Person, may_use_agent
-from core.agent.context import Said, build_request, estimate_prompt
+from core.agent.context import Said
 from core.agent.tools.tool import Asking
-from core.chat.agent_run import Assignment, Parts
-from core.chat.delegation import persona_of
+from core.chat.agent_run import Parts
+from core.chat.assignment import Assignment, assign
 from core.chat.engine import Engine
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
@@ -26,9 +26,8 @@ from core.conversations.history import History, read_history
 from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
 from core.provider.blocks import Block
 from core.provider.request import CallKey
-from core.registry.agents import Agents, AgentView, limits_of
+from core.registry.agents import Agents, AgentView
 from core.store.database import Store
-from core.toolbox.toolset import Toolset
 from core.tracing.admission import read_key
 from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
@@ -173,28 +172,16 @@ class Turns:
         history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
-            toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, (agent.id,)))
-            assignment = self._assignment(wanted, agent, toolset, said, latest)
-            assignment = replace(assignment, request=replace(assignment.request, key=key))
+            path, asking = (agent.id,), Asking(wanted.owner, self._quotas.zone)
+            toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, path))
+            assignment = assign(
+                agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
+            )
             opening = self._opening(wanted, agent, history, assignment)
             turn = Turn(opening, assignment, agent.name, self._parts)
             self._parts.recorder.open(opening)
             self._engine.start(turn)
         return turn
-
-    def _assignment(
-        self, wanted: Wanted, agent: AgentView, toolset: Toolset, said: Sequence[Said], attached: Sequence[Block]
-    ) -> Assignment:
-        persona = persona_of(agent, toolset)
-        return Assignment(
-            request=build_request(persona, said, wanted.text, attached),
-            prompt_estimate=estimate_prompt(persona, said, wanted.text, attached),
-            toolset=toolset,
-            asking=Asking(wanted.owner, self._quotas.zone),
-            limits=limits_of(agent),
-            ask_first=frozenset(agent.ask_first),
-            path=(agent.id,),
-        )
 
     def _history(self, wanted: Wanted, key: CallKey | None) -> History:
         if wanted.conversation_id is None:

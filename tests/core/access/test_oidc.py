@@ -68,6 +68,14 @@ def test_nobody_takes_over_whom_somebody_else_signs_in_as(house: House) -> None:
     assert enter(house, nonce="n").person.id == ada.person.id
 
 
+def test_nobody_becomes_whoever_works_here_without_sign_in(house: House) -> None:
+    local = local_person(house.store)
+    for groups in (["platform"], []):
+        with pytest.raises(NotAllowed, match="no verified e-mail address"):
+            enter(house, email="Admin@localhost", groups=groups)
+    assert house.ask("SELECT oidc_subject FROM users WHERE id = :id", id=local.id) == [None]
+
+
 def test_groups_decide_the_role_anew_each_time(house: House) -> None:
     told: list[object] = [["platform"], ["staff", "ledger"], "ledger", [], None, [7, {}]]
     roles = [enter(house, nonce=str(place), groups=groups).person.role for place, groups in enumerate(told)]

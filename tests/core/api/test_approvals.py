@@ -17,7 +17,10 @@ def test_a_stream_says_what_waits_and_goes_on_when_it_is_allowed(sqlite_store: S
     answers = (asks(("a", "echo", {"say": "Hi"})), says("Other."), says("Done."))
     shop = workshop(sqlite_store, tmp_path, answers, ask_first=("echo",))
     body = {"agentId": shop.agent_id, "message": "Go."}
-    with serving(api(lambda: shop.services)) as port, httpx2.Client(base_url=f"http://127.0.0.1:{port}") as http:
+    with (
+        serving(api(lambda: shop.services)) as port,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+    ):
         with http.stream("POST", MESSAGE, json=body) as stream:
             pieces, heard = stream.iter_bytes(), b""
             while b"awaiting_approval" not in heard:

@@ -144,7 +144,9 @@ def opened(port: int, path: str) -> tuple[socket.socket, bytes]:
     reader.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     seen = b""
     while b"trace_id," not in seen:
-        seen += reader.recv(1_000)
+        came = reader.recv(1_000)
+        assert came, seen
+        seen += came
     return reader, seen
 
 

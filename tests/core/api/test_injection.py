@@ -89,13 +89,17 @@ def test_t12_sql_in_a_token_or_a_sign_in_lets_nobody_in(doors: Doors) -> None:
 def _requests() -> Iterator[tuple[str, str, Headers]]:
     """Every parameter of every operation; with every payload where a text of that name is met first."""
     met = set[str]()
+    for method, path, parameter in _parameters():
+        is_new = _is_text(parameter) and parameter["name"] not in met
+        met.add(parameter["name"])
+        for payload in PAYLOADS if is_new else PAYLOADS[3:20:6]:
+            yield method, *_with(path, parameter, payload)
+
+
+def _parameters() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in DOCUMENT["paths"].items():
-        for method, operation in methods.items():
-            for parameter in operation.get("parameters", []) if path not in _NOT_ASKED else []:
-                is_new = _is_text(parameter) and parameter["name"] not in met
-                met.add(parameter["name"])
-                for payload in PAYLOADS if is_new else PAYLOADS[3:20:6]:
-                    yield method.upper(), *_with(path, parameter, payload)
+        for method, operation in methods.items() if path not in _NOT_ASKED else ():
+            yield from ((method.upper(), path, parameter) for parameter in operation.get("parameters", ()))
 
 
 def _with(path: str, parameter: dict[str, Any], payload: str) -> tuple[str, Headers]:

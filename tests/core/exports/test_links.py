@@ -58,20 +58,18 @@ def test_a_link_expires() -> None:
 TOKEN = Links(KEY).token(an_order("traces", TraceFilter(agents=("a",))))
 
 
-@pytest.mark.parametrize(
-    "token",
-    ["", ".", "..", "a.b.c", "=1+1", "\0", "ü.ü.ü", "x" * 100_000, TOKEN[:-1], f"{TOKEN}a", TOKEN.swapcase()],
-)
-def test_a_token_that_is_not_ours_opens_nothing(token: str) -> None:
-    with pytest.raises(NotAllowed, match="not a valid one"):
-        Links(KEY).read(token, "traces")
+def test_a_token_that_is_not_ours_opens_nothing() -> None:
+    made_up = ["", ".", "..", "a.b.c", "=1+1", "\0", "ü.ü.ü", "x" * 100_000]
+    for token in (*made_up, TOKEN[:-1], f"{TOKEN}a", TOKEN.swapcase()):
+        with pytest.raises(NotAllowed, match="not a valid one"):
+            Links(KEY).read(token, "traces")
 
 
-@pytest.mark.parametrize("place", range(0, len(TOKEN), 7))
-def test_a_token_changed_anywhere_opens_nothing(place: int) -> None:
-    changed = f"{TOKEN[:place]}{'A' if TOKEN[place] != 'A' else 'B'}{TOKEN[place + 1 :]}"
-    with pytest.raises(NotAllowed):
-        Links(KEY).read(changed, "traces")
+def test_a_token_changed_anywhere_opens_nothing() -> None:
+    for place in range(0, len(TOKEN), 7):
+        changed = f"{TOKEN[:place]}{'A' if TOKEN[place] != 'A' else 'B'}{TOKEN[place + 1 :]}"
+        with pytest.raises(NotAllowed):
+            Links(KEY).read(changed, "traces")
 
 
 @pytest.mark.parametrize("file", ["ledger", "messages", "", "../traces"])
