@@ -13,7 +13,7 @@ from core.errors import AppError, TooManyRequests
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
@@ -80,7 +80,7 @@ class Card:
 def show(card: Card, typed: Typed | None = None, *, status: int = 200) -> HTMLResponse:
     typed = typed or Typed()
     values: dict[str, Any] = {"card": card, "typed": typed, "focus": typed.focus(card.form)}
-    return HTMLResponse(_TEMPLATES.get_template("card.html").render(values), status, _HEADERS)
+    return HTMLResponse(_TEMPLATES.get_template("card.html").render(values), status, HEADERS)
 
 
 def show_error(card: Card, error: AppError, typed: Mapping[str, str] | None = None) -> HTMLResponse:

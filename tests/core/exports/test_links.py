@@ -55,32 +55,34 @@ def test_a_link_expires() -> None:
         assert Links(KEY).read(token, "traces", seconds=VALID_SECONDS + 1).file == "traces"
 
 
-TOKEN = Links(KEY).token(an_order("traces", TraceFilter(agents=("a",))))
+@pytest.fixture
+def token() -> str:
+    return Links(KEY).token(an_order("traces", TraceFilter(agents=("a",))))
 
 
-def test_a_token_that_is_not_ours_opens_nothing() -> None:
+def test_a_token_that_is_not_ours_opens_nothing(token: str) -> None:
     made_up = ["", ".", "..", "a.b.c", "=1+1", "\0", "ü.ü.ü", "x" * 100_000]
-    for token in (*made_up, TOKEN[:-1], f"{TOKEN}a", TOKEN.swapcase()):
+    for wrong in (*made_up, token[:-1], f"{token}a", token.swapcase()):
         with pytest.raises(NotAllowed, match="not a valid one"):
-            Links(KEY).read(token, "traces")
+            Links(KEY).read(wrong, "traces")
 
 
-def test_a_token_changed_anywhere_opens_nothing() -> None:
-    for place in range(0, len(TOKEN), 7):
-        changed = f"{TOKEN[:place]}{'A' if TOKEN[place] != 'A' else 'B'}{TOKEN[place + 1 :]}"
+def test_a_token_changed_anywhere_opens_nothing(token: str) -> None:
+    for place in range(0, len(token), 7):
+        changed = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
         with pytest.raises(NotAllowed):
             Links(KEY).read(changed, "traces")
 
 
 @pytest.mark.parametrize("file", ["ledger", "messages", "", "../traces"])
-def test_a_token_opens_its_own_file_only(file: str) -> None:
+def test_a_token_opens_its_own_file_only(token: str, file: str) -> None:
     with pytest.raises(NotAllowed, match="not a valid one"):
-        Links(KEY).read(TOKEN, file)
+        Links(KEY).read(token, file)
 
 
-def test_another_key_opens_nothing() -> None:
+def test_another_key_opens_nothing(token: str) -> None:
     with pytest.raises(NotAllowed):
-        Links(b"z" * 32).read(TOKEN, "traces")
+        Links(b"z" * 32).read(token, "traces")
 
 
 def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from websockets.typing import Origin, Subprotocol
 from core.api.app import api, api_routes
 from core.api.guard.connection import HEAD_BYTES
 from core.api.guard.headers import HEADERS
+from core.api.sign_in.card import HEADERS as FORM_HEADERS
 from core.wiring import Services
 from tests.core.api.guard.test_addresses import HOSTILE_PATHS
 from tests.served import Served, served
@@ -103,6 +104,15 @@ def _addresses() -> list[tuple[str, str]]:
     return sorted(rest | {(method, re.sub(r"{.*?}", "x", path)) for method, path in _ours()})
 
 
+_FORMS = ("/sign-in", "/join", "/sign-out")
+_FORMS_POLICY = {"content-security-policy": FORM_HEADERS["Content-Security-Policy"]}
+
+
+def test_t23_forms_may_load_nothing_but_their_own_style() -> None:
+    policy = _FORMS_POLICY["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+
+
 def test_t23_every_address_answers_with_every_header(server: Served) -> None:
     addresses = _addresses()
     page = _answer(server, "/").text.decode()
@@ -110,7 +120,8 @@ def test_t23_every_address_answers_with_every_header(server: Served) -> None:
     assert len(addresses) > 20
     for method, path in addresses:
         answer = _answer(server, path, method)
-        assert answer.headers.items() >= HEADERS.items(), (method, path)
+        wanted = HEADERS | (_FORMS_POLICY if path in _FORMS else {})
+        assert answer.headers.items() >= wanted.items(), (method, path)
         assert answer.status < 500, (method, path)
 
 
