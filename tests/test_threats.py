@@ -2,6 +2,7 @@
 
 import re
 import sysconfig
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.house_rules import PROJECT, read_modules
@@ -43,6 +44,14 @@ def test_every_threat_has_tests_named_for_it() -> None:
     names = [function.name for module in read_modules("tests") for function in module.functions]
     tested = {int(found[1]) for name in names if (found := re.match(r"test_t(\d+)_", name))}
     assert tested == set(THREATS)
+
+
+def test_t24_no_file_of_the_data_folder_can_be_committed() -> None:
+    ignored = (PROJECT / ".gitignore").read_text("utf-8").split()
+    text = "\n".join(module.text for module in read_modules("core"))
+    kept = set(re.findall(r"data_dir / \"([^\"]+)\"", text))
+    assert {"signing.key", "cookie.key", "encryption.keys", "spool"} <= kept
+    assert [name for name in kept if not any(fnmatch(f"data/{name}", each.rstrip("/")) for each in ignored)] == []
 
 
 def test_t22_every_package_is_pinned_with_its_hashes() -> None:
