@@ -119,12 +119,14 @@ class Engine:
         self._ended_at[turn.conversation_id] = monotonic()
 
     async def _save_often(self) -> None:
+        looked_at = monotonic()
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), TICK_SECONDS)
-            except TimeoutError:
-                await self._quietly("look after turns", self._look_after_turns())
             self._due.clear()
+            if monotonic() - looked_at >= TICK_SECONDS:  # also while one answer after the other asks for a checkpoint
+                looked_at = monotonic()
+                await self._quietly("look after turns", self._look_after_turns())
             await self._quietly("checkpoint", self._checkpoint())
 
     async def _checkpoint(self) -> None:
@@ -134,14 +136,15 @@ class Engine:
 
     async def _look_after_turns(self) -> None:
         live = {turn.id: turn for turn in self.live()}
-        for asked in await asyncio.to_thread(self._recorder.asked_to_stop, list(live)) if live else ():
-            live[asked].stop()
         for turn in live.values():
             if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
                 turn.halt("unwatched")
         for conversation_id, ended_at in list(self._ended_at.items()):
             if monotonic() - ended_at > ENDED_KEPT_SECONDS:
                 self._forget(conversation_id)
+        # Last, as it needs the database.
+        for asked in await asyncio.to_thread(self._recorder.asked_to_stop, list(live)) if live else ():
+            live[asked].stop()
 
     async def _turn_away(self) -> None:
         while True:

@@ -210,7 +210,9 @@ def test_the_books_are_open_before_the_provider_is_called(services: Services, se
     assert end.total
 
 
-def test_a_turn_nobody_watches_stops_after_its_grace(make_services: Callable[..., Services]) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_turn_nobody_watches_stops_after_its_grace(make_services: Callable[..., Services], busy: bool) -> None:
+    """Also where other answers ask for checkpoints all the time."""
     services = make_services(grace_seconds=0)
     agent = services.agents.list(services.me)[0]
     turn = services.turns.send(owner=services.me, agent_id=agent.id, text="[[fault: silence after 3]]")
@@ -218,7 +220,10 @@ def test_a_turn_nobody_watches_stops_after_its_grace(make_services: Callable[...
     for _ in range(200):
         if turn.ended:
             break
+        if busy:
+            services.engine.call_soon(services.engine.wake)
         pause.wait(0.05)
+    assert turn.ended
     end = ended(turn)
     assert (end.status, end.error_type) == ("stopped", "unwatched")
 
