@@ -95,7 +95,7 @@ def advance(connection: Connection, step: Step) -> None:
     if step.attempt is not None and step.at is not None:
         spans.open_attempt(connection, step.attempt, step.prompt_estimate, step.at)
     ended = () if step.ended is None else (step.ended.span_id,)
-    settle(connection, lines, ended, step.attempt and Hold(step.attempt.span_id, step.attempt.most))
+    settle(connection, lines, ended, Hold(step.attempt.span_id, step.attempt.most) if step.attempt else None)
 
 
 def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
