@@ -42,16 +42,15 @@ class _Told:
     asking: tuple[str, ...]
 
 
-def typed_tool(function: Callable[..., Any], *first: Any, timeout_seconds: float = 30.0) -> Tool:
-    """A tool that calls the function, off the event loop unless it is async.
+def typed_tool(function: Callable[..., Any], *, timeout_seconds: float = 30.0) -> Tool:
+    """A tool that calls the function or method, off the event loop unless it is async.
 
-    The name, but for a leading underscore, and the docstring are the function's; ``Annotated[...,
-    Field(description=...)]`` explains a parameter. ``first`` are its first arguments, of which the model hears nothing.
-    One annotated ``Asking`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
+    The name and the docstring are the function's; ``Annotated[..., Field(description=...)]`` explains a parameter. One
+    annotated ``Asking`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
     Raises TypeError for a function that says too little about itself.
     """
-    told = _told(function, len(first))
-    call = partial(function if inspect.iscoroutinefunction(function) else partial(_in_a_thread, function), *first)
+    told = _told(function.__func__, bound=1) if inspect.ismethod(function) else _told(function)
+    call = function if inspect.iscoroutinefunction(function) else partial(_in_a_thread, function)
 
     async def run(given: Mapping[str, Any], whose: Asking) -> str:
         values = _checked(told.arguments, given)
@@ -62,13 +61,13 @@ def typed_tool(function: Callable[..., Any], *first: Any, timeout_seconds: float
 
 
 @cache
-def _told(function: Callable[..., Any], first: int) -> _Told:
-    """Once for each function: a schema takes milliseconds."""
-    name, description = function.__name__.removeprefix("_"), inspect.getdoc(function)
+def _told(function: Callable[..., Any], bound: int = 0) -> _Told:
+    """Once for each function, because a schema takes milliseconds; so many first parameters are bound already."""
+    name, description = function.__name__, inspect.getdoc(function)
     if not description:
         raise TypeError(f"The tool {name} needs a docstring: it is what the model is told.")
     hints = get_type_hints(function, include_extras=True)
-    parameters = list(inspect.signature(function).parameters.values())[first:]
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
     arguments = _arguments(name, parameters, hints)
     asking = tuple(each.name for each in parameters if hints.get(each.name) is Asking)
     schema = arguments.model_json_schema(schema_generator=_WithoutTitles)
@@ -101,9 +100,9 @@ def _checked(arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, 
     return {field: getattr(parsed, field) for field in fields}
 
 
-async def _in_a_thread(function: Callable[..., Any], *first: Any, **values: Any) -> Any:
+async def _in_a_thread(function: Callable[..., Any], **values: Any) -> Any:
     """A thread cannot be ended: after a time-out it is left to finish alone."""
-    return await anyio.to_thread.run_sync(partial(function, *first, **values), abandon_on_cancel=True)
+    return await anyio.to_thread.run_sync(partial(function, **values), abandon_on_cancel=True)
 
 
 def _in_paragraphs(text: str) -> str:
