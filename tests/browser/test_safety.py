@@ -14,7 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.browser.chatting import await_answer, await_end, await_growth, choose_agent, messages, say
+from tests.browser.chatting import await_answer, await_end, await_growth, button, choose_agent, messages, say
 from tests.browser.test_traces import tick_first_row
 from tests.served import Served
 
@@ -161,7 +161,7 @@ def test_t2_the_policy_alone_keeps_planted_markup_from_loading(
 
 
 def test_t20_a_stranger_that_empties_caches_stops_no_stream(page: Page, server: Served) -> None:
-    say(page, "[[tokens: 120]] [[rate: 40]]")
+    say(page, "[[tokens: 2000]] [[rate: 40]]")
     await_answer(page)
     await_growth(page)
     address = f"ws{server.url.removeprefix('http')}/_stcore/stream"
@@ -169,4 +169,5 @@ def test_t20_a_stranger_that_empties_caches_stops_no_stream(page: Page, server: 
         for _ in range(1_000):
             session.send(BackMsg(clear_cache=True).SerializeToString())
         await_growth(page, 2)
+    button(page, "Stop").click()
     await_end(page)
