@@ -8,18 +8,19 @@ from core.api.guard.cookies import SecureCookies
 from core.api.guard.headers import SafeHeaders
 from core.api.guard.rates import Rates
 from core.api.guard.sign_in_first import SignInFirst
+from core.api.guard.way_back import WayBack
 from core.settings import Settings
 
 
 def guard(chosen: Settings) -> list[Middleware]:
     """Middleware that goes before any other; what it refuses costs nearly nothing and reaches nothing of ours."""
-    in_accounts = [Middleware(SignInFirst)] if chosen.auth == "accounts" else []
+    signing_in = {"accounts": [Middleware(SignInFirst)], "oidc": [Middleware(WayBack)]}.get(chosen.auth, [])
     https = chosen.public_url.startswith("https://")
     return [
         Middleware(SafeHeaders, https=https),
         *([Middleware(SecureCookies)] if https else []),
         Middleware(OwnAddresses, public_url=chosen.public_url),
-        *in_accounts,
+        *signing_in,
         Middleware(Rates, per_minute=chosen.requests_per_minute),
         Middleware(Bodies),
     ]
