@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing import spans
@@ -16,6 +16,7 @@ from core.tracing.entries import (
     AttemptEnd,
     Checkpoint,
     Finish,
+    Heard,
     NewAttempt,
     NewSession,
     NewTool,
@@ -114,9 +115,17 @@ def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> Non
     connection.execute(update(_traces).where(*running).values(stop_asked_at=at))
 
 
-def asked_to_stop(connection: Connection, task_trace_ids: Sequence[str]) -> list[str]:
-    asked = _traces.c.id.in_(task_trace_ids), _traces.c.stop_asked_at.is_not(None)
-    return list(connection.execute(select(_traces.c.id).where(*asked)).scalars())
+def watched(connection: Connection, owner_id: str, task_trace_id: str, at: datetime) -> None:
+    """Its owner reads it in a process that does not run it."""
+    theirs = _traces.c.id == task_trace_id, _traces.c.owner_id == owner_id, _traces.c.status == _RUNNING
+    connection.execute(update(_traces).where(*theirs).values(watched_at=at))
+
+
+def heard(connection: Connection, task_trace_ids: Sequence[str]) -> list[Heard]:
+    """Of those among these turns that other processes have said anything of."""
+    said = or_(_traces.c.stop_asked_at.is_not(None), _traces.c.watched_at.is_not(None))
+    found = select(_traces.c.id, _traces.c.stop_asked_at.is_not(None), _traces.c.watched_at)
+    return [Heard(*row) for row in connection.execute(found.where(_traces.c.id.in_(task_trace_ids), said))]
 
 
 def open_session(connection: Connection, new: NewSession) -> None:
