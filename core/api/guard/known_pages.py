@@ -50,7 +50,7 @@ class KnownPages:
             return None
         path: str = scope["path"]
         page = path.rstrip("/")
-        if "text/html" not in Headers(scope=scope).get("accept", "") or path in ("/", page) and page in self._pages:
+        if "text/html" not in Headers(scope=scope).get("accept", "") or (path in ("/", page) and page in self._pages):
             return None
         if page in self._pages:
             query = scope["query_string"].decode("latin-1")
