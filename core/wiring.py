@@ -15,6 +15,7 @@ from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
+from core.budgets.budgets import Budgets
 from core.chat.agent_run import Parts
 from core.chat.answers import Answers
 from core.chat.approvals import Approvals
@@ -68,6 +69,7 @@ class Services:
     turns: Turns
     answers: Answers
     access: Access
+    budgets: Budgets
     keys: ProviderKeys
     who: Callable[[], Person]
 
@@ -134,6 +136,7 @@ def open_services(
         turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
         answers=Answers(store, engine, Watchers(store, chosen.grace_seconds)),
         access=access,
+        budgets=Budgets(store, zone),
         keys=keys,
         who=partial(_who, chosen, me),
     )

@@ -69,7 +69,7 @@ class Turn:
         self.status: TurnStatus = "running"
         self._opening, self._parts = opening, parts
         self.log = EventLog()
-        self._run = AgentRun(_start(opening), assignment, parts, Reader(self._tell, self._show_cost))
+        self._run = AgentRun(_start(opening, assignment), assignment, parts, Reader(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
@@ -202,13 +202,14 @@ def _head(opening: Opening) -> Head:
     )
 
 
-def _start(opening: Opening) -> RunStart:
+def _start(opening: Opening, assignment: Assignment) -> RunStart:
     return RunStart(
         task_trace_id=opening.task_trace_id,
         session_id=opening.session_id,
         span_id=opening.span_id,
         model=opening.model,
         prompt_estimate=opening.prompt_estimate,
+        max_tokens=assignment.request.max_tokens,
         trace_started_at=opening.at,
         answer_message_id=opening.answer_message_id,
     )

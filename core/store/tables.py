@@ -141,6 +141,10 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
     return SqlIndex(name, column, "started_at", "id", sqlite_where=where, postgresql_where=where)
 
 
+DEMO_SOURCE = "demo"
+"""Of traces of the demo month, which nobody paid for."""
+
+
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
 

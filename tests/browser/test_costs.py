@@ -21,7 +21,14 @@ from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
 from tests.core.rows import ADMIN
 from tests.core.tracing.in_store import rows
-from tests.served import Served
+from tests.served import Served, served
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With nothing but the history in its books."""
+    with served(tmp_path_factory.mktemp("costs") / "data") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
