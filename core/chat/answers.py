@@ -10,7 +10,7 @@ from core.chat.turn import Head, Turn
 from core.chat.watching import Watchers
 from core.clock import now
 from core.store.database import Store
-from core.tracing.books import ask_to_stop
+from core.tracing.between import ask_to_stop
 
 
 class Answers:

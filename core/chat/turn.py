@@ -14,7 +14,8 @@ from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Heard, Opening
+from core.tracing.between import Heard
+from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
 

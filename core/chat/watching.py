@@ -8,7 +8,7 @@ from core.access.roles import Person
 from core.clock import now
 from core.errors import StoreError
 from core.store.database import Store
-from core.tracing.books import watched
+from core.tracing.between import watched
 
 _SELDOM_SECONDS = 10.0
 _PARTS_OF_GRACE = 5

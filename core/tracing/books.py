@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.budgets.holding import Hold, settle
 from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
@@ -17,7 +17,6 @@ from core.tracing.entries import (
     AttemptEnd,
     Checkpoint,
     Finish,
-    Heard,
     NewAttempt,
     NewSession,
     NewTool,
@@ -114,25 +113,6 @@ def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Non
 
 def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
     connection.execute(_HEARTBEAT, {"instance": instance_id, "heartbeat_at": at})
-
-
-def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> None:
-    """Whichever process runs it does so within some seconds."""
-    running = _traces.c.id == task_trace_id, _traces.c.status == _RUNNING
-    connection.execute(update(_traces).where(*running).values(stop_asked_at=at))
-
-
-def watched(connection: Connection, owner_id: str, task_trace_id: str, at: datetime) -> None:
-    """Its owner reads it in a process that does not run it."""
-    theirs = _traces.c.id == task_trace_id, _traces.c.owner_id == owner_id, _traces.c.status == _RUNNING
-    connection.execute(update(_traces).where(*theirs).values(watched_at=at))
-
-
-def heard(connection: Connection, task_trace_ids: Sequence[str]) -> list[Heard]:
-    """Of those among these turns that other processes have said anything of."""
-    said = or_(_traces.c.stop_asked_at.is_not(None), _traces.c.watched_at.is_not(None))
-    found = select(_traces.c.id, _traces.c.stop_asked_at.is_not(None), _traces.c.watched_at)
-    return [Heard(*row) for row in connection.execute(found.where(_traces.c.id.in_(task_trace_ids), said))]
 
 
 def open_session(connection: Connection, new: NewSession) -> None:

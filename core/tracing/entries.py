@@ -201,15 +201,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What other processes say of a turn: that it shall stop, and when somebody was last seen reading it there."""
-
-    task_trace_id: str
-    stop_asked: bool
-    watched_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far a run has come; ``tools`` are those of this iteration that have ended.
 

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, RowMapping
 from core.clock import now
 from core.pricing import PriceBook
 from core.store.database import Store
-from core.tracing import books
-from core.tracing.entries import Checkpoint, Finish, Heard, NewSession, Opening, SessionEnd, Step
+from core.tracing import between, books
+from core.tracing.between import Heard
+from core.tracing.entries import Checkpoint, Finish, NewSession, Opening, SessionEnd, Step
 from core.tracing.instance import is_dead
 from core.tracing.opening import open_turn
 from core.tracing.recovery import recover
@@ -70,7 +71,7 @@ class Recorder:
     def heard(self, live: Sequence[str]) -> list[Heard]:
         """What other processes say of these turns. Raises StoreError."""
         with self._store.read() as connection:
-            return books.heard(connection, live)
+            return between.heard(connection, live)
 
     def spooled(self) -> tuple[int, int]:
         """Bytes of ends that wait for the database, and of ends that it never takes."""

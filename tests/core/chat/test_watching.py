@@ -17,7 +17,7 @@ from core.errors import StoreError
 from core.store.database import Store
 from core.store.tables import TaskTrace
 from core.tracing import recorder
-from core.tracing.books import watched
+from core.tracing.between import watched
 from core.wiring import Services
 from tests.core.chat.conftest import ended
 from tests.core.tracing.in_store import rows
