@@ -104,7 +104,7 @@ def open_services(
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
     recorder.take_over()
-    agents, registry = Agents(store), McpRegistry(store)
+    agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)

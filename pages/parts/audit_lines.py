@@ -35,7 +35,7 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("revoked", "token"): ("API tokens revoked", "revoked an API token of {owner}"),
     ("set", "credential"): ("Provider keys", "set {whose} provider key, which ends in {last_four}"),
     ("removed", "credential"): ("Provider keys removed", "removed {whose} provider key"),
-    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys anew"),
+    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys and servers' secrets anew"),
     ("created", "agent"): ("Agents created", "created the agent {name} on {model}"),
     ("edited", "agent"): ("Agents edited", "edited the agent {name}: version {version}, on {model}"),
     ("activated", "agent"): ("Agents activated", "activated the agent {subject}"),
