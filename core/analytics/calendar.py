@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from core.analytics.rollups.pieces import Piece
-from core.quarters import QUARTERS_AN_HOUR, Quarter, midnight, next_hour, start_of
+from core.quarters import QUARTERS_AN_HOUR, Quarter, day_of, midnight, next_hour, start_of
 
 Step: TypeAlias = Literal["hour", "day", "week", "month"]
 
@@ -58,6 +58,11 @@ class Range:
     def steps(self) -> tuple[Piece, ...]:
         """Its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
         return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
+
+    def days_in(self, step: int) -> tuple[date, date]:
+        """The first and the last day of one of its steps, by its number."""
+        piece = self.steps()[step]
+        return day_of(piece.start, self.zone), day_of(piece.end - 1, self.zone)
 
     def each(self, unit: Literal["hour", "day"]) -> tuple[Piece, ...]:
         """Its hours or days on the zone's clocks, in order and numbered from 0."""

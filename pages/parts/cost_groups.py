@@ -1,6 +1,5 @@
 """Who and what the spend was for: over time, and the top of each kind. A click filters."""
 
-from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -10,23 +9,24 @@ from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
 from core.analytics.spend import known
 from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
-from pages.parts.figures import same_length, usd
+from pages.parts.figures import NOTHING, same_length, usd
 from pages.parts.filter_bar import choose, toggle
 from pages.parts.markdown import as_cell
 
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
+_AMOUNT = st.column_config.TextColumn(alignment="right")
 _TOP_COLUMNS = {
-    "Name": st.column_config.TextColumn(width=150),
+    "Name": st.column_config.TextColumn(width=160),
     "USD": st.column_config.TextColumn(width=112, alignment="right"),
     "Share": st.column_config.NumberColumn(width=62, format="percent"),
     "Change": st.column_config.NumberColumn(
-        width=75, format="percent", help="Against as many days just before; empty if nothing was spent then."
+        width=75, format="%+.1f %%", help="Against as many days just before; empty if nothing was spent then."
     ),
-    "Calls": st.column_config.NumberColumn(width=60, format="localized"),
+    "Calls": st.column_config.NumberColumn(width=56, format="localized"),
     "Unpriced": st.column_config.NumberColumn(
-        width=75, format="localized", help="Calls without a known price, which are in no sum."
+        width=72, format="localized", help="Calls without a known price, which are in no sum."
     ),
 }
 
@@ -71,29 +71,20 @@ def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None
     def take() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         if rows:
-            choose(choice.with_days(*_days_of(choice, view, rows[0])), default_zone)
+            choose(choice.with_days(*choice.range.days_in(rows[0])), default_zone)
 
-    with st.expander(f"Each {step} as a table", icon=":material/table:"):
-        tick = (
-            " Tick a row to see its day alone." if step in ("hour", "day") else f" Tick one to see that {step} alone."
-        )
-        st.caption(
-            f"US dollars, exact; each {step} begins as clocks show it in {choice.zone.key}.{tick if several else ''}"
-        )
+    label = f"Each {step} as a table{'; tick one to look into it' if several else ''}"
+    with st.expander(label, icon=":material/table:"):
+        st.caption(f"US dollars, exact; each {step} begins as clocks show it in {choice.zone.key}.")
+        table = _as_table(view, choice)
         st.dataframe(
-            _as_table(view, choice),
+            table,
             key=key,
             hide_index=True,
             on_select=take if several else "ignore",
             selection_mode="single-row",
+            column_config=dict.fromkeys([*table[0]][1:], _AMOUNT),
         )
-
-
-def _days_of(choice: Choice, view: CostsView, step: int) -> tuple[date, date]:
-    """The first and the last day of a step, both included."""
-    begins = [at.date() for at, _ in view.course]
-    following = begins[step + 1] if step + 1 < len(begins) else choice.last + timedelta(days=1)
-    return begins[step], max(begins[step], following - timedelta(days=1))
 
 
 def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
@@ -136,6 +127,7 @@ def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone
         on_select=take,
         selection_mode="single-row",
         column_config=_TOP_COLUMNS,
+        placeholder=NOTHING,
     )
 
 
@@ -148,16 +140,16 @@ def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]
         {
             "Name": as_cell(group.name),
             "USD": amount,
-            "Share": group.spend / whole if whole > 0 else None,
+            **({"Share": group.spend / whole} if whole > 0 else {}),
             **({"Change": _change(group)} if compared else {}),
-            "Calls": group.calls,
             **({"Unpriced": group.unpriced_calls} if unpriced else {}),
+            "Calls": group.calls,
         }
         for group, amount in zip(groups, amounts, strict=True)
     ]
 
 
 def _change(group: Group) -> float | None:
-    """Only for reading: a share of what was spent before."""
+    """In per cent of what was spent before; only for reading."""
     spent = known(group)
-    return None if spent is None or group.before <= 0 else (spent - group.before) / group.before
+    return None if spent is None or group.before <= 0 else (spent - group.before) * 100 / group.before

@@ -16,9 +16,13 @@ BASIS = {
 }
 
 
+NOTHING = "–"
+"""In a table, where there is no value."""
+
+
 def seconds(milliseconds: int | None) -> str:
     if milliseconds is None:
-        return "–"
+        return NOTHING
     return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.1f} s"
 
 

@@ -11,7 +11,7 @@ from core.analytics.trace_row import TraceRow
 from core.analytics.trace_tree import SessionRow
 from core.money import Nanos
 from core.wiring import Services
-from pages.parts.figures import BASIS, exact, money, seconds, tokens, usd
+from pages.parts.figures import BASIS, NOTHING, exact, money, seconds, tokens, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.trace_labels import labels_of
 from pages.parts.trace_ledger import draw_ledger
@@ -127,6 +127,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         hide_index=True,
         height=table_height(len(calls)),
         column_config={"HTTP": st.column_config.NumberColumn(format="%d"), "Cost, USD": _RIGHT},
+        placeholder=NOTHING,
     )
     for span in calls:
         notes = [as_text(note) for note in (span.error_text, span.cost_reason) if note]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.analytics.trace_detail import Sum, TraceDetail
 from core.analytics.trace_parts import LedgerRow
-from pages.parts.figures import exact, same_length, usd
+from pages.parts.figures import NOTHING, exact, same_length, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
 
@@ -33,6 +33,7 @@ def draw_ledger(detail: TraceDetail, labels: Mapping[str, str], zone: ZoneInfo) 
             _lines(labels, detail.ledger, zone),
             hide_index=True,
             height=table_height(len(detail.ledger)),
+            placeholder=NOTHING,
             column_config={
                 "Quantity": st.column_config.NumberColumn(format="localized"),
                 "Unit price, USD": st.column_config.TextColumn(alignment="right"),

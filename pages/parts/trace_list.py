@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.trace_row import TraceRow
-from pages.parts.figures import same_length, usd
+from pages.parts.figures import NOTHING, same_length, usd
 from pages.parts.markdown import as_cell
 
 TRACE = "trace"
@@ -51,6 +51,7 @@ def draw_traces(traces: Sequence[TraceRow], zone: ZoneInfo) -> None:
         hide_index=True,
         height="content",
         column_config=_columns(zone),
+        placeholder=NOTHING,
         on_select=_open_selected,
         selection_mode="single-row",
     )
