@@ -9,7 +9,9 @@ import streamlit as st
 
 from core.analytics import calendar
 from core.analytics.costs import OTHERS, HourOfWeek, Step
+from core.budgets.budgets import BudgetView
 from core.money import Nanos, exact_usd
+from pages.parts.budget_words import Fullness
 from pages.parts.markdown import as_cell
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f7fe8", "#a39b2f")
@@ -17,6 +19,8 @@ REST = "#8b93a3"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 PICKED = "picked"
 _LABELS: dict[calendar.Step, str] = {"hour": "%b %-d %H:%M", "day": "%b %-d", "week": "%b %-d", "month": "%b %Y"}
+_FILLED: dict[Fullness, str] = {"room": "#0072b2", "little": "#e69f00", "none": "#cf3a2b"}
+_PALER, _TRACK = "80", "#8b93a340"
 _COLD_TO_HOT = {"light": ["#eef2fb", "#2f5bd7"], "dark": ["#1b202b", "#8fabff"]}
 
 
@@ -118,6 +122,33 @@ def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
         .properties(height=340)
     )
     return chart
+
+
+def budget_bar(view: BudgetView, full: Fullness) -> alt.LayerChart:
+    """What is spent and, paler, what is held, on a track as long as the limit; a tick marks a limit that is passed."""
+    taken = view.spent + view.reserved
+    whole = max(taken, view.limit)
+    edges = {"spent": (0, view.spent), "held": (view.spent, taken), "left": (taken, whole)}
+    rows = [
+        {"part": part, "from": start / whole, "to": end / whole, "usd": f"${exact_usd(end - start)}"}
+        for part, (start, end) in edges.items()
+        if end > start
+    ]
+    colors = [_FILLED[full], _FILLED[full] + _PALER, _TRACK]
+    along = alt.Scale(domain=[0, 1], nice=False)
+    bar = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_bar(height=14)
+        .encode(
+            x=alt.X("from:Q", scale=along, axis=None),
+            x2="to:Q",
+            color=alt.Color("part:N", scale=alt.Scale(domain=list(edges), range=colors), legend=None),
+            tooltip=[alt.Tooltip("part:N", title="of the limit"), alt.Tooltip("usd:N", title="dollars")],
+        )
+    )
+    passed = [{"limit": view.limit / taken}] if taken > view.limit else []
+    tick = alt.Chart(alt.InlineData(values=passed)).mark_tick(thickness=2, size=22, color=REST).encode(x="limit:Q")
+    return alt.LayerChart(layer=[bar, tick], height=22)
 
 
 def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:
