@@ -27,7 +27,7 @@ _ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "a
 def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetView], None] | None) -> None:
     """``change`` opens what changes it; None for those who only look."""
     zone = ZoneInfo(services.settings.time_zone)
-    with st.container(border=True):
+    with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(f"{_ICONS[view.scope]} {subject(view)}", anchor=False, width="stretch")
             st.markdown(f"{badge(view)} {_kind(view)}", width="content")

@@ -86,11 +86,9 @@ def _left(view: BudgetView) -> str:
 
 
 def consequence(view: BudgetView) -> str:
-    """What follows once it is full; empty before."""
-    if fullness(view) != "none":
+    """What follows once it is full; empty before, and if it only warns."""
+    if fullness(view) != "none" or not view.blocks:
         return ""
-    if not view.blocks:
-        return "It only warns: nothing is refused."
     return f"What it has no room for is refused until {begins_anew(view)}."
 
 
@@ -117,7 +115,8 @@ def little_room(views: Sequence[BudgetView], person_id: str) -> str:
     if not own:
         return ""
     view = max(own, key=lambda view: view.share)
-    return f"Your budget for {period_name(view)}: {_left(view)} {money(view.limit, None)}. {consequence(view)}".rstrip()
+    said = f"Your budget for {period_name(view)}: {_left(view)} {money(view.limit, None)}"
+    return ". ".join(filter(None, (said, consequence(view).rstrip(".")))) + "."
 
 
 def _next_period(view: BudgetView) -> date:

@@ -147,8 +147,8 @@ def budget_bar(view: BudgetView, full: Fullness) -> alt.LayerChart:
         )
     )
     passed = [{"limit": view.limit / taken}] if taken > view.limit else []
-    tick = alt.Chart(alt.InlineData(values=passed)).mark_tick(thickness=2, size=22, color=REST).encode(x="limit:Q")
-    return alt.LayerChart(layer=[bar, tick], height=22)
+    tick = alt.Chart(alt.InlineData(values=passed)).mark_tick(thickness=2, size=14, color="white").encode(x="limit:Q")
+    return alt.LayerChart(layer=[bar, tick], height=16)
 
 
 def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:
