@@ -25,6 +25,7 @@ from core.chat.mcp_status import McpStatus
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turns import Turns
+from core.chat.watching import Watchers
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
@@ -133,7 +134,7 @@ def open_services(
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
         turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
-        answers=Answers(store, engine),
+        answers=Answers(store, engine, Watchers(store, chosen.grace_seconds)),
         access=access,
         budgets=Budgets(store, zone),
         keys=keys,

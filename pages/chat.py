@@ -202,6 +202,8 @@ def _remove(conversation_id: str | None, text: str, files: Files, file: Attachme
 
 def draw_elsewhere(services: Services, message: MessageView) -> None:
     """Another process writes this answer: show what it has saved and who is asked for consent, and look again."""
+    if message.turn:
+        services.answers.seen(services.me, message.turn.task_trace_id)
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
         for call in services.approvals.pending(services.me, message.turn.task_trace_id) if message.turn else ():

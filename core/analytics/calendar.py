@@ -107,6 +107,15 @@ def _last_days(number: int) -> Callable[[date], tuple[date, date]]:
     return lambda today: (today - timedelta(days=number - 1), today)
 
 
+def _this_week(today: date) -> tuple[date, date]:
+    return today - timedelta(days=today.weekday()), today
+
+
+def _last_week(today: date) -> tuple[date, date]:
+    first = _this_week(today)[0] - timedelta(days=7)
+    return first, first + timedelta(days=6)
+
+
 def _last_month(today: date) -> tuple[date, date]:
     last = first_of_month(today) - timedelta(days=1)
     return first_of_month(last), last
@@ -128,6 +137,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             Preset("today", "Today", _last_days(1)),
             Preset("yesterday", "Yesterday", lambda today: (today - timedelta(days=1),) * 2),
             Preset("7d", "Last 7 days", _last_days(7)),
+            Preset("week", "This week", _this_week),
+            Preset("last-week", "Last week", _last_week),
             Preset("30d", "Last 30 days", _last_days(30)),
             Preset("90d", "Last 90 days", _last_days(90)),
             Preset("month", "This month", lambda today: (first_of_month(today), today)),

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from core.errors import (
     AgentInactive,
+    BudgetSpent,
     ContextTooLong,
     ConversationBusy,
     KeyReused,
@@ -29,6 +30,7 @@ IdempotencyKey: TypeAlias = Annotated[
 AcceptHeader: TypeAlias = Annotated[str, Header(alias="Accept", include_in_schema=False)]
 REFUSALS = (
     AgentInactive,
+    BudgetSpent,
     NotAllowed,
     NotFound,
     ConversationBusy,

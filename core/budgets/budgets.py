@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, text, update
 
 from core.access.audit import record
 from core.access.roles import Permission, Person, allow, may, scope
@@ -83,15 +83,12 @@ class Budgets:
 
     def list(self, by: Person) -> BudgetViews:
         """Live ones, the fullest first; who may not see what others spend sees their own. Raises NotAllowed."""
-        own = scope(by).owner_id
         query = (
             select(_budgets, _users.c.name.label("person"), _agents.c.name.label("agent"))
             .join(_users, _users.c.id == _budgets.c.subject_id, isouter=True)
             .join(_agents, _agents.c.id == _budgets.c.subject_id, isouter=True)
-            .where(_LIVE)
+            .where(_LIVE, *_seen_by(by))
         )
-        if own is not None:
-            query = query.where(_budgets.c.scope == "person", _budgets.c.subject_id == own)
         at = now()
         with self._store.read() as connection:
             views = [_view(row, at) for row in connection.execute(query).mappings()]
@@ -132,6 +129,15 @@ class Budgets:
             record(connection, by, "ended", ("budget", row["id"]), **_told(row), limit=short_usd(row["limit_nanos"]))
 
         self._store.write(job).result()
+
+
+def _seen_by(by: Person) -> Iterator[ColumnElement[bool]]:
+    """A token for some agents sees nothing that tells what others cost. Raises NotAllowed."""
+    seen = scope(by)
+    if seen.owner_id is not None:
+        yield and_(_budgets.c.scope == "person", _budgets.c.subject_id == seen.owner_id)
+    if seen.agents is not None:
+        yield and_(_budgets.c.scope == "agent", _budgets.c.subject_id.in_(seen.agents))
 
 
 def _check(draft: BudgetDraft) -> None:

@@ -7,18 +7,18 @@ import streamlit as st
 
 from core.budgets.budgets import BudgetView
 from core.wiring import Services
+from pages.parts.budget_bar import budget_bar
 from pages.parts.budget_words import (
     badge,
     consequence,
     costs_address,
     exact_sums,
-    fullness,
+    percent,
     period_name,
     subject,
     sums,
     unpriced,
 )
-from pages.parts.charts import budget_bar
 from pages.parts.confirm import confirm
 
 _ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "agent": ":material/smart_toy:"}
@@ -32,7 +32,7 @@ def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetVi
             st.subheader(f"{_ICONS[view.scope]} {subject(view)}", anchor=False, width="stretch")
             st.markdown(f"{badge(view)} {_kind(view)}", width="content")
         st.caption(period_name(view) + ("" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"))
-        st.altair_chart(budget_bar(view, fullness(view)), key=f"bar-{view.id}", alt=f"{sums(view)}".replace("\\", ""))
+        st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")
         st.markdown(sums(view), help=exact_sums(view))
         for notice in filter(None, (consequence(view), unpriced(view))):
             st.markdown(f":orange[:material/warning: {notice}]")

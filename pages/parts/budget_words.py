@@ -65,13 +65,16 @@ def fullness(view: BudgetView) -> Fullness:
 def badge(view: BudgetView) -> str:
     """As Markdown: what the colour says is said in words, too."""
     color, icon, more = BADGES[fullness(view)]
-    return f":{color}-badge[{icon} {percent(view)} % used{more}]"
+    least = "at least " if view.unpriced else ""
+    return f":{color}-badge[{icon} {least}{percent(view)} % used{more}]"
 
 
 def sums(view: BudgetView) -> str:
     """As Markdown: what is spent, held and left of the limit."""
     held = f" · {money(view.reserved, None)} held by answers under way" if view.reserved else ""
-    return f"**{money(view.spent, None)}** spent{held} · {_left(view)} **{money(view.limit, None)}**"
+    unknown = view.unpriced and not view.spent
+    spent = "An unknown sum" if unknown else f"**{money(view.spent, None)}**"
+    return f"{spent} spent{held} · {_left(view)} **{money(view.limit, None)}**"
 
 
 def exact_sums(view: BudgetView) -> str:
@@ -82,7 +85,10 @@ def exact_sums(view: BudgetView) -> str:
 
 def _left(view: BudgetView) -> str:
     over = view.spent + view.reserved - view.limit
-    return f"{money(over, None)} over the limit of" if over > 0 else f"{money(view.left, None)} left of"
+    if over > 0:
+        return f"{money(over, None)} over the limit of"
+    most = "at most " if view.unpriced and view.left else ""
+    return f"{most}{money(view.left, None)} left of"
 
 
 def consequence(view: BudgetView) -> str:

@@ -1,5 +1,6 @@
 """Who and what the spend was for: over time, and the top of each kind. A click filters."""
 
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -7,14 +8,27 @@ import streamlit as st
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
-from core.money import exact_usd
+from core.analytics.spend import known
 from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
+from pages.parts.figures import same_length, usd
 from pages.parts.filter_bar import choose, toggle
 from pages.parts.markdown import as_cell
 
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
+_TOP_COLUMNS = {
+    "Name": st.column_config.TextColumn(width=150),
+    "USD": st.column_config.TextColumn(width=112, alignment="right"),
+    "Share": st.column_config.NumberColumn(width=62, format="percent"),
+    "Change": st.column_config.NumberColumn(
+        width=75, format="percent", help="Against as many days just before; empty if nothing was spent then."
+    ),
+    "Calls": st.column_config.NumberColumn(width=60, format="localized"),
+    "Unpriced": st.column_config.NumberColumn(
+        width=75, format="localized", help="Calls without a known price, which are in no sum."
+    ),
+}
 
 
 def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
@@ -31,18 +45,55 @@ def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
             label_visibility="collapsed",
             on_change=lambda: choose(choice.stacked(st.session_state[_BY]), default_zone),
         )
-    begins = [at for at, _ in view.course]
+    if groups_of(view.steps):
+        _draw_chart(choice, view, default_zone)
+    else:
+        st.info("Nothing of it has a known cost, so there are no bars to draw.", icon=":material/help:")
+    _draw_table(choice, view, default_zone)
+
+
+def _draw_chart(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     key = f"costs-steps-{hash(choice)}"
     st.altair_chart(
-        spend_over_time(view.steps, begins, choice.range.step, choice.zone.key),
+        spend_over_time(view.steps, [at for at, _ in view.course], choice.range.step, choice.zone.key),
         key=key,
         on_select=lambda: _take_mark(choice, default_zone, key),
         selection_mode=PICKED,
         alt="Spend over time; click a bar to filter by it",
     )
-    with st.expander("As a table", icon=":material/table:"):
-        st.caption(f"US dollars, exact; each {choice.range.step} begins as clocks show it in {choice.zone.key}.")
-        st.dataframe(_as_table(view, choice), hide_index=True)
+
+
+def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
+    """Of several days each row leads to its own."""
+    step, several = choice.range.step, choice.range.days > 1
+    key = f"costs-table-{hash(choice)}"
+
+    def take() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows:
+            choose(choice.with_days(*_days_of(choice, view, rows[0])), default_zone)
+
+    with st.expander(f"Each {step} as a table", icon=":material/table:"):
+        tick = (
+            " Tick a row to see its day alone." if step in ("hour", "day") else f" Tick one to see that {step} alone."
+        )
+        st.caption(
+            f"US dollars, exact; each {step} begins as clocks show it in {choice.zone.key}.{tick if several else ''}"
+        )
+        st.dataframe(
+            _as_table(view, choice),
+            key=key,
+            hide_index=True,
+            on_select=take if several else "ignore",
+            selection_mode="single-row",
+        )
+
+
+def _days_of(choice: Choice, view: CostsView, step: int) -> tuple[date, date]:
+    """The first and the last day of a step, both included."""
+    begins = [at.date() for at, _ in view.course]
+    following = begins[step + 1] if step + 1 < len(begins) else choice.last + timedelta(days=1)
+    return begins[step], max(begins[step], following - timedelta(days=1))
 
 
 def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
@@ -53,29 +104,23 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 
 
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
+    """As each amount has the same length, sorting them as text sorts them right."""
     begins = [at for at, _ in view.course]
-    names = groups_of(view.steps)
     cells: dict[tuple[object, str], Step] = {(step.begins, step.name): step for step in view.steps}
-    return [
-        {
-            choice.range.step.capitalize(): label,
-            "Total": exact_usd(sums.spend),
-            **{as_cell(name): exact_usd(cells[at, name].spend) if (at, name) in cells else "" for name in names},
-        }
-        for label, (at, sums) in zip(step_labels(begins, choice.range.step), view.course, strict=True)
-    ]
+    columns = {
+        choice.range.step.capitalize(): step_labels(begins, choice.range.step),
+        "Total": same_length(usd(known(sums)) for _, sums in view.course),
+    }
+    for name in groups_of(view.steps):
+        of_group = (cells.get((at, name)) for at in begins)
+        columns[as_cell(name)] = same_length("" if cell is None else usd(known(cell)) for cell in of_group)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def draw_tops(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
-    """Three lists side by side; a click on a row filters by it, or takes that filter away again."""
-    for dimension, column in zip(DIMENSIONS, st.columns(3), strict=True):
-        with column:
-            st.subheader(PLURAL[dimension], anchor=False)
-            _draw_top(choice, view.tops[dimension], dimension, default_zone)
-
-
-def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default_zone: ZoneInfo) -> None:
-    whole = sum(group.spend for group in groups)
+def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone: ZoneInfo) -> None:
+    """A click on a row filters by it, or takes that filter away again."""
+    st.subheader(PLURAL[dimension], anchor=False)
+    groups = view.tops[dimension]
     key = f"costs-top-{dimension}-{hash(choice)}"
 
     def take() -> None:
@@ -84,25 +129,35 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
             choose(toggle(choice, dimension, (groups[rows[0]].id,)), default_zone)
 
     st.dataframe(
-        [_row(group, whole) for group in groups],
+        _top_rows(groups, compared=view.before.calls > 0),
         key=key,
         hide_index=True,
         height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,
         on_select=take,
         selection_mode="single-row",
-        column_config={
-            "Name": st.column_config.TextColumn(width=128),
-            "USD": st.column_config.TextColumn(width=112, alignment="right"),
-            "Share": st.column_config.NumberColumn(width=58, format="percent"),
-            "Calls": st.column_config.NumberColumn(width=65, format="localized"),
-        },
+        column_config=_TOP_COLUMNS,
     )
 
 
-def _row(group: Group, whole: int) -> dict[str, object]:
-    return {
-        "Name": as_cell(group.name),
-        "USD": exact_usd(group.spend),
-        "Share": group.spend / whole if whole > 0 else 0.0,
-        "Calls": group.calls,
-    }
+def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]:
+    """What is the same for all of them is left out."""
+    whole = sum(group.spend for group in groups)
+    unpriced = any(group.unpriced_calls for group in groups)
+    amounts = same_length(usd(known(group)) for group in groups)
+    return [
+        {
+            "Name": as_cell(group.name),
+            "USD": amount,
+            "Share": group.spend / whole if whole > 0 else None,
+            **({"Change": _change(group)} if compared else {}),
+            "Calls": group.calls,
+            **({"Unpriced": group.unpriced_calls} if unpriced else {}),
+        }
+        for group, amount in zip(groups, amounts, strict=True)
+    ]
+
+
+def _change(group: Group) -> float | None:
+    """Only for reading: a share of what was spent before."""
+    spent = known(group)
+    return None if spent is None or group.before <= 0 else (spent - group.before) / group.before

@@ -1,5 +1,7 @@
 """Money, tokens and times as people read them."""
 
+from collections.abc import Iterable
+
 from core.events import CostSoFar
 from core.money import Nanos, exact_usd, show_usd
 from core.usage import Usage
@@ -48,7 +50,8 @@ def so_far(cost: CostSoFar | None) -> str:
     """The line beside an answer that is being written."""
     if cost is None:
         return "Waiting for the first token …"
-    first = f" · first token {seconds(cost.time_to_first_token_ms)}" if cost.time_to_first_token_ms is not None else ""
+    waited = cost.time_to_first_token_ms
+    first = " · waiting for the first token …" if waited is None else f" · first token {seconds(waited)}"
     return f"**{money(cost.total, 'estimated')}** so far (estimate) · {tokens(cost.usage)}{first}"
 
 
@@ -64,6 +67,18 @@ def token_rows(usage: Usage) -> list[tuple[str, int]]:
         ("Web searches", usage.web_searches),
     ]
     return [row for row in rows if row[1]]
+
+
+def usd(nanos: Nanos | None) -> str:
+    """Exact dollars for a table, without their sign; an unknown amount is never a figure."""
+    return "unknown" if nanos is None else exact_usd(nanos)
+
+
+def same_length(amounts: Iterable[str]) -> list[str]:
+    """A column of amounts, each with so many spaces before it that whoever sorts them as text sorts them right."""
+    amounts = list(amounts)
+    longest = max(map(len, amounts), default=0)
+    return [each and each.rjust(longest) for each in amounts]
 
 
 def exact(total: Nanos | None) -> str:

@@ -18,6 +18,8 @@ from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
 
 CUSTOM = "custom"
+_WIDTH = 152
+"""Of each field: all of them fit on one line of a laptop, and two of them on one of a phone."""
 _KEPT, _PAGE = "filter-address", "filter-page"
 _RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"
 
@@ -83,9 +85,9 @@ class _Bar:
             "Range",
             options,
             key=_RANGE,
-            format_func=lambda name: PRESETS[name].label if name in PRESETS else "Days of my choice",
+            format_func=lambda name: PRESETS[name].label if name in PRESETS else "Other days",
             on_change=self._take_range,
-            width=170,
+            width=_WIDTH,
         )
         if not self._choice.preset:
             st.session_state[_DAYS] = (self._choice.first, self._choice.last)
@@ -102,7 +104,7 @@ class _Bar:
             placeholder=placeholder,
             on_change=self._take_list,
             args=(name, key),
-            width=180,
+            width=_WIDTH,
         )
 
     def draw_search(self, sought: str) -> None:
@@ -113,7 +115,7 @@ class _Bar:
             placeholder=sought,
             on_change=self._take_text,
             icon=":material/search:",
-            width=180,
+            width=_WIDTH,
         )
 
     def draw_more(self) -> None:

@@ -1,6 +1,7 @@
 """What goes wrong on the chat page is told in plain words, and neither a message nor a cost is lost by it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from core.budgets.budgets import BudgetDraft
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import Transcript
 from core.money import exact_usd
+from core.settings import settings
+from core.tracing import recorder
+from core.wiring import open_services
 from tests.core.chat.test_database_faults import Outage
 from tests.pages.screen import (
     answer,
@@ -44,6 +48,16 @@ def test_an_answer_that_broke_off_is_kept_and_its_cost_called_an_estimate() -> N
     kept = services().conversations.transcript(services().me, conversation_of(app))[-1].text
     assert len(kept) > 20
     assert kept.strip() in answer(app)
+
+
+def test_whoever_reads_an_answer_that_another_process_writes_is_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
+    with closing(open_services(settings())) as other:
+        agent = other.agents.list(other.me)[0]
+        turn = other.turns.send(owner=other.me, agent_id=agent.id, text="[[fault: silence after 3]]")
+        monkeypatch.setattr(turn, "hear", lambda said: turn.stop() if said.watched_at else None)
+        app = open_app(conversation=turn.conversation_id)
+    assert "You stopped this answer" in words(app)
 
 
 def test_an_unknown_cost_is_never_a_figure() -> None:

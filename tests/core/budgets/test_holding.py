@@ -1,7 +1,6 @@
 """What budgets count is what the ledger says, and what they hold is what runs: over histories, races and midnights."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -32,12 +31,6 @@ from tests.core.tracing.in_store import completed, finished, opened, rows
 from tests.core.tracing.test_sums import play, turns
 
 UTC_ZONE = ZoneInfo("UTC")
-
-
-@pytest.fixture(autouse=True)
-def that_afternoon() -> Iterator[None]:
-    with time_machine.travel(AT, tick=False):
-        yield
 
 
 def a_budget(store: Store, ids: tuple[str, str], scope: Scope = "organisation", **changes: Any) -> str:

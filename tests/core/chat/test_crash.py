@@ -6,14 +6,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
+from core.budgets.budgets import BudgetDraft, Budgets
+from core.money import NANOS_PER_USD
 from core.settings import PROJECT
 from core.store.database import Store
 from core.store.tables import Message
 from core.wiring import Services
+from tests.core.rows import ADMIN
 
 LONG = 2_000
 SLOW = "[[tokens: 3000]] [[first: 0]] [[rate: 200]]"
@@ -61,8 +65,11 @@ def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
 def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], commits: int
 ) -> None:
+    budgets = Budgets(store, ZoneInfo("UTC"))
+    budgets.create(ADMIN, BudgetDraft("organisation", None, "month", 10 * NANOS_PER_USD))
     with start(store, tmp_path, "[[tokens: 300]] [[rate: 100]]", commits=commits) as process:
         assert process.wait(60) == -signal.SIGKILL
+    [before] = budgets.list(ADMIN)
     first, again = make_services(), make_services()
     (row,) = first.traces.page(first.me)
     said, answer = first.conversations.transcript(first.me, row.conversation_id)
@@ -71,6 +78,8 @@ def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     lines = first.traces.ledger(first.me, row.id)
     assert sum(line.amount or 0 for line in lines) == row.total
     assert again.traces.ledger(again.me, row.id) == lines
+    [after] = budgets.list(ADMIN)
+    assert (before.reserved > 0, after.reserved, after.spent) == (True, 0, row.total)
 
 
 def test_a_terminated_process_books_all_its_live_turns(
