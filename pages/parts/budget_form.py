@@ -28,7 +28,12 @@ def new_budget(services: Services) -> None:
     subject_id = _subject(services, scope)
     periods: list[Period] = [*PERIODS]
     period = st.radio(
-        "Period", periods, periods.index("month"), format_func=_PERIODS.__getitem__, horizontal=True, key="budget-period"
+        "Period",
+        periods,
+        periods.index("month"),
+        format_func=_PERIODS.__getitem__,
+        horizontal=True,
+        key="budget-period",
     )
     typed, blocks = _limit(None, blocks=True)
 

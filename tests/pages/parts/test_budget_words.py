@@ -1,5 +1,6 @@
 """Periods as people name them, and how full a budget is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,8 +12,18 @@ from core.analytics.choice import read_address
 from core.budgets.budgets import BudgetView
 from core.budgets.periods import PERIODS, Period, window
 from core.quarters import start_of
-from pages.parts.budget_words import badge, begins_anew, costs_address, fullness, little_room, period_name, percent
-from tests.core.analytics.test_calendar import ZONES
+from pages.parts.budget_words import (
+    badge,
+    begins_anew,
+    costs_address,
+    fullness,
+    little_room,
+    percent,
+    period_name,
+    sums,
+    unpriced,
+)
+from tests.core.budgets.test_periods import MOMENTS, ZONES
 
 AT = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -39,11 +50,7 @@ def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: in
     assert (period_name(view), begins_anew(view)) == (name, anew)
 
 
-@given(
-    st.sampled_from(PERIODS),
-    st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),
-    st.sampled_from(ZONES),
-)
+@given(st.sampled_from(PERIODS), MOMENTS, st.sampled_from(ZONES))
 def test_the_address_of_its_costs_is_its_period_exactly(period: Period, at: datetime, zone: str) -> None:
     view = a_view(period, at, ZoneInfo(zone))
     options = {"person": ("ada",), "agent": (), "model": (), "status": (), "basis": ()}
@@ -58,6 +65,14 @@ def test_it_is_called_full_only_when_it_is(spent: int, held: int, limit: int) ->
     assert (fullness(view) == "none") == (spent + held >= limit) == ("nothing left" in badge(view))
     assert (fullness(view) == "room") == ((spent + held) * 5 < limit * 4) == ("gray" in badge(view))
     assert percent(view) * limit <= (spent + held) * 100
+
+
+def test_what_has_no_price_is_neither_zero_nor_room() -> None:
+    view = replace(a_view(limit=10**9), unpriced=2)
+    assert sums(view) == r"An unknown sum spent · at most \$1.00 left of **\$1.00**"
+    assert "at least 0 % used" in badge(view)
+    assert unpriced(view) == "More was spent: 2 ledger lines have no price."
+    assert sums(replace(view, unpriced=0)) == r"**\$0.00** spent · \$1.00 left of **\$1.00**"
 
 
 def test_of_ones_own_budgets_the_fullest_is_told_from_four_fifths_on() -> None:
