@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.budgets.budgets import BudgetDraft
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import Transcript
 from core.money import exact_usd
@@ -95,6 +96,23 @@ def test_a_message_that_could_not_be_sent_is_sent_again() -> None:
     press(app, "Send again")
     assert "At last." in answer(app)
     assert not app.warning
+
+
+def test_a_message_that_no_budget_has_room_for_is_kept_and_sent_once_one_has() -> None:
+    app = open_app()
+    me, budgets = services().me, services().budgets
+    budget = budgets.create(me, BudgetDraft("person", me.id, "month", 1))
+    ask(app, "[[say: Affordable.]]")
+    assert "Your budget for this month has no room" in app.warning[0].value
+    assert "[[say: Affordable.]]" in [each.value for each in app.code]
+    assert services().traces.count(me) == 0
+    budgets.change(me, budget, 10**9, blocks=True)
+    press(app, "Send again")
+    assert "Affordable." in answer(app)
+    assert not app.warning
+    assert not any("Your budget" in each.value for each in app.caption)
+    budgets.change(me, budget, last_total(), blocks=True)
+    assert any("Your budget" in each.value for each in healthy(app.run()).caption)
 
 
 def test_what_could_not_be_sent_outlives_later_messages_and_waits_in_its_conversation() -> None:
