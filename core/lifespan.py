@@ -13,7 +13,6 @@ import structlog
 from anyio import to_thread
 
 from core.logs import set_up_logging
-from core.provider.client import Provider
 from core.settings import settings
 from core.wiring import drain, leave, services, start
 
@@ -27,8 +26,10 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     chosen = settings()
     set_up_logging(chosen.log_level, chosen.secrets)
     await to_thread.run_sync(start)
+    # Whole before anybody draws: a chart that finds it half imported takes it for loaded, and fails.
+    await to_thread.run_sync(importlib.import_module, "pandas")
     _listen_for_signals()
-    threading.Thread(target=_warm_up, args=(services().provider,), name="warm-up", daemon=True).start()
+    threading.Thread(target=services().provider.warm_up, name="warm-up", daemon=True).start()
     _log.info("ready", url=chosen.address, provider=chosen.provider)
     try:
         yield
@@ -59,9 +60,3 @@ def _leave() -> None:
     time.sleep(_LAST_GOODBYES_SECONDS)
     _log.warning("a connection did not close in time; leaving without it")
     os._exit(0)
-
-
-def _warm_up(provider: Provider) -> None:
-    """Import ahead what the first answer and the first stream on a page would otherwise wait for."""
-    provider.warm_up()
-    importlib.import_module("pandas")

@@ -10,13 +10,13 @@ from tests.served import clean_environment
 
 # A server that never comes to its shutdown, as one does that waits for a connection which never closes.
 _STUCK = """
-import anyio, signal
+import anyio, signal, sys
 from core.lifespan import lifespan
 
 async def main():
     signal.signal(signal.SIGTERM, lambda *_: print("told", flush=True))
     async with lifespan(None):
-        print("up", flush=True)
+        print("up, pandas whole:", hasattr(sys.modules.get("pandas"), "Timestamp"), flush=True)
         await anyio.sleep(60)
 
 anyio.run(main)
@@ -33,7 +33,7 @@ def test_a_server_that_hangs_on_a_connection_still_ends_after_its_books_are_clos
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
+    assert process.stdout.readline() == "up, pandas whole: True\n"
     process.send_signal(signal.SIGTERM)
     out, log = process.communicate(timeout=25)
     assert (process.returncode, out) == (0, "told\n")
