@@ -21,6 +21,7 @@ from tests.core.demo.looks import contents
 MACHINERY = {
     "Settings": "how the process is set up",
     "Store": "the database itself",
+    "EncryptionKeys": "what secrets in the database are sealed with",
     "Provider": "asked by turns alone",
     "PriceBook": "published prices, nobody's",
     "Engine": "runs what was let in",
