@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.events import CostSoFar
 from core.usage import Usage
-from pages.parts.figures import exact, money, seconds, so_far, token_rows, tokens
+from pages.parts.figures import exact, money, same_length, seconds, so_far, token_rows, tokens, usd
 
 _counts = st.integers(0, 10**9)
 _usages = st.builds(Usage, _counts, _counts, _counts, _counts, _counts, st.just(0), st.integers(0, 50))
@@ -23,6 +23,12 @@ def test_an_estimate_and_only_an_estimate_says_so(nanos: int, basis: str | None)
     shown = money(nanos, basis)
     assert shown.startswith("≈ ") is (basis == "estimated")
     assert shown.removeprefix("≈ ").startswith(r"\$")
+
+
+@given(st.lists(st.integers(0, 10**15)))
+def test_amounts_that_are_sorted_as_text_are_sorted_right(amounts: list[int]) -> None:
+    shown = same_length(map(usd, amounts))
+    assert sorted(shown) == [shown[amounts.index(amount)] for amount in sorted(amounts)]
 
 
 @given(st.integers(0, 10**15))
