@@ -50,6 +50,21 @@ def test_an_answer_that_broke_off_is_kept_and_its_cost_called_an_estimate() -> N
     assert kept.strip() in answer(app)
 
 
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("[[stop: max_tokens]]", "Ask it to go on."),
+        ("[[refusal]]", "Say it differently"),
+        ("[[stop: end_turn]]", None),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so_also_when_nothing_failed(order: str, told: str | None) -> None:
+    app = ask(open_app(), f"{order} [[tokens: 10]] [[plain]]")
+    assert [row.status for row in services().traces.page(services().me)] == ["completed"]
+    shown = [each for each in ("Ask it to go on.", "Say it differently") if each in words(app)]
+    assert shown == ([told] if told else [])
+
+
 def test_whoever_reads_an_answer_that_another_process_writes_is_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
     with closing(open_services(settings())) as other:
