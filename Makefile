@@ -43,15 +43,17 @@ bench: $(VENV)/requirements-test.txt browser ## Measure speed, as ratios to a ba
 screenshot: $(VENV)/requirements-test.txt browser ## Make the README's picture from the running app
 	@$(BIN)/python -m tests.browser.screenshot
 
+# The one without windows does the same for half the work; a browser that is there already will do as well.
 browser: $(VENV)/requirements-test.txt
-	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
-	  if command -v $$name >/dev/null; then exit 0; fi; \
-	done; \
+	@if command -v chromium-headless-shell >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing Chromium for the browser tests"; \
-	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } \
-	    >/dev/null && exit 0; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	    chromium-headless-shell; } >/dev/null && exit 0; \
 	fi; \
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
 	$(BIN)/python -m playwright install chromium
 
 lock: $(BIN)/python ## Compile pyproject.toml's dependencies into the requirements files

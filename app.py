@@ -9,7 +9,7 @@ from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
 from pages.parts.oidc import auth_secrets
-from pages.parts.places import pages
+from pages.parts.places import PLACES, pages
 from pages.parts.reader import is_inside
 
 if __name__ == "__main__":
@@ -23,6 +23,6 @@ else:
         __file__,
         lifespan=lifespan,
         routes=api_routes(services),
-        middleware=guard(settings()),
+        middleware=guard(settings(), [place.name for place in PLACES]),
         secrets=auth_secrets(settings()),
     )

@@ -10,6 +10,7 @@ AppError
 ├── NotFound              404
 ├── NotAllowed            403
 ├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
+├── BudgetSpent           402  a budget has no room for what a model call may cost
 ├── ConversationBusy      409  a turn is running in it already
 ├── TooManyRequests       429
 ├── ShuttingDown          503
@@ -75,6 +76,10 @@ class NotAllowed(AppError):
 
 class NoProviderKey(AppError):
     status, code = 403, "no_provider_key"
+
+
+class BudgetSpent(AppError):
+    status, code = 402, "budget_spent"
 
 
 class ConversationBusy(AppError):

@@ -10,7 +10,6 @@ from core.access.sessions import Session
 from core.wiring import Services
 from pages.parts.confirm import confirm
 from pages.parts.frame import page
-from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, told
 from pages.parts.provider_keys import draw_own_key
 from pages.parts.reader import browser
@@ -34,13 +33,13 @@ def draw_me(services: Services, me: PersonView) -> None:
                 disabled=name == me.name,
                 on_click=lambda: attempt(lambda: services.access.people.rename(services.me, name)),
             )
-        st.caption(f"{as_text(me.email)} · {me.role}")
+        st.text(f"{me.email} · {me.role}")
 
 
-def draw_password(services: Services, session: Session, email: str) -> None:
+def draw_password(services: Services, session: Session) -> None:
     st.header("Password", anchor=False)
     with st.form("password", clear_on_submit=True):
-        st.caption(f"Of {as_text(email)}. When you change it, every other browser is signed out.")
+        st.caption("When you change it, every other browser is signed out.")
         old = st.text_input("Present password", type="password", autocomplete="current-password", max_chars=LONGEST)
         new = st.text_input(
             "New password",
@@ -63,14 +62,15 @@ def draw_password(services: Services, session: Session, email: str) -> None:
 def draw_own_sessions(services: Services, session: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Signed in", anchor=False, width="stretch")
-        confirm(
-            "Sign out everywhere else",
-            "Every browser but this one has to sign in again.",
-            "Sign out the others",
-            lambda: end_others(services, session.id),
-            key="end-others",
-            icon=":material/logout:",
-        )
+        if len(services.access.sessions.list(services.me)) > 1:
+            confirm(
+                "Sign out everywhere else",
+                "Every browser but this one has to sign in again.",
+                "Sign out the others",
+                lambda: end_others(services, session.id),
+                key="end-others",
+                icon=":material/logout:",
+            )
     draw_sessions(services, session.person.id, session.id)
 
 
@@ -79,7 +79,7 @@ def draw_own_tokens(services: Services, agents: Mapping[str, str]) -> None:
         st.header("API tokens", anchor=False, width="stretch")
         if st.button("New token", icon=":material/add:", key="new-token"):
             new_token(services, agents)
-    st.caption(_TOKENS)
+    st.markdown(_TOKENS)
     draw_tokens(services, services.me.id, agents)
 
 
@@ -87,13 +87,11 @@ def main() -> None:
     with page("Account") as services:
         if services.settings.auth != "none":
             draw_me(services, services.access.people.own(services.me))
-        draw_own_tokens(services, {agent.id: agent.name for agent in services.agents.list(services.me)})
-        draw_own_key(services)
-        if services.settings.auth != "none":
             draw_own_sessions(services, browser(services))
         if services.settings.auth == "accounts":
-            session = browser(services)
-            draw_password(services, session, services.access.people.own(session.person).email)
+            draw_password(services, browser(services))
+        draw_own_tokens(services, {agent.id: agent.name for agent in services.agents.list(services.me)})
+        draw_own_key(services)
 
 
 main()

@@ -7,8 +7,7 @@ from core.wiring import Services
 from pages.parts.frame import page
 from pages.parts.invitation import invite
 from pages.parts.markdown import as_text
-from pages.parts.person_card import BADGES, draw_person
-from pages.parts.times import moment
+from pages.parts.person_card import BADGES, draw_person, last_seen
 
 _CHOSEN = "person"
 _MANY = 8
@@ -45,9 +44,10 @@ def draw_list(services: Services, people: list[PersonView]) -> None:
 def _draw_line(person: PersonView) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(gap=None, width="stretch"):
-            st.markdown(f"**{as_text(person.name)}** {BADGES[person.state]}")
-            st.caption(f"{as_text(person.email)} · last seen {moment(person.last_seen_at)}")
-        st.badge(person.role, color="blue" if person.role == "admin" else "gray")
+            color = "blue" if person.role == "admin" else "gray"
+            st.markdown(f"**{as_text(person.name)}** :{color}-badge[{person.role}] {BADGES[person.state]}")
+            st.text(person.email)
+            st.caption(last_seen(person))
         st.button("Open", key=f"open-{person.id}", icon=":material/tune:", on_click=choose, args=(person.id,))
 
 

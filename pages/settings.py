@@ -16,7 +16,7 @@ _MODE = {
 
 def draw_settings(chosen: Settings) -> None:
     st.header("Settings of this process", anchor=False)
-    st.caption("They come from the environment and from `.env`, and are read at the start. Secrets are not shown.")
+    st.caption("They come from the environment and from .env, and are read at the start. Secrets are not shown.")
     st.dataframe(
         [{"Setting": name, "Value": value, "Set": given} for name, value, given in chosen.shown],
         hide_index=True,

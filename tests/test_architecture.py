@@ -35,15 +35,16 @@ LAYERS = [
     "core.conversations core.toolbox",
     "core.registry",
     "core.agent core.tracing core.analytics",
+    "core.budgets",
     "core.access",
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events core.files core.key_file",
-    "core.usage core.money core.clock core.errors core.logs",
+    "core.usage core.money core.clock core.quarters core.errors core.logs",
 ]
 _SQL = (
-    "core.store core.access core.registry core.conversations core.toolbox core.chat core.tracing core.analytics "
-    "core.demo core.exports"
+    "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.tracing "
+    "core.analytics core.demo core.exports"
 )
 ONLY_IN = {
     "streamlit": "app pages",

@@ -83,14 +83,16 @@ def test_a_python_without_venv_is_one_sentence(checkout: Path) -> None:
     assert "apt-get install python3-venv" in sentence
 
 
-_APT = ["apt-get -qq update", "apt-get -qq install -y --no-install-recommends chromium"]
+_APT = ["apt-get -qq update", "apt-get -qq install -y --no-install-recommends chromium-headless-shell"]
 _PLAYWRIGHT = ["python -m playwright install chromium"]
 
 
 @pytest.mark.parametrize(
     ("commands", "called"),
     [
-        ({"chromium": 0, "id": "0", "apt-get": 0}, []),
+        ({"chromium-headless-shell": 0, "id": "0", "apt-get": 0}, []),
+        ({"chromium": 0, "id": "0", "apt-get": 0}, _APT),
+        ({"chromium": 0, "id": "0", "apt-get": 1}, _APT[:1]),
         ({"google-chrome": 0, "id": "1000"}, []),
         ({"id": "0", "apt-get": 0}, _APT),
         ({"id": "0", "apt-get": 1}, _APT[:1] + _PLAYWRIGHT),

@@ -25,9 +25,11 @@ def kept_email(text: str) -> str | None:
 def checked_email(text: str) -> str:
     """Raises InputError."""
     email = kept_email(text)
+    if not text.strip():
+        raise InputError("An e-mail address is missing.")
     if email is None or email == LOCAL_EMAIL:
         raise InputError(
-            "This is not an e-mail address such as ada@example.org. Write it in plain letters; "
+            "This is not an e-mail address with an @ and a domain. Write it in plain letters; "
             "a domain with others has a form that begins with xn--."
         )
     return email

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -35,7 +36,7 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher = _HASHER, *, at_once: int = _AT_ONCE, wait: float = _WAIT_SECONDS):
         self._hasher, self._wait = hasher, wait
         self._room = BoundedSemaphore(at_once)
-        self._nobodys = hasher.hash(secrets.token_bytes(16))
+        self._nobodys = _nobodys_hash(hasher)
 
     def hash(self, password: str, *, email: str = "") -> str:
         """Of a password that may be used from now on. Raises InputError, TooManyRequests."""
@@ -68,6 +69,12 @@ class Passwords:
             yield
         finally:
             self._room.release()
+
+
+@cache
+def _nobodys_hash(hasher: PasswordHasher) -> str:
+    """Of no password; made once, because it costs as much as a sign-in."""
+    return hasher.hash(secrets.token_bytes(16))
 
 
 def _spelled(password: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from core.money import Nanos, show_usd
 
 Shortage: TypeAlias = Literal[
-    "iteration_limit", "cost_limit", "time_limit", "output_limit", "context_full", "tool_call_cut"
+    "iteration_limit", "cost_limit", "time_limit", "output_limit", "context_full", "tool_call_cut", "budget_spent"
 ]
 
 MOST_ITERATIONS = 25

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, day_of, midnight, next_hour, start_of
 from core.analytics.rollups.pieces import Piece
+from core.quarters import QUARTERS_AN_HOUR, Quarter, day_of, midnight, next_hour, start_of
 
 Step: TypeAlias = Literal["hour", "day", "week", "month"]
 

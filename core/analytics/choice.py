@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from core.access.roles import Scope
 from core.analytics.calendar import DEFAULT_PRESET, EARLIEST, LATEST, PRESETS, Range
 from core.analytics.filters import TraceFilter, common
-from core.analytics.quarters import start_of
 from core.analytics.rollups.question import Dimension
 from core.errors import InputError
+from core.quarters import start_of
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 LISTS = {"agent": "agents", "model": "models", "person": "people", "status": "statuses", "basis": "bases"}

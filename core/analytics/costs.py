@@ -9,13 +9,13 @@ from core.analytics.calendar import Range, first_of_month, last_of_month, same_c
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.names import Names, read_names
 from core.analytics.parts import Part, Unit, read_parts
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.latency import NO_TIME, Latency
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import HOURS_A_WEEK, Dimension, Question, Sums
 from core.analytics.rollups.snapshot import Snapshot, snapshot
 from core.analytics.spend import Spend
 from core.money import Nanos
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.rollups import LATENCIES, MEASURES
 

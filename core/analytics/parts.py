@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias
 from core.analytics.calendar import Range
 from core.analytics.choice import Choice
 from core.analytics.names import Names
-from core.analytics.quarters import start_of
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question
 from core.analytics.rollups.snapshot import Snapshot
 from core.analytics.spend import Spend
 from core.errors import InputError
+from core.quarters import start_of
 from core.store.rollups import MEASURES
 
 Step: TypeAlias = Literal["hour", "day"]

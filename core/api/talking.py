@@ -7,11 +7,14 @@ from pydantic import BaseModel
 
 from core.errors import (
     AgentInactive,
+    BudgetSpent,
     ContextTooLong,
     ConversationBusy,
     KeyReused,
+    NoProviderKey,
     NotAllowed,
     NotFound,
+    SetupError,
     ShuttingDown,
     TooManyRequests,
 )
@@ -29,6 +32,8 @@ IdempotencyKey: TypeAlias = Annotated[
 AcceptHeader: TypeAlias = Annotated[str, Header(alias="Accept", include_in_schema=False)]
 REFUSALS = (
     AgentInactive,
+    BudgetSpent,
+    NoProviderKey,
     NotAllowed,
     NotFound,
     ConversationBusy,
@@ -36,6 +41,7 @@ REFUSALS = (
     KeyReused,
     TooManyRequests,
     ShuttingDown,
+    SetupError,
 )
 """What can be wrong with a message before its turn begins."""
 

@@ -16,7 +16,7 @@ from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
 from core.clock import now
-from core.errors import AppError, ProviderError, ToolDenied
+from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied
 from core.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -97,6 +97,9 @@ class AgentRun:
             return await self._follow()
         except ProviderError as error:
             return Outcome("failed", error.kind, error.for_user, error)
+        except BudgetSpent as error:
+            self.cut_short = CutShort("budget_spent", f"{error.for_user} What had arrived is kept.")
+            return Outcome("stopped", error.code, self.cut_short.text)
         except AppError as error:
             return Outcome("failed", error.code, error.for_user)
         except Exception:  # a defect of ours must not leave a turn open in the books

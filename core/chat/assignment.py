@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
+from core.money import Nanos
+from core.pricing import PriceBook
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
 from core.registry.agents import AgentView, limits_of
@@ -23,6 +26,10 @@ class Assignment:
     limits: Limits
     ask_first: frozenset[str]
     path: tuple[str, ...]
+
+    def most(self, book: PriceBook, at: datetime) -> Nanos | None:
+        """What its first model call may cost; None where no price is known."""
+        return book.most(self.request.model, self.prompt_estimate, self.request.max_tokens, at)
 
 
 def assign(

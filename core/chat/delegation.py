@@ -11,7 +11,7 @@ from core.chat.agent_run import AgentRun, Reader
 from core.chat.assignment import Assignment, assign
 from core.chat.journal import Outcome, RunStart
 from core.clock import new_id, now
-from core.errors import ProviderBroken, StoreError, ToolError
+from core.errors import BudgetSpent, ProviderBroken, StoreError, ToolError
 from core.events import Delegated
 from core.registry.agents import AgentView
 from core.tracing.entries import NewAttempt, NewSession
@@ -55,6 +55,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
         span_id=new_id(),
         model=agent.model,
         prompt_estimate=assignment.prompt_estimate,
+        max_tokens=assignment.request.max_tokens,
         trace_started_at=asker.start.trace_started_at,
     )
     reader = Reader(
@@ -66,7 +67,16 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
 
 async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str) -> None:
     """Its books are open before the provider is asked; if nobody can say whether they are, they will be closed."""
-    start = child.start
+    start, at = child.start, now()
+    first = NewAttempt(
+        span_id=start.span_id,
+        task_trace_id=start.task_trace_id,
+        session_id=start.session_id,
+        model=start.model,
+        number=1,
+        trace_started_at=start.trace_started_at,
+        most=child.assignment.most(child.parts.book, at),
+    )
     new = NewSession(
         session_id=start.session_id,
         parent_session_id=asker.start.session_id,
@@ -74,15 +84,15 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         agent_id=agent.id,
         agent_version=agent.version,
         session_type="simulated" if child.assignment.request.simulated else "command-center",
-        attempt=NewAttempt(
-            start.span_id, start.task_trace_id, start.session_id, start.model, 1, start.trace_started_at
-        ),
+        attempt=first,
         prompt_estimate=start.prompt_estimate,
-        at=now(),
+        at=at,
     )
     with CancelScope(shield=True):
         try:
             await child.parts.recorder.open_session(new)
+        except BudgetSpent as error:
+            raise ToolError(f"{agent.name} was not asked. {error.for_user}") from None
         except StoreError as error:
             never = ProviderBroken(error.for_user, kind=NOT_MADE, sent=False)
             asker.unbooked.append(child.closed(Outcome("failed", NOT_MADE, error.for_user, never)))

@@ -30,13 +30,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """One agent's run as its books were opened; only the master agent's run writes an answer."""
+    """One agent's run as its books were opened; only the master agent's run writes an answer.
+
+    A reply has at most ``max_tokens``.
+    """
 
     task_trace_id: str
     session_id: str
     span_id: str
     model: str
     prompt_estimate: int
+    max_tokens: int
     trace_started_at: datetime
     answer_message_id: str | None = None
 
@@ -216,6 +220,7 @@ class Journal:
             number=attempt.number,
             trace_started_at=self._start.trace_started_at,
             iteration=self._iteration,
+            most=self._book.most(attempt.model, attempt.prompt_estimate, self._start.max_tokens, attempt.started_at),
         )
 
     def _settle(self, outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.analytics.quarters import midnight, start_of
+from core.quarters import midnight, start_of
 from core.tracing.terms import Quota
 
 

@@ -87,7 +87,7 @@ class Turns:
         ``draft_id`` is the id a new conversation shall have, so that a first message sent twice starts only one.
 
         Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
-        TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
+        BudgetSpent, TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
         files = check_files(attachments)
         return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
@@ -229,6 +229,7 @@ class Turns:
             at=at,
             once=wanted.once,
             quota=self._quotas.at(at),
+            most=assignment.most(self._parts.book, at),
             kept=history.kept,
             files=wanted.files,
         )

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 
 from core.demo.ids import lasting_id
 from core.settings import PROJECT
+from core.store.tables import DEMO_SOURCE
 
-SOURCE = "demo"
+SOURCE = DEMO_SOURCE
 """Of the month's traces."""
 PRICE_SOURCE = "demo month: "
 """What the price source of each of its ledger lines begins with: the database lets only such lines be deleted."""

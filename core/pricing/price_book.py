@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from core.money import nanos_from_usd
+from core.money import Nanos, nanos_from_usd
 from core.pricing.call import Call
 from core.pricing.not_billed import why_not_billed
 from core.pricing.other_vendors import vendor_rates
@@ -57,6 +57,13 @@ class PriceBook:
             return self._priced(call, iterations)
         except NoPrice as problem:
             return Priced(None, tuple(_unpriced_lines(model, iterations)), "unpriced", str(problem))
+
+    def most(self, model: str, prompt: int, output: int, at: datetime) -> Nanos | None:
+        """What a call may cost whose prompt has about so many tokens, all of them perhaps new to the cache."""
+        read = self.price_usage(model, {"input_tokens": prompt, "output_tokens": output}, at).total
+        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, "output_tokens": output}
+        written = self.price_usage(model, cached, at).total
+        return None if read is None else max(read, written or 0)
 
     def rate_card(self, model: str, at: datetime) -> RateCard | None:
         """The model's list price at standard speed, or None if none is known."""

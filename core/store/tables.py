@@ -141,10 +141,15 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
     return SqlIndex(name, column, "started_at", "id", sqlite_where=where, postgresql_where=where)
 
 
+DEMO_SOURCE = "demo"
+"""Of traces of the demo month, which nobody paid for."""
+
+
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
 
-    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to.
+    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
+    now and then while another process than its own has readers of it.
     """
 
     __tablename__ = "task_trace"
@@ -176,6 +181,7 @@ class TaskTrace(Tally, table=True):
     instance_id: str
     heartbeat_at: datetime
     stop_asked_at: datetime | None = None
+    watched_at: datetime | None = None
 
 
 def _delegated(name: str, *columns: str) -> SqlIndex:

@@ -4,7 +4,7 @@ It lives here because it joins tools and analytics, which do not know each other
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -38,8 +38,15 @@ _MOST_STEPS = 100
 
 def query_costs(store: Store) -> Tool:
     """The tool, on these books."""
+    return typed_tool(_Books(store).query_costs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    store: Store
 
     def query_costs(
+        self,
         asking: Asking,
         group_by: Annotated[Dimension | Step | None, Field(description="What each row of the answer is for.")] = None,
         period: Annotated[Period, Field(description="Ignored if first_day is given.")] = "30d",
@@ -54,7 +61,7 @@ def query_costs(store: Store) -> Tool:
         It shows what the person who asks may see: their own spend, or everybody's for finance and admins. Turns that
         are still running are not in it.
         """
-        limits, names = scope(asking.by), Costs(store).names(asking.by)
+        limits, names = scope(asking.by), Costs(self.store).names(asking.by)
         choice = _within(default_choice(ZoneInfo(asking.zone), now()), period, first_day, last_day)
         choice = replace(
             choice,
@@ -64,9 +71,7 @@ def query_costs(store: Store) -> Tool:
         ).within(limits)
         whose = "everybody" if limits.owner_id is None else "the person who asks"
         days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-        return f"Spend of {whose} {days}\n{spend_table(_rows(store, choice, names, group_by))}"
-
-    return typed_tool(query_costs)
+        return f"Spend of {whose} {days}\n{spend_table(_rows(self.store, choice, names, group_by))}"
 
 
 def _within(choice: Choice, period: Period, first: date | None, last: date | None) -> Choice:

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
+from core.budgets.holding import Hold, settle
+from core.store.tables import DirtyBucket, Message, TraceSession, TraceSpan
 from core.tracing import spans
 from core.tracing.entries import (
     AttemptEnd,
@@ -28,7 +29,6 @@ from core.tracing.totals import close_sessions, close_traces
 INSTANCE_LOST = "instance_lost"
 
 _messages = Message.__table__
-_traces = TaskTrace.__table__
 _sessions = TraceSession.__table__
 _spans = TraceSpan.__table__
 
@@ -51,7 +51,6 @@ _TOOLS_OF = select(_spans.c.id, _spans.c.iteration, _spans.c.tool_use_id, _spans
 )
 _CHANGE_RUNNING_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"), _messages.c.status == _RUNNING)
 _END_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"))
-_HEARTBEAT = update(_traces).where(_traces.c.instance_id == bindparam("instance"), _traces.c.status == _RUNNING)
 
 
 class TurnLost(Exception):
@@ -75,12 +74,16 @@ def next_attempt(
 
 
 def advance(connection: Connection, step: Step) -> None:
-    """Close what has ended and open what starts, at once; raises TurnLost if the turn was closed meanwhile."""
+    """Close what has ended and open what starts, at once.
+
+    Raises TurnLost if the turn was closed meanwhile, and BudgetSpent.
+    """
     if connection.execute(_LOCK_SESSION, {"session": step.session_id}).scalar() != _RUNNING:
         raise TurnLost
+    lines = [] if step.ended is None else spans.line_rows(step.ended, step.task_trace_id, 1)
     if step.ended is not None:
         spans.end_attempts(connection, [step.ended])
-        spans.add_lines(connection, spans.line_rows(step.ended, step.task_trace_id, 1))
+        spans.add_lines(connection, lines)
         connection.execute(_MARK_DIRTY, {"hour": _hour(step.trace_started_at)})
     spans.end_running_tools(connection, step.tools_ended)
     if step.content is not None:
@@ -89,6 +92,8 @@ def advance(connection: Connection, step: Step) -> None:
     spans.open_tools(connection, step.task_trace_id, step.session_id, step.tools)
     if step.attempt is not None and step.at is not None:
         spans.open_attempt(connection, step.attempt, step.prompt_estimate, step.at)
+    ended = () if step.ended is None else (step.ended.span_id,)
+    settle(connection, lines, ended, Hold(step.attempt.span_id, step.attempt.most) if step.attempt else None)
 
 
 def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
@@ -104,23 +109,11 @@ def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Non
         connection.execute(_CHANGE_RUNNING_ANSWER, answers)
 
 
-def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
-    connection.execute(_HEARTBEAT, {"instance": instance_id, "heartbeat_at": at})
-
-
-def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> None:
-    """Whichever process runs it does so within some seconds."""
-    running = _traces.c.id == task_trace_id, _traces.c.status == _RUNNING
-    connection.execute(update(_traces).where(*running).values(stop_asked_at=at))
-
-
-def asked_to_stop(connection: Connection, task_trace_ids: Sequence[str]) -> list[str]:
-    asked = _traces.c.id.in_(task_trace_ids), _traces.c.stop_asked_at.is_not(None)
-    return list(connection.execute(select(_traces.c.id).where(*asked)).scalars())
-
-
 def open_session(connection: Connection, new: NewSession) -> None:
-    """The row of another agent's run and its first attempt; raises TurnLost if the turn was closed meanwhile."""
+    """The row of another agent's run and its first attempt.
+
+    Raises TurnLost if the turn was closed meanwhile, and BudgetSpent.
+    """
     if connection.execute(_LOCK_SESSION, {"session": new.parent_session_id}).scalar() != _RUNNING:
         raise TurnLost
     row = {
@@ -135,14 +128,16 @@ def open_session(connection: Connection, new: NewSession) -> None:
     }
     connection.execute(_INSERT_SESSION, {**row, **spans.begun_tally(new.at)})
     spans.open_attempt(connection, new.attempt, new.prompt_estimate, new.at)
+    settle(connection, hold=Hold(new.attempt.span_id, new.attempt.most))
 
 
 def end_session(connection: Connection, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
     """Close another agent's run while the turn goes on; raises TurnLost if the turn was closed meanwhile."""
     if connection.execute(_LOCK_SESSION, {"session": end.session_id}).scalar() != _RUNNING:
         raise TurnLost
-    _close_sessions(connection, [_Closing(end, task_trace_id, recovered=False, first_line=1)])
+    lines = _close_sessions(connection, [_Closing(end, task_trace_id, recovered=False, first_line=1)])
     connection.execute(_MARK_DIRTY, {"hour": _hour(trace_started_at)})
+    settle(connection, lines, (end.attempt.span_id, *end.unmade))
 
 
 def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
@@ -165,12 +160,16 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Closing:
-    """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end."""
+    """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end.
+
+    ``taken_back`` are the lines that were just added against those of a guess.
+    """
 
     end: SessionEnd
     task_trace_id: str
     recovered: bool
     first_line: int | None
+    taken_back: tuple[dict[str, Any], ...] = ()
 
 
 _State: TypeAlias = tuple[str, str | None]
@@ -206,21 +205,24 @@ def _is_open(state: _State | None, recovered: bool) -> bool:
 
 
 def _closing(connection: Connection, states: _States, turn: Finish, end: SessionEnd) -> _Closing:
-    attempt, first_line = states.attempts.get(end.attempt.span_id), None
-    if _is_open(attempt, turn.recovered):
-        first_line = spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else 1
-    return _Closing(end, turn.task_trace_id, turn.recovered, first_line)
+    attempt = states.attempts.get(end.attempt.span_id)
+    if not _is_open(attempt, turn.recovered):
+        return _Closing(end, turn.task_trace_id, turn.recovered, None)
+    taken_back = spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else []
+    return _Closing(end, turn.task_trace_id, turn.recovered, 2 * len(taken_back) + 1, tuple(taken_back))
 
 
 def _close(connection: Connection, ends: Sequence[Finish], closing: Sequence[_Closing]) -> None:
-    _close_sessions(connection, closing)
+    lines = _close_sessions(connection, closing)
     connection.execute(_END_ANSWER, [_answer_columns(end) for end in ends])
     close_traces(connection, [_ended(end, end.task_trace_id, end.status) for end in ends])
     hours = {_hour(end.started_at) for end in ends}
     connection.execute(_MARK_DIRTY, [{"hour": hour} for hour in sorted(hours)])
+    settle(connection, lines, [span for one in closing for span in (one.end.attempt.span_id, *one.end.unmade)])
 
 
-def _close_sessions(connection: Connection, closing: Sequence[_Closing]) -> None:
+def _close_sessions(connection: Connection, closing: Sequence[_Closing]) -> list[dict[str, Any]]:
+    """Returns all ledger lines that were added."""
     unbooked = [(one, one.first_line) for one in closing if one.first_line is not None]
     spans.end_attempts(connection, [one.end.attempt for one, _ in unbooked])
     lines = [row for one, first in unbooked for row in spans.line_rows(one.end.attempt, one.task_trace_id, first)]
@@ -228,6 +230,7 @@ def _close_sessions(connection: Connection, closing: Sequence[_Closing]) -> None
     for one in closing:
         _close_tools(connection, one)
     close_sessions(connection, [_ended(one.end, one.end.session_id, one.end.status) for one in closing])
+    return [*lines, *(row for one in closing for row in one.taken_back)]
 
 
 def _close_tools(connection: Connection, closing: _Closing) -> None:

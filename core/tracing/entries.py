@@ -38,7 +38,8 @@ class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
-    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces.
+    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``most`` is what its
+    first model call may cost, as in ``NewAttempt``.
     """
 
     task_trace_id: str
@@ -64,6 +65,7 @@ class Opening:
     files: tuple[NewAttachment, ...] = ()
     once: Once | None = None
     quota: Quota | None = None
+    most: Nanos | None = None
 
     @property
     def attached(self) -> list[dict[str, Any]]:
@@ -114,7 +116,10 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:
-    """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``."""
+    """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``.
+
+    ``most`` is what it may cost, which budgets hold until its end; None where no price is known.
+    """
 
     span_id: str
     task_trace_id: str
@@ -123,6 +128,7 @@ class NewAttempt:
     number: int
     trace_started_at: datetime
     iteration: int = 1
+    most: Nanos | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from core.budgets.holding import Hold, settle
 from core.errors import NotFound
 from core.store.attachment_tables import Attachment
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
@@ -39,7 +40,7 @@ def open_turn(connection: Connection, opening: Opening) -> None:
     """The user's message and files, an empty answer and the running trace, session and first attempt, or nothing.
 
     Raises IntegrityError while another turn runs in the conversation or if its key is taken, HistoryMoved, NotFound
-    if the conversation is gone, and TooManyRequests.
+    if the conversation is gone, TooManyRequests, and BudgetSpent.
     """
     _open_conversation(connection, opening)
     if opening.files:
@@ -51,6 +52,7 @@ def open_turn(connection: Connection, opening: Opening) -> None:
     open_attempt(connection, first, opening.prompt_estimate, opening.at)
     keep_key(connection, opening)
     refuse_too_much(connection, opening)
+    settle(connection, hold=Hold(opening.span_id, opening.most))
 
 
 def _open_conversation(connection: Connection, opening: Opening) -> None:

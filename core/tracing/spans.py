@@ -92,16 +92,19 @@ def line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str,
     return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
 
 
-def reverse_lines(connection: Connection, span_id: str) -> int:
-    """Take back an attempt's lines by adding their opposites; returns the number of the line after them."""
+def reverse_lines(connection: Connection, span_id: str) -> list[dict[str, Any]]:
+    """Take back an attempt's lines by adding their opposites, which are returned."""
     written = connection.execute(select(_lines).where(_lines.c.span_id == span_id).order_by(_lines.c.line))
     rows = [dict(row) for row in written.mappings()]
-    for number, row in enumerate(rows, len(rows) + 1):
-        amount = None if row["amount_nanos"] is None else -row["amount_nanos"]
-        uncached = None if row["uncached_nanos"] is None else -row["uncached_nanos"]
-        taken_back = {"line": number, "quantity": -row["quantity"], "amount_nanos": amount, "uncached_nanos": uncached}
-        connection.execute(_INSERT_LINE, {**row, **taken_back, "correction": True, "recorded_at": now()})
-    return 2 * len(rows) + 1
+    opposites = [_opposite(row, number) for number, row in enumerate(rows, len(rows) + 1)]
+    add_lines(connection, opposites)
+    return opposites
+
+
+def _opposite(row: dict[str, Any], number: int) -> dict[str, Any]:
+    amounts = ("quantity", "amount_nanos", "uncached_nanos")
+    taken_back = {name: None if row[name] is None else -row[name] for name in amounts}
+    return {**row, **taken_back, "line": number, "correction": True, "recorded_at": now()}
 
 
 def begun_tally(at: datetime) -> dict[str, Any]:

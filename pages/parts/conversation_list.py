@@ -47,7 +47,6 @@ def _draw_entry(conversation: ConversationView, *, current: bool) -> None:
         key=f"open-{conversation.id}",
         icon=_icon(conversation),
         type="secondary" if current else "tertiary",
-        width="stretch",
         wrap=False,
         on_click=open_conversation,
         args=(conversation.id,),

@@ -44,7 +44,7 @@ def draw_reader(services: Services, reader: Person) -> None:
         return
     with (
         st.sidebar,
-        st.popover(as_text(reader.name), icon=":material/account_circle:", width="stretch", type="tertiary"),
+        st.popover(as_text(reader.name), icon=":material/account_circle:", type="tertiary", wrap=False),
     ):
         st.caption(f"Signed in as {reader.role}")
         st.page_link("pages/account.py", label="Account", icon=":material/manage_accounts:")

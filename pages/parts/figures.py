@@ -54,7 +54,8 @@ def so_far(cost: CostSoFar | None) -> str:
     """The line beside an answer that is being written."""
     if cost is None:
         return "Waiting for the first token …"
-    first = f" · first token {seconds(cost.time_to_first_token_ms)}" if cost.time_to_first_token_ms is not None else ""
+    waited = cost.time_to_first_token_ms
+    first = " · waiting for the first token …" if waited is None else f" · first token {seconds(waited)}"
     return f"**{money(cost.total, 'estimated')}** so far (estimate) · {tokens(cost.usage)}{first}"
 
 

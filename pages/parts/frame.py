@@ -7,22 +7,19 @@ import streamlit as st
 
 from core.access.roles import Permission, Person, may
 from core.chat.provider_keys import Answering
-from core.errors import AppError
+from core.errors import AppError, NotAllowed
 from core.wiring import Services, services
 from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
 _ANSWERING: dict[Answering, str] = {
-    "simulated": (
-        "**Simulated provider.** No key is used, so answers are made up and nothing is billed; costs are what the real "
-        "ones would come to."
-    ),
+    "simulated": "**Simulated provider.** No key is used: answers are made up, and nothing is billed.",
     "nobody": "**No Anthropic API key.** Until there is one, nothing can be sent.",
 }
 _WHERE = (
-    "To talk to Anthropic, enter a key on the page Account or, as an admin, for all on Settings; or set "
-    "ANTHROPIC_API_KEY and start again."
+    "Costs of made-up answers are what real ones would come to. To talk to Anthropic, enter a key on the page Account "
+    "or, as an admin, for all on Settings; or set ANTHROPIC_API_KEY and start again."
 )
 
 
@@ -50,7 +47,11 @@ def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
         st.caption(notice, help=_WHERE)
     show_kept_problem()
     with told():
-        yield running
+        try:
+            yield running
+        except NotAllowed as error:
+            show_problem(error)
+            st.page_link("pages/chat.py", label="Go to Chat", icon=":material/chat:")
 
 
 def _notice(running: Services, me: Person) -> str | None:

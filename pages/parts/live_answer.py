@@ -43,7 +43,7 @@ class LiveAnswer:
         """Returns when the turn has ended and all of it is drawn."""
         self._above = st.container()
         self._lane = Lane(st.container(), self._changed, self._decide)
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             self._figures = st.empty()
             st.button(
                 "Stop",

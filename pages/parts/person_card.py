@@ -18,7 +18,7 @@ from pages.parts.token_list import draw_tokens
 
 BADGES = {
     "active": "",
-    "invited": ":blue-badge[Invited]",
+    "invited": ":orange-badge[Invited]",
     "deactivated": ":gray-badge[Deactivated]",
     "local": "",
 }
@@ -26,14 +26,21 @@ BADGES = {
 
 def draw_person(services: Services, person: PersonView) -> None:
     st.header(f"{as_text(person.name)} {BADGES[person.state]}", anchor=False)
-    joined = f"joined {moment(person.joined_at)}" if person.joined_at else "has not joined yet"
-    st.caption(f"{as_text(person.email)} · {joined} · last seen {moment(person.last_seen_at)}")
+    st.text(person.email)
+    joined = f"Joined {moment(person.joined_at)} · " if person.joined_at else ""
+    st.caption(f"{joined}{last_seen(person)}")
     _draw_role(services, person)
     _draw_steps(services, person)
     st.subheader("Signed in", anchor=False)
     draw_sessions(services, person.id)
     st.subheader("API tokens", anchor=False)
     draw_tokens(services, person.id, {each.id: each.name for each in services.agents.list(services.me)})
+
+
+def last_seen(person: PersonView) -> str:
+    if person.state == "invited":
+        return "Has not joined yet"
+    return f"Last seen {moment(person.last_seen_at)}" if person.last_seen_at else "Never seen yet"
 
 
 def _draw_role(services: Services, person: PersonView) -> None:

@@ -12,7 +12,7 @@ from pages.parts.problems import attempt
 _PAID: dict[Answering, str] = {
     "own": "Your messages are answered with your own key.",
     "organisation": "Your messages are answered with the organisation's key.",
-    "environment": "Your messages are answered with the key of this installation (`ANTHROPIC_API_KEY`).",
+    "environment": "Your messages are answered with the key of this installation (ANTHROPIC_API_KEY).",
     "simulated": "Your messages are answered by the simulated provider.",
     "nobody": "There is no key to answer your messages with.",
 }
@@ -33,7 +33,7 @@ def draw_organisation_key(services: Services) -> None:
     """Raises NotAllowed."""
     allow(services.me, Permission.KEYS)
     st.header("The organisation's Anthropic API key", anchor=False)
-    st.caption("For everybody who has no key of their own; it comes before `ANTHROPIC_API_KEY`.")
+    st.caption("For everybody who has no key of their own; it comes before ANTHROPIC_API_KEY.")
     _draw(services, organisation=True)
 
 
@@ -95,7 +95,7 @@ def _draw_form(services: Services, organisation: bool, *, replaces: bool = False
             max_chars=500,
             help=_ABOUT_ENTERING,
         )
-        st.form_submit_button("Keep this one instead" if replaces else "Keep this key", type="primary", on_click=keep)
+        st.form_submit_button("Save the new key" if replaces else "Save key", on_click=keep)
 
 
 @st.dialog("Remove this key?")

@@ -25,6 +25,7 @@ _ENDED = {
 _CUT_SHORT = {
     "iteration_limit": "Too many steps",
     "cost_limit": "Cost limit reached",
+    "budget_spent": "Budget spent",
     "time_limit": "Time limit reached",
     "output_limit": "Length limit reached",
     "context_full": "Context full",

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select, text
 
 from core.analytics.filters import TraceFilter
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.facts import read_facts
 from core.analytics.traces import Traces
 from core.errors import AppError
+from core.quarters import quarter_of
 from core.store.database import Store, open_store
 from core.store.rollups import MEASURES
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan

@@ -1,7 +1,6 @@
-"""A Chromium, and for each module the served app on data of its own with its books open beside it."""
+"""A Chromium, and the served app with its books open beside it: one for all modules that want none of their own."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,18 +14,8 @@ from core.analytics.traces import Traces
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import MessageView
 from core.store.database import open_store
+from tests.chromium import launch
 from tests.served import Served, served
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 expect.set_options(timeout=40_000)
 
@@ -47,13 +36,12 @@ class Books:
 def chromium() -> Iterator[Browser]:
     """Gone before the next module's tests: while Playwright runs, its thread can begin no other event loop."""
     with sync_playwright() as playwright:
-        installed = next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=installed, args=QUIET)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Answers without pauses where no directive asks for some; one failed attempt ends a turn."""
     data = tmp_path_factory.mktemp("browser") / "data"

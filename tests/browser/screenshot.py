@@ -1,16 +1,15 @@
 """Makes the README's picture: starts the app on data of its own, has one conversation and takes the photograph."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import launch
 from tests.house_rules import PROJECT
 from tests.served import served
 
 PICTURE = PROJECT / "data" / "screenshot.png"
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUESTION = "What is prompt caching?"
 
 
@@ -20,8 +19,7 @@ def main() -> None:
         served(Path(folder) / "data", SIMULATOR_PACE="0.1") as server,
         sync_playwright() as playwright,
     ):
-        installed = next(filter(None, map(shutil.which, _BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 1040}, device_scale_factor=1.25)
         page.goto(server.url)
         converse(page)

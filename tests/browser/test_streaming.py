@@ -20,6 +20,7 @@ from tests.browser.conftest import Books
 
 STOPPED = re.compile("Stopped")
 SLOW = "[[plain]] [[tokens: 400]] [[rate: 60]] [[first: 0.2]]"
+ENDLESS = SLOW.replace("400", "2000")
 
 
 def test_tokens_arrive_one_after_the_other(page: Page, books: Books) -> None:
@@ -37,7 +38,7 @@ def test_tokens_arrive_one_after_the_other(page: Page, books: Books) -> None:
 
 
 def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> None:
-    say(page, SLOW)
+    say(page, ENDLESS)
     await_answer(page)
     await_growth(page)
     button(page, "Stop").click()
@@ -50,7 +51,7 @@ def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> N
     [row] = [row for row in books.traces.page(books.by) if row.conversation_id == conversation_of(page)]
     assert (row.status, row.basis) == ("stopped", "estimated")
     assert row.total is not None
-    assert 0 < row.usage.output < 400
+    assert 0 < row.usage.output < 2000
     page.get_by_role("link", name="Traces").click()
     cells = page.get_by_test_id("stDataFrame").locator("canvas td")
     expect(cells.filter(has_text=exact_usd(row.total))).to_be_attached()
@@ -75,7 +76,7 @@ def test_a_reload_finds_the_answer_again(page: Page, books: Books) -> None:
 
 def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None:
     before = books.traces.count(books.by)
-    say(page, SLOW.replace("400", "900"))
+    say(page, ENDLESS)
     await_answer(page)
     await_growth(page)
     page.get_by_role("link", name="Agents").click()
@@ -84,42 +85,33 @@ def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None
     page.get_by_role("link", name="Chat").click()
     await_answer(page)
     await_growth(page)
+    button(page, "Stop").click()
     answer = await_end(page)
     assert plain(books.answer(conversation_of(page)).text) in plain(answer.inner_text())
     assert books.traces.count(books.by) == before + 1
 
 
-def test_a_second_tab_follows_the_same_answer(page: Page, books: Books) -> None:
+def test_a_second_tab_follows_the_same_answer_and_stops_it_for_both(page: Page, books: Books) -> None:
     before = books.traces.count(books.by)
-    say(page, SLOW.replace("400", "900"))
-    await_answer(page)
-    await_growth(page)
-    tab = page.context.new_page()
-    tab.goto(page.url)
-    await_answer(tab)
-    await_growth(tab)
-    await_growth(page)
-    texts = [plain(await_end(each).inner_text()) for each in (page, tab)]
-    truth = plain(books.answer(conversation_of(page)).text)
-    assert all(truth in text for text in texts)
-    assert books.traces.count(books.by) == before + 1
-
-
-def test_a_second_tab_stops_the_answer_for_both(page: Page, books: Books) -> None:
-    say(page, SLOW.replace("400", "2000"))
+    say(page, ENDLESS)
     await_answer(page)
     tab = page.context.new_page()
     tab.goto(f"/?conversation={conversation_of(page)}")
     await_answer(tab)
     await_growth(tab)
+    await_growth(page)
     button(tab, "Stop").click()
-    for each in (page, tab):
-        expect(await_end(each).get_by_text(STOPPED)).to_be_visible()
+    answers = [await_end(each) for each in (page, tab)]
     until(lambda: books.traces.page(books.by)[0].status == "stopped")
+    truth = plain(books.answer(conversation_of(page)).text)
+    for answer in answers:
+        expect(answer.get_by_text(STOPPED)).to_be_visible()
+        assert truth in plain(answer.inner_text())
+    assert books.traces.count(books.by) == before + 1
 
 
 def test_a_message_to_a_busy_conversation_is_kept_and_not_sent(page: Page, books: Books) -> None:
-    say(page, SLOW.replace("400", "2000"))
+    say(page, ENDLESS)
     await_answer(page)
     await_growth(page)
     before = books.traces.count(books.by)

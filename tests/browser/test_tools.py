@@ -38,10 +38,10 @@ def register(page: Page) -> None:
     dialog.get_by_role("textbox", name="Arguments").fill("-m core.demo.people_server")
     dialog.get_by_role("button", name="Register", exact=True).click()
     expect(dialog).to_be_hidden()
-    expect(page.get_by_role("heading", name="Staff records")).to_be_visible()
-    expect(page.get_by_text("Connected")).to_be_visible()
-    page.get_by_text("get_employees", exact=True).click()
-    expect(page.get_by_text("Agents know it as Staff_records__get_employees.")).to_be_visible()
+    card = page.get_by_test_id("stVerticalBlock").filter(has=page.get_by_role("heading", name="Staff records")).last
+    expect(card.get_by_text("Connected")).to_be_visible()
+    card.get_by_text("get_employees", exact=True).click()
+    expect(card.get_by_text("Agents know it as Staff_records__get_employees.")).to_be_visible()
 
 
 def create_agent(page: Page) -> None:

@@ -86,14 +86,11 @@ def test_it_serves_on_loopback_only_and_ends_well_on_a_signal_with_a_page_open(t
         events = [json.loads(line) for line in server.log.read_text().splitlines()]
     assert [event["event"] for event in events] == ["database_upgraded", "ready", "stopped"]
     assert events[1]["url"] == server.url
+    _starts_again_until_an_interrupt(tmp_path)
 
 
-def test_an_interrupt_from_the_keyboard_ends_it_as_well(tmp_path: Path) -> None:
+def _starts_again_until_an_interrupt(tmp_path: Path) -> None:
     with served(tmp_path / "data") as server:
         assert server.stop(signal.SIGINT, timeout=25) == 0
-
-
-def test_it_starts_again_on_its_own_data(tmp_path: Path) -> None:
-    for _ in range(2):
-        with served(tmp_path / "data") as server:
-            assert server.stop() == 0
+        events = [json.loads(line)["event"] for line in server.log.read_text().splitlines()]
+    assert events == ["ready", "stopped"]

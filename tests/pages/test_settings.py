@@ -22,7 +22,7 @@ def own_card() -> None:
 
 def enter(app: AppTest, secret: str) -> AppTest:
     field = labelled(app.text_input, "Anthropic API key").set_value(secret)
-    label = "Keep this key" if has_button(app, "Keep this key") else "Keep this one instead"
+    label = "Save key" if has_button(app, "Save key") else "Save the new key"
     press(app, label)
     assert secret not in str(app)
     assert secret not in str(app.session_state)

@@ -1,8 +1,9 @@
 """A typed Python function as a tool: its signature and docstring are what the model is told."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, get_args, get_type_hints
 
 import anyio.to_thread
@@ -30,32 +31,50 @@ class _WithoutTitles(GenerateJsonSchema):
         return whole
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a function says about itself."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    schema: JsonSchemaValue
+    asking: tuple[str, ...]
+
+
 def typed_tool(function: Callable[..., Any], *, timeout_seconds: float = 30.0) -> Tool:
-    """A tool that calls the function, off the event loop unless it is async.
+    """A tool that calls the function or method, off the event loop unless it is async.
 
     The name and the docstring are the function's; ``Annotated[..., Field(description=...)]`` explains a parameter. One
     annotated ``Asking`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
     Raises TypeError for a function that says too little about itself.
     """
-    name, told = function.__name__, inspect.getdoc(function)
-    if not told:
-        raise TypeError(f"The tool {name} needs a docstring: it is what the model is told.")
-    hints = get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(function).parameters.values()
-    arguments = _arguments(name, parameters, hints)
-    asking = [each.name for each in parameters if hints.get(each.name) is Asking]
+    told = _told(function.__func__, bound=1) if inspect.ismethod(function) else _told(function)
     call = function if inspect.iscoroutinefunction(function) else partial(_in_a_thread, function)
 
     async def run(given: Mapping[str, Any], whose: Asking) -> str:
-        values = _checked(arguments, given)
-        result = await call(**values, **dict.fromkeys(asking, whose))
+        values = _checked(told.arguments, given)
+        result = await call(**values, **dict.fromkeys(told.asking, whose))
         return result if isinstance(result, str) else to_json(result).decode()
 
+    return Tool(told.name, told.description, told.schema, run, timeout_seconds)
+
+
+@cache
+def _told(function: Callable[..., Any], bound: int = 0) -> _Told:
+    """Once for each function, because a schema takes milliseconds; so many first parameters are bound already."""
+    name, description = function.__name__, inspect.getdoc(function)
+    if not description:
+        raise TypeError(f"The tool {name} needs a docstring: it is what the model is told.")
+    hints = get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
+    arguments = _arguments(name, parameters, hints)
+    asking = tuple(each.name for each in parameters if hints.get(each.name) is Asking)
     schema = arguments.model_json_schema(schema_generator=_WithoutTitles)
-    return Tool(name, _in_paragraphs(told), schema, run, timeout_seconds)
+    return _Told(name, _in_paragraphs(description), arguments, schema, asking)
 
 
-def _arguments(name: str, parameters: Any, hints: Mapping[str, Any]) -> type[BaseModel]:
+def _arguments(name: str, parameters: Iterable[inspect.Parameter], hints: Mapping[str, Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for each in parameters:
         if each.kind not in _KINDS or each.name not in hints:

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, func, select
 
-from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, day_of, hour_of, midnight, month_of, quarter_of
 from core.analytics.rollups.facts import Fact, read_facts
 from core.analytics.rollups.latency_rows import hour_rows, united_rows
 from core.analytics.rollups.pieces import Interval
 from core.analytics.rollups.refresh import grouped, summed
 from core.analytics.rollups.state import tables_zone
 from core.analytics.rollups.tables import Rows, kept_rows
+from core.quarters import QUARTERS_AN_HOUR, Quarter, day_of, hour_of, midnight, month_of, quarter_of
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS, MONTHS, QUARTERS, ROLLUPS
 from core.store.tables import DirtyBucket, TaskTrace

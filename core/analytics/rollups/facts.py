@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from core.analytics.quarters import Quarter, start_of
+from core.quarters import Quarter, start_of
 from core.store.rollups import MEASURES
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Result, func, literal, or_, select
 
 from core.analytics.filters import EVERYTHING, TraceFilter, asked
-from core.analytics.quarters import start_of
 from core.analytics.rollups.histogram import NOTHING, Histogram
 from core.analytics.rollups.pieces import Interval, Pieces, joined
 from core.analytics.rollups.question import Question
 from core.analytics.rollups.tables import read_rows
+from core.quarters import start_of
 from core.store.rollups import LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS
 from core.store.tables import TaskTrace
 

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Delete, Table, delete
 
-from core.analytics.quarters import hour_of
 from core.analytics.rollups.facts import quarter
 from core.analytics.rollups.latency import GROUP, Gathered, grouped, timings
 from core.analytics.rollups.pieces import Interval
 from core.analytics.rollups.tables import Rows, insert_rows, kept_rows
+from core.quarters import hour_of
 from core.store.rollups import LATENCIES, LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS, OUTCOME
 
 (_hours,) = LATENCY_HOURS.values()

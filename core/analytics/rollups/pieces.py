@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, days, last_hour, months, next_hour
+from core.quarters import QUARTERS_AN_HOUR, Quarter, days, last_hour, months, next_hour
 
 Fine: TypeAlias = Literal["quarters", "hours"]
 Interval: TypeAlias = tuple[Quarter, Quarter]

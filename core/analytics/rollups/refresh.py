@@ -12,7 +12,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.analytics.quarters import (
+from core.analytics.rollups.facts import Fact, read_facts
+from core.analytics.rollups.latency_rows import hour_rows, settle_days, settle_hours
+from core.analytics.rollups.pieces import Interval, joined
+from core.analytics.rollups.state import begin, tables_zone, take_turns
+from core.analytics.rollups.tables import Rows, insert_rows
+from core.quarters import (
     QUARTERS_AN_HOUR,
     Quarter,
     day_of,
@@ -23,11 +28,6 @@ from core.analytics.quarters import (
     next_hour,
     quarter_of,
 )
-from core.analytics.rollups.facts import Fact, read_facts
-from core.analytics.rollups.latency_rows import hour_rows, settle_days, settle_hours
-from core.analytics.rollups.pieces import Interval, joined
-from core.analytics.rollups.state import begin, tables_zone, take_turns
-from core.analytics.rollups.tables import Rows, insert_rows
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, MEASURES, MONTHS, OUTCOME, QUARTERS
 from core.store.tables import DirtyBucket

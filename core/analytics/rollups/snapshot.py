@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from core.analytics.quarters import QUARTERS_AN_HOUR, Quarter, next_hour, quarter_of
 from core.analytics.rollups.facts import Fact, read_facts
 from core.analytics.rollups.latency import Latency, latencies
 from core.analytics.rollups.pieces import Fine, Grains, Piece, Pieces, cut, joined
 from core.analytics.rollups.question import Question, Sums
 from core.analytics.rollups.state import tables_zone
 from core.analytics.rollups.tables import sum_up
+from core.quarters import QUARTERS_AN_HOUR, Quarter, next_hour, quarter_of
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, LATENCY_DAYS, LATENCY_MONTHS, MEASURES, MONTHS, QUARTERS
 from core.store.tables import DirtyBucket

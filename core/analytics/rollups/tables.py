@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from core.analytics.quarters import QUARTERS_AN_HOUR
 from core.analytics.rollups.pieces import Interval, Piece
 from core.analytics.rollups.question import HOURS_A_WEEK, Question, Sums
+from core.quarters import QUARTERS_AN_HOUR
 
 FEW = 4
 """So many pieces PostgreSQL is told one by one, so that it knows how long each is before it plans."""

@@ -1,25 +1,33 @@
 """The guard, from the outside in."""
 
+from collections.abc import Sequence
+
 from starlette.middleware import Middleware
 
 from core.api.guard.addresses import OwnAddresses
 from core.api.guard.bodies import Bodies
 from core.api.guard.cookies import SecureCookies
 from core.api.guard.headers import SafeHeaders
+from core.api.guard.known_pages import KnownPages
 from core.api.guard.rates import Rates
 from core.api.guard.sign_in_first import SignInFirst
+from core.api.guard.way_back import WayBack
 from core.settings import Settings
 
 
-def guard(chosen: Settings) -> list[Middleware]:
-    """Middleware that goes before any other; what it refuses costs nearly nothing and reaches nothing of ours."""
-    in_accounts = [Middleware(SignInFirst)] if chosen.auth == "accounts" else []
+def guard(chosen: Settings, pages: Sequence[str]) -> list[Middleware]:
+    """Middleware that goes before any other; what it refuses costs nearly nothing and reaches nothing of ours.
+
+    ``pages`` are the names of those that there are.
+    """
+    signing_in = {"accounts": [Middleware(SignInFirst)], "oidc": [Middleware(WayBack)]}.get(chosen.auth, [])
     https = chosen.public_url.startswith("https://")
     return [
         Middleware(SafeHeaders, https=https),
         *([Middleware(SecureCookies)] if https else []),
         Middleware(OwnAddresses, public_url=chosen.public_url),
-        *in_accounts,
+        Middleware(KnownPages, names=pages),
+        *signing_in,
         Middleware(Rates, per_minute=chosen.requests_per_minute),
         Middleware(Bodies),
     ]

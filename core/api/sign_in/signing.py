@@ -17,9 +17,11 @@ from core.settings import Settings
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
 
-_NOT_SET_UP = (
-    "Nobody has set this up yet: open the address that the server printed on its console when it started. "
-    "The command python -m core.access link prints another."
+_NOT_SET_UP = Card(
+    "Nobody has set this up yet",
+    "Open the address that the server printed on its console when it started. You become the first admin there.",
+    note="Is it lost, or older than a day? The command python -m core.access link prints another.",
+    link=(SIGN_IN, "Look again"),
 )
 _NO_ACCOUNT = "No account, or a forgotten password? An admin can send you a link."
 
@@ -53,7 +55,7 @@ def sign_out_page(asked: Asked) -> Response:
     if session is None:
         return _go(SIGN_IN)
     lead = f"You are signed in as {session.person.name}. Answers that are being written go on without you for a while."
-    return show(Card("Sign out?", lead, Form(SIGN_OUT, "Sign out")))
+    return show(Card("Sign out?", lead, Form(SIGN_OUT, "Sign out"), link=("/", "Stay signed in")))
 
 
 def sign_out(asked: Asked) -> Response:
@@ -70,8 +72,10 @@ def session_of(asked: Asked) -> Session | None:
 
 
 def _card(asked: Asked) -> Card:
+    if not asked.services.access.people.is_set_up():
+        return _NOT_SET_UP
     form = Form(SIGN_IN, "Sign in", (EMAIL, PASSWORD), {"next": asked.next})
-    return Card("Sign in", form=form, note=_NO_ACCOUNT if asked.services.access.people.is_set_up() else _NOT_SET_UP)
+    return Card("Sign in", form=form, note=_NO_ACCOUNT)
 
 
 def _go(address: str) -> Response:

@@ -31,7 +31,10 @@ def test_the_key_in_the_file_is_replaced_beside_a_running_server(sqlite_house: H
     vault.set(sqlite_house.admin, KEY, organisation=True)
     before = path.read_bytes()
     done = run(sqlite_house.store.url, tmp_path)
-    assert (done.returncode, done.stdout.partition(".")[0]) == (0, "1 provider keys are encrypted anew"), done.stderr
+    assert (done.returncode, done.stdout.partition(".")[0]) == (
+        0,
+        "1 provider keys and secrets of servers are encrypted anew",
+    ), done.stderr
     found = vault.key_for(sqlite_house.admin.id)
     assert found is not None
     assert found.secret.get_secret_value() == KEY

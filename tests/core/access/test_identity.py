@@ -37,7 +37,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="not an e-mail address"):
+    with pytest.raises(InputError, match="e-mail address"):
         checked_email(text)
 
 

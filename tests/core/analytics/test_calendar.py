@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analytics.calendar import PRESETS, Range, last_of_month, same_clocks
-from core.analytics.quarters import day_of, hour_of, last_hour, midnight, next_hour, quarter_of, start_of
+from core.quarters import day_of, hour_of, last_hour, midnight, next_hour, quarter_of, start_of
 
 ZONES = [
     "UTC",

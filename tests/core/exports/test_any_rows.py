@@ -14,13 +14,13 @@ from sqlalchemy import select
 from core.analytics.choice import DIMENSIONS
 from core.analytics.costs import Costs
 from core.analytics.filters import BASES, EVERYTHING, STATUSES, TraceFilter
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question, Sums
 from core.analytics.rollups.snapshot import snapshot
 from core.analytics.search import matching
 from core.analytics.traces import TraceRow, Traces
 from core.exports.cells import safe_text
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.tables import TaskTrace
 from core.store.text import storable

@@ -11,10 +11,10 @@ from core.access.roles import Person
 from core.agent.tools.tool import Asking, ToolOutcome
 from core.analytics.calendar import PRESETS
 from core.analytics.filters import TraceFilter
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Question
 from core.money import exact_usd
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.toolbox.query_costs import Period, query_costs
 from tests.core.agent.tools.asking import run

@@ -38,6 +38,7 @@ def an_opening(owner: str, agent: str, **changes: Any) -> Opening:
         last_message_id=None,
         prompt_estimate=40,
         at=AT,
+        most=1_000,
     )
     return replace(opening, **changes)
 

@@ -29,7 +29,7 @@ from tests.core.tracing.histories import (
 from tests.core.tracing.in_store import finished, opened, rows
 
 _ERRORS = {"refused": refused, "no answer": no_answer, "never sent": never_sent}
-_turns = st.fixed_dictionaries(
+turns = st.fixed_dictionaries(
     {
         "retries": st.lists(st.sampled_from(sorted(_ERRORS)), max_size=3),
         "status": st.sampled_from(["completed", "failed", "stopped", "interrupted"]),
@@ -69,7 +69,15 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> Opening:
 
 def retried(store: Store, opening: Opening, attempt: Attempt, number: int, error: ProviderBusy) -> Attempt:
     following = an_attempt(opening, number=number, span_id=new_id())
-    row = NewAttempt(following.span_id, opening.task_trace_id, opening.session_id, opening.model, number, opening.at)
+    row = NewAttempt(
+        span_id=following.span_id,
+        task_trace_id=opening.task_trace_id,
+        session_id=opening.session_id,
+        model=opening.model,
+        number=number,
+        trace_started_at=opening.at,
+        most=1_000,
+    )
     ended = an_end(attempt, "failed", error)
     job = lambda connection: books.next_attempt(connection, ended, row, 40, following.started_at)  # noqa: E731
     store.write(job).result()
@@ -77,7 +85,7 @@ def retried(store: Store, opening: Opening, attempt: Attempt, number: int, error
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(_turns, min_size=1, max_size=4))
+@given(turns=st.lists(turns, min_size=1, max_size=4))
 def test_every_parent_is_the_sum_of_its_children_and_of_its_ledger(
     store: Store, ids: tuple[str, str], turns: list[dict[str, Any]]
 ) -> None:

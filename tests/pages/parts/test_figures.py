@@ -41,7 +41,10 @@ def test_the_exact_cost_is_every_nano_dollar(nanos: int) -> None:
 def test_the_line_beside_a_growing_answer_calls_its_cost_an_estimate() -> None:
     line = so_far(CostSoFar(Usage(input=1_200, cache_read=300, output=45), 1_234_000, 420))
     assert line == r"**≈ \$0.001234** so far (estimate) · 1,500 in · 300 cached · 45 out · first token 420 ms"
-    assert so_far(CostSoFar(Usage(input=7), None, None)) == "**cost unknown** so far (estimate) · 7 in · 0 out"
+    assert (
+        so_far(CostSoFar(Usage(input=7), None, None))
+        == "**cost unknown** so far (estimate) · 7 in · 0 out · waiting for the first token …"
+    )
     assert so_far(None) == "Waiting for the first token …"
 
 

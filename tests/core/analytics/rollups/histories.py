@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import select
 
 from core.analytics.filters import TraceFilter
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.question import Question
 from core.events import TurnStatus
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books

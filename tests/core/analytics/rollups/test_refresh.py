@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, Table, event, func, select, update
 
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups import refresher as refresher_module
 from core.analytics.rollups.__main__ import check, rebuild
 from core.analytics.rollups.check import differences
@@ -20,6 +19,7 @@ from core.analytics.rollups.refresher import Refresher
 from core.analytics.rollups.snapshot import snapshot
 from core.analytics.rollups.state import empty_tables, tables_zone
 from core.errors import StoreError
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.rollups import DAYS, LATENCIES, LATENCY_DAYS, LATENCY_MONTHS
 from core.store.tables import DirtyBucket

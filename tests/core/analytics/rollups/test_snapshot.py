@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from core.analytics.filters import TraceFilter
-from core.analytics.quarters import quarter_of
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Question
 from core.analytics.rollups.refresh import refresh
 from core.analytics.rollups.snapshot import snapshot
 from core.analytics.rollups.state import empty_tables
+from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.rollups import LATENCIES, MEASURES
 from tests.core.analytics.rollups.histories import MODELS, History

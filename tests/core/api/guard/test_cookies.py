@@ -38,5 +38,5 @@ def test_every_cookie_is_marked_once_and_nothing_else_is_changed() -> None:
 
 def test_only_where_people_open_it_with_https() -> None:
     for url, marked in (("https://command.example.org", 1), ("http://command.example.org", 0), ("", 0)):
-        layers = [layer.cls for layer in guard(Settings(_env_file=None, public_url=url))]
+        layers = [layer.cls for layer in guard(Settings(_env_file=None, public_url=url), [])]
         assert layers.count(SecureCookies) == marked  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ def test_t23_a_refused_handshake_has_them_too() -> None:
 
 
 def _guarded(app: ASGIApp, **chosen: str) -> ASGIApp:
-    for layer in reversed(guard(_settings(**chosen))):
+    for layer in reversed(guard(_settings(**chosen), [])):
         app = layer.cls(app, *layer.args, **layer.kwargs)
     return app
 

@@ -1,0 +1,39 @@
+"""Which model calls a budget is for."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias, get_args
+
+from sqlalchemy import Connection, select
+
+from core.store.tables import DEMO_SOURCE, TaskTrace, TraceSession, TraceSpan
+
+Scope: TypeAlias = Literal["organisation", "person", "agent"]
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who a model call was made for, by which agent, in a trace that began when."""
+
+    person: str
+    agent: str
+    trace_started_at: datetime
+
+    def is_under(self, scope: str, subject_id: str | None) -> bool:
+        return scope == "organisation" or subject_id == (self.person if scope == "person" else self.agent)
+
+
+def origins(connection: Connection, span_ids: Collection[str]) -> dict[str, Origin]:
+    """By span; those of the demo month are left out."""
+    query = (
+        select(_spans.c.id, _traces.c.owner_id, _sessions.c.agent_id, _traces.c.started_at)
+        .join(_sessions, _sessions.c.id == _spans.c.trace_session_id)
+        .join(_traces, _traces.c.id == _spans.c.task_trace_id)
+        .where(_spans.c.id.in_(span_ids), _traces.c.source != DEMO_SOURCE)
+    )
+    return {row.id: Origin(row.owner_id, row.agent_id, row.started_at) for row in connection.execute(query)}

@@ -1,0 +1,94 @@
+"""Budgets and turns: what has no room is not asked, what loses its room ends with what there is, nothing stays held."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from core.budgets.budgets import BudgetDraft, Budgets, BudgetView
+from core.errors import BudgetSpent
+from core.money import Nanos
+from core.provider.simulator.scripted import failed
+from core.store.budgets import BudgetReservation
+from core.store.database import Store
+from core.store.tables import Conversation, TaskTrace
+from tests.core.agent.toolkit import asks, says
+from tests.core.chat.conftest import ended
+from tests.core.chat.test_delegation import ASK, HELPERS_CALL, MASTERS_CALL, helped, with_helper
+from tests.core.chat.tooling import Open, assert_adds_up, assert_whole, calls
+from tests.core.rows import ADMIN
+from tests.core.tracing.in_store import rows
+
+MOST = 4_000 * 20_000
+"""What one reply may cost, but for its prompt."""
+MUCH = {"input_tokens": 5_000, "output_tokens": 20}
+MUCHS_COST = 5_000 * 4_000 + 20 * 20_000
+ROOM_FOR_ONE = MOST + MUCHS_COST
+"""The second call of a tool's turn has none left, as it would read again what the first one did."""
+
+
+def limited(store: Store, limit: Nanos) -> Budgets:
+    budgets = Budgets(store, ZoneInfo("UTC"))
+    budgets.create(ADMIN, BudgetDraft("organisation", None, "month", limit))
+    return budgets
+
+
+def only(budgets: Budgets) -> BudgetView:
+    [budget] = budgets.list(ADMIN)
+    return budget
+
+
+def test_t16_what_has_no_room_is_refused_before_the_provider_is_asked_and_leaves_nothing(
+    store: Store, work: Open
+) -> None:
+    shop = work(says("Never."))
+    limited(store, MOST)
+    with pytest.raises(BudgetSpent, match="ask finance to raise it") as refused:
+        shop.send()
+    assert refused.value.status == 402
+    assert "$" not in refused.value.for_user, "what others spend is not everybody's business"
+    assert (shop.script.requests, rows(store, TaskTrace), rows(store, Conversation)) == ([], [], [])
+
+
+def test_an_answer_that_loses_its_room_ends_with_what_there_is_and_goes_on_when_there_is_more(
+    store: Store, work: Open
+) -> None:
+    shop = work(asks(("a", "echo", {}), text="One.", usage=MUCH, final=MUCH), says("Two."))
+    budgets = limited(store, ROOM_FOR_ONE)
+    end = ended(turn := shop.send())
+    assert (end.status, end.error_type, end.total) == ("stopped", "budget_spent", MUCHS_COST)
+    assert "What had arrived is kept" in (end.error_text or "")
+    assert (shop.answer(turn).text, len(shop.script.requests)) == ("One.", 1)
+    assert [row["status"] for row in calls(store, turn)] == ["success"]
+    assert_whole(store, turn)
+    assert_adds_up(store, turn)
+    assert (only(budgets).spent, only(budgets).reserved, rows(store, BudgetReservation)) == (MUCHS_COST, 0, [])
+    budgets.change(ADMIN, only(budgets).id, 2 * ROOM_FOR_ONE, blocks=True)
+    assert ended(shop.send("Go on.", turn.conversation_id)).status == "completed"
+    assert (only(budgets).spent, only(budgets).reserved) == (MUCHS_COST + MASTERS_CALL, 0)
+
+
+def test_another_agent_that_there_is_no_room_for_is_not_asked_and_the_model_is_told(store: Store, work: Open) -> None:
+    shop = with_helper(work(asks(ASK), says("Alone then.")))
+    [helper] = [each for each in shop.services.agents.active() if each.name == "Helper"]
+    Budgets(store, ZoneInfo("UTC")).create(ADMIN, BudgetDraft("agent", helper.id, "day", HELPERS_CALL))
+    end = ended(turn := shop.send())
+    assert (end.status, end.total, len(shop.script.requests)) == ("completed", 2 * MASTERS_CALL, 2)
+    [asked] = calls(store, turn)
+    assert asked["status"] == "failed"
+    assert "Helper was not asked. This agent's budget for this day has no room" in asked["output"]
+    assert_adds_up(store, turn)
+
+
+def test_each_agent_counts_in_its_own_budget_and_both_in_everybodys(store: Store, work: Open) -> None:
+    shop = with_helper(work(asks(ASK), helped(), failed(529, "overloaded_error", "Busy."), says("Nine stars.")))
+    [helper] = [each for each in shop.services.agents.active() if each.name == "Helper"]
+    budgets = limited(store, 10 * MOST)
+    for agent in (helper.id, shop.agent_id):
+        budgets.create(ADMIN, BudgetDraft("agent", agent, "day", 10 * MOST))
+    assert ended(shop.send()).status == "completed"
+    found = {each.subject: (each.spent, each.reserved) for each in budgets.list(ADMIN)}
+    assert found == {
+        "": (2 * MASTERS_CALL + HELPERS_CALL, 0),
+        "Helper": (HELPERS_CALL, 0),
+        "Worker": (2 * MASTERS_CALL, 0),
+    }
