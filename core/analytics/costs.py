@@ -66,7 +66,10 @@ class HourOfWeek:
 
 @dataclass(frozen=True, slots=True)
 class MonthSoFar:
-    """``projected``: if the rest of the month went on as its days that are over; None on its first day."""
+    """``projected``: if the rest of the month went on as its days that are over; None on its first day.
+
+    It is never less than ``spend``.
+    """
 
     first: date
     last: date
@@ -215,8 +218,14 @@ class _View:
         sums = self._ask([bucket for bucket in buckets if bucket.start < bucket.end], ("spend_nanos", "unpriced_calls"))
         (over, not_in_it), (of_today, not_in_todays) = (sums.get((slot, ""), (0, 0)) for slot in (0, 1))
         days_over = (today - first) // timedelta(days=1)
-        projected = round_half_even(over * last.day, days_over) if days_over else None
+        projected = _projected(over, of_today, days_over, last.day) if days_over else None
         return MonthSoFar(first, last, over + of_today, not_in_it + not_in_todays, projected)
+
+
+def _projected(over: Nanos, of_today: Nanos, days_over: int, days: int) -> Nanos:
+    """If each day from today cost what those that are over did on average; today no less than it has already."""
+    following = round_half_even(over * (days - days_over - 1), days_over)
+    return max(round_half_even(over * days, days_over), over + of_today + following)
 
 
 def round_half_even(numerator: int, denominator: int) -> int:

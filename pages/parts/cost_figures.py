@@ -168,6 +168,7 @@ def draw_month(choice: Choice, view: CostsView) -> None:
         ahead = "no projection without known prices"
     st.caption(
         f":material/calendar_month: {so_far} · {ahead}".replace("$", r"\$"),
-        help="The projection: if each day of the rest of the month cost what the days that are over did on average. "
+        help="The projection: if each day from today cost what the days that are over did on average, "
+        "and today no less than it has already. "
         "The filters hold, the range does not.",
     )

@@ -18,7 +18,7 @@ from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
 
 CUSTOM = "custom"
-_WIDTH, _CHOSEN_WIDTH = 152, 230
+_WIDTH, _CHOSEN_WIDTH = 142, 230
 """Of each field: all of them fit on one line of a laptop, and two of them on one of a phone; a name needs more."""
 _KEPT, _PAGE = "filter-address", "filter-page"
 _RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"

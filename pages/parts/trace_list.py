@@ -18,11 +18,11 @@ _TIME = "YYYY-MM-DD HH:mm:ss"
 def as_row(trace: TraceRow, cost: str) -> dict[str, object]:
     return {
         "Started": trace.started_at,
+        "Cost, USD": cost,
         "Status": trace.status,
         "Agent": as_cell(trace.agent_name),
         "Model": as_cell(trace.model),
         "Person": as_cell(trace.person),
-        "Cost, USD": cost,
         "Basis": trace.basis or "not known yet",
         "Input": trace.usage.input,
         "Cache write": trace.usage.cache_write,
