@@ -12,8 +12,8 @@ from pages.parts.budget_form import change_budget, new_budget
 from pages.parts.budget_words import subject
 from pages.parts.frame import page
 
-MANY = 8
-AT_ONCE = 20
+_MANY = 8
+_AT_ONCE = 20
 _ALL = "budgets-all"
 
 _EMPTY = (
@@ -26,12 +26,12 @@ _OWN = "Your own limits on spending. Those of the organisation and of agents hol
 
 def draw_list(services: Services, views: list[BudgetView], change: Callable[[BudgetView], None] | None) -> None:
     found = views
-    if len(views) > MANY:
+    if len(views) > _MANY:
         sought = st.text_input("Find", placeholder="Find by name", label_visibility="collapsed").casefold()
-        found = [view for view in views if sought in subject(view).replace("\\", "").casefold()]
+        found = [view for view in views if sought in subject(view).casefold()]
         if not found:
             st.caption("No budget is for somebody of that name.")
-    shown = found if st.session_state.get(_ALL) else found[:AT_ONCE]
+    shown = found if st.session_state.get(_ALL) else found[:_AT_ONCE]
     for view in shown:
         draw_budget(services, view, change)
     if len(found) > len(shown):

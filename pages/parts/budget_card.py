@@ -20,6 +20,7 @@ from pages.parts.budget_words import (
     unpriced,
 )
 from pages.parts.confirm import confirm
+from pages.parts.markdown import as_text
 
 _ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "agent": ":material/smart_toy:"}
 
@@ -29,7 +30,7 @@ def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetVi
     zone = ZoneInfo(services.settings.time_zone)
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(f"{_ICONS[view.scope]} {subject(view)}", anchor=False, width="stretch")
+            st.subheader(f"{_ICONS[view.scope]} {as_text(subject(view))}", anchor=False, width="stretch")
             st.markdown(f"{badge(view)} {_kind(view)}", width="content")
         st.caption(period_name(view) + ("" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"))
         st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")

@@ -12,6 +12,7 @@ from core.errors import AppError, InputError
 from core.money import Nanos, nanos_typed, short_usd
 from core.wiring import Services
 from pages.parts.budget_words import period_name, subject
+from pages.parts.markdown import as_text
 from pages.parts.problems import show_problem
 
 _SCOPES: Final[dict[Scope, str]] = {"organisation": "The organisation", "person": "A person", "agent": "An agent"}
@@ -46,7 +47,7 @@ def new_budget(services: Services) -> None:
 
 @st.dialog("Change budget")
 def change_budget(services: Services, view: BudgetView) -> None:
-    st.caption(f"{subject(view)} · {period_name(view)}. It counts from the next model call on.")
+    st.caption(f"{as_text(subject(view))} · {period_name(view)}. It counts from the next model call on.")
     typed, blocks = _limit(view, blocks=view.blocks)
 
     def save() -> None:

@@ -8,13 +8,12 @@ from zoneinfo import ZoneInfo
 from core.analytics.choice import Choice, as_address
 from core.budgets.budgets import BudgetView
 from pages.parts.figures import exact, money
-from pages.parts.markdown import as_text
 
 Fullness: TypeAlias = Literal["room", "little", "none"]
 
-LITTLE_ROOM_PERCENT: Final = 80
+_LITTLE_ROOM_PERCENT: Final = 80
 
-BADGES: dict[Fullness, tuple[str, str, str]] = {
+_BADGES: dict[Fullness, tuple[str, str, str]] = {
     "room": ("gray", "", ""),
     "little": ("orange", ":material/hourglass_bottom:", ", little room"),
     "none": ("red", ":material/block:", ", nothing left"),
@@ -28,8 +27,8 @@ _OF: dict[str, str] = {
 
 
 def subject(view: BudgetView) -> str:
-    """Whose it is, as Markdown."""
-    return as_text(view.subject or _OF[view.scope])
+    """Whose it is."""
+    return view.subject or _OF[view.scope]
 
 
 def days_of(view: BudgetView) -> tuple[date, date]:
@@ -59,12 +58,12 @@ def percent(view: BudgetView) -> int:
 
 def fullness(view: BudgetView) -> Fullness:
     used = percent(view)
-    return "none" if used >= 100 else "little" if used >= LITTLE_ROOM_PERCENT else "room"
+    return "none" if used >= 100 else "little" if used >= _LITTLE_ROOM_PERCENT else "room"
 
 
 def badge(view: BudgetView) -> str:
     """As Markdown: what the colour says is said in words, too."""
-    color, icon, more = BADGES[fullness(view)]
+    color, icon, more = _BADGES[fullness(view)]
     least = "at least " if view.unpriced else ""
     return f":{color}-badge[{icon} {least}{percent(view)} % used{more}]"
 

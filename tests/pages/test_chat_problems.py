@@ -175,7 +175,7 @@ def test_a_database_that_is_gone_is_told_without_a_traceback(own_data: Path) -> 
 
 def test_a_database_that_cannot_be_opened_is_told_on_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all/app.db")
-    for page in ("chat", "agents", "traces"):
+    for page in ("chat", "agents", "budgets", "traces"):
         assert "The database cannot be used" in open_app(page).error[0].value
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analytics.choice import read_address
@@ -50,6 +50,7 @@ def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: in
     assert (period_name(view), begins_anew(view)) == (name, anew)
 
 
+@settings(max_examples=30)
 @given(st.sampled_from(PERIODS), MOMENTS, st.sampled_from(ZONES))
 def test_the_address_of_its_costs_is_its_period_exactly(period: Period, at: datetime, zone: str) -> None:
     view = a_view(period, at, ZoneInfo(zone))
