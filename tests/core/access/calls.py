@@ -84,6 +84,7 @@ ABOUT_AN_ID: Calls = {
     "Turns.live": Call(Permission.CHAT, lambda s, by, ids: s.turns.live(by, ids["conversation"])),
     "Answers.follow": Call(Permission.CHAT, lambda s, by, ids: s.answers.follow(by, ids["trace"])),
     "Answers.check": Call(Permission.CHAT, lambda s, by, ids: s.answers.check(by, ids["trace"])),
+    "Answers.seen": Call(Permission.CHAT, lambda s, by, ids: s.answers.seen(by, ids["trace"])),
     "Answers.stop": Call(Permission.CHAT, lambda s, by, ids: s.answers.stop(by, ids["trace"])),
     "Approvals.pending": Call(Permission.CHAT, lambda s, by, ids: s.approvals.pending(by, ids["waiting"])),
     "Approvals.decide": Call(Permission.CHAT, lambda s, by, ids: s.approvals.decide(by, ids["span"], approved=True)),
