@@ -1,5 +1,6 @@
 """Money: whole nano-dollars (1 USD = 10^9) everywhere, decimal text only at the edges."""
 
+import re
 from decimal import Context, Decimal
 from typing import TypeAlias
 
@@ -7,6 +8,7 @@ Nanos: TypeAlias = int
 
 NANOS_PER_USD = 10**9
 _FOUR_DIGITS = Context(prec=4)
+_TYPED = re.compile(r"\$?\s*([0-9]{1,10}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 
 
 def nanos_from_usd(usd: Decimal) -> Nanos:
@@ -15,6 +17,15 @@ def nanos_from_usd(usd: Decimal) -> Nanos:
     nanos, remainder = divmod(numerator * NANOS_PER_USD, denominator)
     twice = 2 * remainder
     return nanos + (twice > denominator or (twice == denominator and nanos % 2 == 1))
+
+
+def nanos_typed(text: str) -> Nanos | None:
+    """Dollars as a person types them, exactly: ``0.25``, ``$ 3``. None if that is no amount.
+
+    A comma is none: where some write thousands with it, others write cents.
+    """
+    found = _TYPED.fullmatch(text.strip())
+    return None if found is None else nanos_from_usd(Decimal(found[1]))
 
 
 def usd_from_nanos(nanos: Nanos) -> Decimal:

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     encryption_keys: SecretStr | None = Field(
         None,
-        description="Keys that provider keys are encrypted with, newest first; without them, one in `DATA_DIR`.",
+        description="Keys that encrypt secrets in the database, newest first; without them, one in `DATA_DIR`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the log shows.")
 

@@ -25,6 +25,7 @@ from core.chat.mcp_status import McpStatus
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turns import Turns
+from core.chat.watching import Watchers
 from core.conversations.conversations import Conversations
 from core.demo.agents import seed
 from core.demo.month import DemoMonth
@@ -103,7 +104,7 @@ def open_services(
     instance_id = new_instance_id()
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
     recorder.take_over()
-    agents, registry = Agents(store), McpRegistry(store)
+    agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
@@ -133,7 +134,7 @@ def open_services(
         mcp_status=McpStatus(registry, mcp, engine),
         approvals=approvals,
         turns=Turns(store, agents, engine, parts, keys, Quotas(chosen.answers_at_once, chosen.messages_per_day, zone)),
-        answers=Answers(store, engine),
+        answers=Answers(store, engine, Watchers(store, chosen.grace_seconds)),
         access=access,
         budgets=Budgets(store, zone),
         keys=keys,

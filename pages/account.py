@@ -10,7 +10,6 @@ from core.access.sessions import Session
 from core.wiring import Services
 from pages.parts.confirm import confirm
 from pages.parts.frame import page
-from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, told
 from pages.parts.provider_keys import draw_own_key
 from pages.parts.reader import browser

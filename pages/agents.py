@@ -12,6 +12,7 @@ from pages.parts.agent_card import Names, draw_about, read_names
 from pages.parts.agent_form import Offer, draw_form, read_offer
 from pages.parts.agent_versions import draw_versions
 from pages.parts.frame import page
+from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, show_problem
 
 _OFFER = "agent-offer"
@@ -73,6 +74,7 @@ def create(services: Services) -> None:
 
 @st.dialog("Versions", width="large")
 def show_versions(services: Services, agent: AgentView, names: Names) -> None:
+    st.caption(f"Of {as_text(agent.name)}, newest first.")
     try:
         draw_versions(services, agent, names)
     except AppError as error:

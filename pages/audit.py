@@ -5,6 +5,7 @@ from itertools import groupby
 import streamlit as st
 
 from core.access.audit import AuditView
+from core.access.roles import Permission, allow
 from core.wiring import Services
 from pages.parts.audit_lines import LINES, Names, sentence
 from pages.parts.frame import page
@@ -74,6 +75,7 @@ def _names(services: Services) -> Names:
 
 def main() -> None:
     with page("Audit", "Who changed what, newest first. Nothing here can be changed or taken away.") as services:
+        allow(services.me, Permission.AUDIT)  # before the names, which are refused for another reason
         names = _names(services)
         who, what = draw_filter(dict(names.people))
         before = next(reversed(st.session_state.get(_OLDER, [])), None)

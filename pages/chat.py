@@ -18,6 +18,7 @@ from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.approval import Request, decider, draw_request
 from pages.parts.attachments import FILE_TYPES, LARGEST_UPLOAD_MB, AttachedFiles, handed_in
+from pages.parts.budget_words import little_room
 from pages.parts.conversation_list import (
     current_conversation,
     draw_conversation_list,
@@ -182,6 +183,13 @@ def draw_unsent(services: Services, agent: AgentView | None) -> None:
             )
 
 
+def draw_room(services: Services) -> None:
+    """Beside the field to write in: nothing while the reader's own budgets have room."""
+    me = services.me
+    if words := little_room(services.budgets.list(me), me.id):
+        st.caption(f":material/savings: {words}")
+
+
 def _discard(conversation_id: str | None, text: str, files: Files) -> None:
     _unsent().pop((conversation_id, text, files), None)
 
@@ -194,6 +202,8 @@ def _remove(conversation_id: str | None, text: str, files: Files, file: Attachme
 
 def draw_elsewhere(services: Services, message: MessageView) -> None:
     """Another process writes this answer: show what it has saved and who is asked for consent, and look again."""
+    if message.turn:
+        services.answers.seen(services.me, message.turn.task_trace_id)
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
         for call in services.approvals.pending(services.me, message.turn.task_trace_id) if message.turn else ():
@@ -220,6 +230,7 @@ def main() -> None:
         agent = draw_header(services, conversation, services.agents.list(services.me))
         with st.bottom:
             draw_unsent(services, agent)
+            draw_room(services)
         st.chat_input(
             f"Message {agent.name}" if agent else "Message",
             key=_TYPED,

@@ -10,7 +10,7 @@ from core.clock import now
 from core.wiring import Services
 from pages.parts.charts import hours_of_week
 from pages.parts.cost_figures import draw_certainty, draw_headline, draw_month
-from pages.parts.cost_groups import draw_steps, draw_tops
+from pages.parts.cost_groups import draw_steps, draw_top
 from pages.parts.demo_month import draw_label, draw_offer
 from pages.parts.export_buttons import draw_exports
 from pages.parts.filter_bar import draw_filters
@@ -24,10 +24,23 @@ def draw(services: Services, choice: Choice, view: CostsView) -> None:
     draw_certainty(choice, view, zone)
     draw_month(choice, view)
     draw_steps(choice, view, zone)
-    draw_tops(choice, view, zone)
+    draw_details(choice, view, zone)
     draw_latencies(choice, view)
-    st.subheader("Hours of the week", anchor=False)
-    st.altair_chart(hours_of_week(view.week, choice.zone.key), alt="Spend by weekday and hour")
+
+
+def draw_details(choice: Choice, view: CostsView, zone: ZoneInfo) -> None:
+    """Two by two; below each other on a phone."""
+    agents, models = st.columns(2)
+    people, week = st.columns(2)
+    with agents:
+        draw_top(choice, view, "agent", zone)
+    with models:
+        draw_top(choice, view, "model", zone)
+    with people:
+        draw_top(choice, view, "person", zone)
+    with week:
+        st.subheader("Hours of the week", anchor=False)
+        st.altair_chart(hours_of_week(view.week, choice.zone.key), alt="Spend by weekday and hour")
 
 
 def main() -> None:

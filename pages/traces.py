@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.access.roles import scope
 from core.analytics.choice import LISTS, Choice, read_address
 from core.analytics.spend import Spend
 from core.analytics.trace_row import TraceRow
@@ -30,7 +31,7 @@ def draw_list(services: Services, choice: Choice) -> None:
     rows = services.traces.page(services.me, choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
     shown = rows[:PAGE_ROWS]
     if not shown:
-        draw_nothing(choice)
+        draw_nothing(choice, texts=scope(services.me).texts)
         draw_offer(services)
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -85,12 +86,12 @@ def _go(before: list[Key]) -> None:
     st.session_state[_BEFORE] = (kept, before)
 
 
-def draw_nothing(choice: Choice) -> None:
+def draw_nothing(choice: Choice, *, texts: bool) -> None:
     days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-    st.info(
-        f"No turn that fits began {days}. Choose other days or fewer filters; what is sent on Chat appears here.",
-        icon=":material/receipt_long:",
-    )
+    found = f"No turn that fits began {days}. Choose other days or fewer filters; what is sent on Chat appears here."
+    if choice.text and not texts:
+        found = f"Nothing that began {days} has this id. You may look for ids only, not for words of what was said."
+    st.info(found, icon=":material/receipt_long:")
 
 
 def draw_one(services: Services, trace_id: str) -> None:

@@ -1,7 +1,7 @@
 """What whoever holds the console may do, beside the running servers or without them.
 
-``rotate`` encrypts the provider keys anew, ``link`` prints the address where the first admin is set up, and
-``reset EMAIL`` the one where that person chooses a new password.
+``rotate`` encrypts provider keys and servers' secrets anew, ``link`` prints the address where the first admin is set
+up, and ``reset EMAIL`` the one where that person chooses a new password.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main() -> None:
     """Exit status 1 and one sentence if that cannot be done; it is then as it was, or can be done again."""
     parser = argparse.ArgumentParser(prog="python -m core.access", description=__doc__)
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    tasks.add_parser("rotate", help="encrypt the provider keys anew").set_defaults(run=_rotate)
+    tasks.add_parser("rotate", help="encrypt provider keys and servers' secrets anew").set_defaults(run=_rotate)
     tasks.add_parser("link", help="print the address where the first admin is set up").set_defaults(run=_set_up)
     reset = tasks.add_parser("reset", help="print the address where a person chooses a new password")
     reset.add_argument("email")
@@ -42,7 +42,8 @@ def main() -> None:
 
 def _rotate(chosen: Settings, store: Store, _given: Namespace) -> str:
     count = Credentials(store, encryption_keys(chosen)).rotate()
-    return f"{count} provider keys are encrypted anew. {_after(given=chosen.encryption_keys is not None)}"
+    said = f"{count} provider keys and secrets of servers are encrypted anew."
+    return f"{said} {_after(given=chosen.encryption_keys is not None)}"
 
 
 def _after(*, given: bool) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from core.access.audit import Audit
 from core.access.credentials import Credentials
-from core.access.encryption import encryption_keys
+from core.access.encryption import EncryptionKeys, encryption_keys
 from core.access.oidc import OidcSignIn, rules_of
 from core.access.people import People
 from core.access.roles import Person
+from core.access.server_secrets import seal_all
 from core.access.sessions import Sessions
 from core.access.sign_in import SignIn
 from core.access.tokens import Tokens
@@ -25,6 +26,7 @@ class Access:
     people: People
     credentials: Credentials
     audit: Audit
+    encryption: EncryptionKeys
     oidc: OidcSignIn | None = None
 
     def bearer(self, secret: str) -> Person:
@@ -35,13 +37,17 @@ class Access:
 
 
 def open_access(store: Store, chosen: Settings) -> Access:
-    """Raises SetupError if a provider key in the database cannot be read with the keys there are."""
-    credentials = Credentials(store, encryption_keys(chosen))
+    """Raises SetupError if what is encrypted in the database cannot be read with the keys there are."""
+    encryption = encryption_keys(chosen)
+    credentials = Credentials(store, encryption)
     credentials.check()
+    seal_all(store, encryption)
     oidc = None
     if chosen.auth == "oidc":
         oidc = OidcSignIn(store, rules_of(chosen), cookie_secret(chosen).encode())
-    return Access(SignIn(store), Sessions(store), Tokens(store), People(store), credentials, Audit(store), oidc)
+    return Access(
+        SignIn(store), Sessions(store), Tokens(store), People(store), credentials, Audit(store), encryption, oidc
+    )
 
 
 def cookie_secret(chosen: Settings) -> str:

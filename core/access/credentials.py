@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, sele
 from core.access.audit import record
 from core.access.encryption import EncryptionKeys
 from core.access.roles import Permission, Person, allow
+from core.access.server_secrets import are_newest, encrypt_anew
 from core.clock import new_id, now
 from core.errors import InputError, SetupError
 from core.logs import keep_from_log
@@ -135,6 +136,8 @@ class Credentials:
     def rotate(self, by: Person | None = None) -> int:
         """Encrypt all anew, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
 
+        That is also the secrets of servers of tools, which are encrypted with the same keys.
+
         ``by`` None is whoever holds the console. If it breaks off, doing it again is enough: the old keys are
         forgotten last.
         """
@@ -152,13 +155,15 @@ class Credentials:
         for row in rows:
             anew = {"encrypted": self._encryption.again(row.encrypted)}
             connection.execute(update(_keys).where(_keys.c.id == row.id).values(**anew))
-        record(connection, by, "rotated", ("credential", "all"), count=len(rows))
-        return len(rows)
+        count = len(rows) + encrypt_anew(connection, self._encryption)
+        record(connection, by, "rotated", ("credential", "all"), count=count)
+        return count
 
     def _forget_old_keys(self, connection: Connection) -> None:
         _one_at_a_time(connection)
         kept = connection.execute(select(_keys.c.encrypted)).scalars()
-        if all(self._encryption.is_newest(encrypted) for encrypted in kept):
+        newest = [self._encryption.is_newest(encrypted) for encrypted in kept]
+        if all(newest) and are_newest(connection, self._encryption):
             self._encryption.keep_newest_in_file()
 
     def _first(self, which: ColumnElement[bool]) -> Row[Any] | None:

@@ -1,4 +1,4 @@
-"""The keys that provider keys are encrypted with: from ENCRYPTION_KEYS, newest first, else in a file of our own."""
+"""The keys that secrets in the database are encrypted with: ENCRYPTION_KEYS, newest first, else a file of our own."""
 
 from pathlib import Path
 
@@ -80,8 +80,8 @@ class EncryptionKeys:
     def _wrong(self) -> SetupError:
         where = str(self._path) if self._given is None else "ENCRYPTION_KEYS"
         return SetupError(
-            f"A provider key in the database was encrypted with another key than {where} holds. Put the right one "
-            "there (processes that share a database need the same ENCRYPTION_KEYS), or enter the provider key anew."
+            f"A provider key, or a server's secret, in the database was encrypted with another key than {where} holds. "
+            "Put the right one there (processes that share a database need the same ENCRYPTION_KEYS), or enter it anew."
         )
 
 

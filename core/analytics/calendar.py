@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from core.analytics.rollups.pieces import Piece
-from core.quarters import QUARTERS_AN_HOUR, Quarter, midnight, next_hour, start_of
+from core.quarters import QUARTERS_AN_HOUR, Quarter, day_of, midnight, next_hour, start_of
 
 Step: TypeAlias = Literal["hour", "day", "week", "month"]
 
@@ -59,6 +59,11 @@ class Range:
         """Its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
         return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
 
+    def days_in(self, step: int) -> tuple[date, date]:
+        """The first and the last day of one of its steps, by its number."""
+        piece = self.steps()[step]
+        return day_of(piece.start, self.zone), day_of(piece.end - 1, self.zone)
+
     def each(self, unit: Literal["hour", "day"]) -> tuple[Piece, ...]:
         """Its hours or days on the zone's clocks, in order and numbered from 0."""
         return self._between(_hour_edges(self) if unit == "hour" else _midnights(self))
@@ -107,6 +112,15 @@ def _last_days(number: int) -> Callable[[date], tuple[date, date]]:
     return lambda today: (today - timedelta(days=number - 1), today)
 
 
+def _this_week(today: date) -> tuple[date, date]:
+    return today - timedelta(days=today.weekday()), today
+
+
+def _last_week(today: date) -> tuple[date, date]:
+    first = _this_week(today)[0] - timedelta(days=7)
+    return first, first + timedelta(days=6)
+
+
 def _last_month(today: date) -> tuple[date, date]:
     last = first_of_month(today) - timedelta(days=1)
     return first_of_month(last), last
@@ -128,6 +142,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             Preset("today", "Today", _last_days(1)),
             Preset("yesterday", "Yesterday", lambda today: (today - timedelta(days=1),) * 2),
             Preset("7d", "Last 7 days", _last_days(7)),
+            Preset("week", "This week", _this_week),
+            Preset("last-week", "Last week", _last_week),
             Preset("30d", "Last 30 days", _last_days(30)),
             Preset("90d", "Last 90 days", _last_days(90)),
             Preset("month", "This month", lambda today: (first_of_month(today), today)),

@@ -22,18 +22,23 @@ from core.store.rollups import LATENCIES, MEASURES
 SHOWN_APART = 8
 """How many groups a chart over time tells apart; the rest are one more."""
 OTHERS = ""
-_SHOWN_OF_GROUPS = ("spend_nanos", "calls")
+_SHOWN_OF_GROUPS = ("spend_nanos", "calls", "unpriced_calls")
 _THURSDAY = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An agent, model or person; for models ``id`` and ``name`` are the same."""
+    """An agent, model or person; for models ``id`` and ``name`` are the same.
+
+    ``before`` was spent in the period of as many days just before.
+    """
 
     id: str
     name: str
     spend: Nanos
     calls: int
+    unpriced_calls: int
+    before: Nanos
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Step:
     name: str
     spend: Nanos
     calls: int
+    unpriced_calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +61,20 @@ class HourOfWeek:
     hour: int
     spend: Nanos
     calls: int
+    unpriced_calls: int
 
 
 @dataclass(frozen=True, slots=True)
 class MonthSoFar:
-    """``projected``: if the rest of the month went on as its days that are over; None on its first day."""
+    """``projected``: if the rest of the month went on as its days that are over; None on its first day.
+
+    It is never less than ``spend``.
+    """
 
     first: date
     last: date
     spend: Nanos
+    unpriced_calls: int
     projected: Nanos | None
 
 
@@ -154,7 +165,11 @@ class _View:
 
     def _top(self, dimension: Dimension) -> list[Group]:
         sums = self._ask((self.choice.range.whole,), _SHOWN_OF_GROUPS, dimension)
-        groups = [Group(id_, self.names.of(dimension, id_), *values) for (_, id_), values in sums.items()]
+        before = self._ask((self.choice.range.before().whole,), ("spend_nanos",), dimension)
+        groups = [
+            Group(id_, self.names.of(dimension, id_), *values, *before.get((slot, id_), (0,)))
+            for (slot, id_), values in sums.items()
+        ]
         return sorted(groups, key=lambda group: (-group.spend, -group.calls, group.name))
 
     def _steps(
@@ -162,25 +177,23 @@ class _View:
     ) -> Iterator[Step]:
         """The groups that are told apart, and in each step what is left of its total for all others."""
         names = {group.id: group.name for group in apart}
-        by, rest = self.choice.by, [[sums.spend, sums.calls] for _, sums in course]
+        by, rest = self.choice.by, [[sums.spend, sums.calls, sums.unpriced_calls] for _, sums in course]
         if names:
             only = self.choice.narrowed(by, tuple(names))
             question = Question(tuple(steps), _SHOWN_OF_GROUPS, only.filter, by)
-            for (slot, id_), (spend, calls) in sorted(self.moment.ask(question).items()):
-                rest[slot][0] -= spend
-                rest[slot][1] -= calls
-                yield Step(course[slot][0], id_, names[id_], spend, calls)
-        for (begins, _), (spend, calls) in zip(course, rest, strict=True):
-            if spend or calls:
-                yield Step(begins, OTHERS, "all others", spend, calls)
+            for (slot, id_), values in sorted(self.moment.ask(question).items()):
+                rest[slot] = [left - value for left, value in zip(rest[slot], values, strict=True)]
+                yield Step(course[slot][0], id_, names[id_], *values)
+        for (begins, _), left in zip(course, rest, strict=True):
+            if any(left):
+                yield Step(begins, OTHERS, "all others", *left)
 
     def _week(self) -> Iterator[HourOfWeek]:
         parts = same_clocks(self.choice.range)
         question = Question(parts, _SHOWN_OF_GROUPS, self.choice.filter, by_hour_of_week=True)
         sums = self.moment.ask(question)
         for slot in range(HOURS_A_WEEK):
-            spend, calls = sums.get((slot, ""), (0, 0))
-            yield HourOfWeek((slot // 24 + _THURSDAY) % 7, slot % 24, spend, calls)
+            yield HourOfWeek((slot // 24 + _THURSDAY) % 7, slot % 24, *sums.get((slot, ""), (0, 0, 0)))
 
     def _latencies(self, apart: Sequence[Group]) -> Iterator[Took]:
         whole, by = (self.choice.range.whole,), self.choice.by
@@ -202,11 +215,17 @@ class _View:
         so_far = Range(first, today, zone)
         today_begins = Range(today, today, zone).start
         buckets = (Piece(0, so_far.start, today_begins), Piece(1, today_begins, quarter_of(self.now) + 1))
-        sums = self._ask([bucket for bucket in buckets if bucket.start < bucket.end], ("spend_nanos",))
-        over, of_today = (sums.get((slot, ""), (0,))[0] for slot in (0, 1))
+        sums = self._ask([bucket for bucket in buckets if bucket.start < bucket.end], ("spend_nanos", "unpriced_calls"))
+        (over, not_in_it), (of_today, not_in_todays) = (sums.get((slot, ""), (0, 0)) for slot in (0, 1))
         days_over = (today - first) // timedelta(days=1)
-        projected = round_half_even(over * last.day, days_over) if days_over else None
-        return MonthSoFar(first, last, over + of_today, projected)
+        projected = _projected(over, of_today, days_over, last.day) if days_over else None
+        return MonthSoFar(first, last, over + of_today, not_in_it + not_in_todays, projected)
+
+
+def _projected(over: Nanos, of_today: Nanos, days_over: int, days: int) -> Nanos:
+    """If each day from today cost what those that are over did on average; today no less than it has already."""
+    following = round_half_even(over * (days - days_over - 1), days_over)
+    return max(round_half_even(over * days, days_over), over + of_today + following)
 
 
 def round_half_even(numerator: int, denominator: int) -> int:

@@ -1,8 +1,24 @@
 """Sums of the books over some time."""
 
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from core.money import Nanos
+
+
+class Billed(Protocol):
+    """Anything that sums calls up; those without a known price are not in ``spend``."""
+
+    @property
+    def spend(self) -> Nanos: ...
+
+    @property
+    def unpriced_calls(self) -> int: ...
+
+
+def known(sums: Billed) -> Nanos | None:
+    """What was spent as far as prices are known; None if that is nothing because they are not: it is no zero."""
+    return None if sums.unpriced_calls and not sums.spend else sums.spend
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from core.errors import (
     ContextTooLong,
     ConversationBusy,
     KeyReused,
+    NoProviderKey,
     NotAllowed,
     NotFound,
+    SetupError,
     ShuttingDown,
     TooManyRequests,
 )
@@ -31,6 +33,7 @@ AcceptHeader: TypeAlias = Annotated[str, Header(alias="Accept", include_in_schem
 REFUSALS = (
     AgentInactive,
     BudgetSpent,
+    NoProviderKey,
     NotAllowed,
     NotFound,
     ConversationBusy,
@@ -38,6 +41,7 @@ REFUSALS = (
     KeyReused,
     TooManyRequests,
     ShuttingDown,
+    SetupError,
 )
 """What can be wrong with a message before its turn begins."""
 

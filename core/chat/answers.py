@@ -7,24 +7,34 @@ from core.chat.engine import Engine
 from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
 from core.chat.saved import SavedTurn, read_saved
 from core.chat.turn import Head, Turn
+from core.chat.watching import Watchers
 from core.clock import now
 from core.store.database import Store
-from core.tracing.books import ask_to_stop
+from core.tracing.elsewhere import ask_to_stop
 
 
 class Answers:
     """What belongs to others, or to an agent that a token is not for, is not there: NotFound."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
-        self._store, self._engine = store, engine
+    def __init__(self, store: Store, engine: Engine, watchers: Watchers) -> None:
+        self._store, self._engine, self._watchers = store, engine, watchers
 
     def follow(self, by: Person, task_trace_id: str, after: Place = 0) -> Following:
         """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
         turn = self._live(by, task_trace_id)
         if turn is not None:
             return LiveTurn(turn.head, turn.log, after)
-        read = partial(self._read, task_trace_id)
-        return TurnElsewhere(self._saved(by, task_trace_id), after, read, lambda: self._engine.closing)
+        return TurnElsewhere(
+            self._saved(by, task_trace_id),
+            after,
+            partial(self._read, task_trace_id),
+            seen=partial(self.seen, by, task_trace_id),
+            closing=lambda: self._engine.closing,
+        )
+
+    def seen(self, by: Person, task_trace_id: str) -> None:
+        """Say that they read an answer of theirs that another process writes; returns at once."""
+        self._watchers.seen(by, task_trace_id)
 
     def stop(self, by: Person, task_trace_id: str) -> None:
         """Ask for its end; after it nothing is done. Raises NotFound, StoreError."""

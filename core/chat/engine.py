@@ -126,7 +126,8 @@ class Engine:
             self._due.clear()
             if monotonic() - looked_at >= TICK_SECONDS:  # also while one answer after the other asks for a checkpoint
                 looked_at = monotonic()
-                await self._quietly("look after turns", self._look_after_turns())
+                await self._quietly("hear", self._hear())
+                self._look_after_turns()
             await self._quietly("checkpoint", self._checkpoint())
 
     async def _checkpoint(self) -> None:
@@ -134,17 +135,19 @@ class Engine:
         if points:
             await self._recorder.checkpoint(points)
 
-    async def _look_after_turns(self) -> None:
+    async def _hear(self) -> None:
+        """What other processes say of the turns that run here."""
         live = {turn.id: turn for turn in self.live()}
-        for turn in live.values():
+        for said in await asyncio.to_thread(self._recorder.heard, list(live)) if live else ():
+            live[said.task_trace_id].hear(said)
+
+    def _look_after_turns(self) -> None:
+        for turn in self.live():
             if self._grace is not None and turn.unwatched_seconds() > self._grace + UNWATCHED_AFTER_SECONDS:
                 turn.halt("unwatched")
         for conversation_id, ended_at in list(self._ended_at.items()):
             if monotonic() - ended_at > ENDED_KEPT_SECONDS:
                 self._forget(conversation_id)
-        # Last, as it needs the database.
-        for asked in await asyncio.to_thread(self._recorder.asked_to_stop, list(live)) if live else ():
-            live[asked].stop()
 
     async def _turn_away(self) -> None:
         while True:

@@ -94,14 +94,23 @@ class LiveTurn:
 
 
 class TurnElsewhere:
-    """Looks once a second what more is saved; ``first`` was read before, ``closing`` says that this process ends."""
+    """Looks once a second what more is saved, and each time says by ``seen`` that somebody is there.
+
+    ``first`` was read before, ``closing`` says that this process ends.
+    """
 
     def __init__(
-        self, first: SavedTurn, after: Place, read: Callable[[], SavedTurn | None], closing: Callable[[], bool]
+        self,
+        first: SavedTurn,
+        after: Place,
+        read: Callable[[], SavedTurn | None],
+        *,
+        seen: Callable[[], object],
+        closing: Callable[[], bool],
     ) -> None:
         self.head, self.ended = first.head, False
         self._first: SavedTurn | None = first
-        self._read, self._closing = read, closing
+        self._read, self._seen, self._closing = read, seen, closing
         self._text, self._replaces = "", after != 0
 
     async def next(self, seconds: float) -> list[Followed]:
@@ -125,6 +134,8 @@ class TurnElsewhere:
         return nullcontext()
 
     def _news(self, saved: SavedTurn) -> Iterator[Followed]:
+        if saved.end is None:
+            self._seen()
         if self._replaces or not saved.text.startswith(self._text):
             yield self._followed(WholeText(saved.text))
         elif len(saved.text) > len(self._text):

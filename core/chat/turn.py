@@ -14,6 +14,7 @@ from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
+from core.tracing.elsewhere import Heard
 from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
@@ -73,6 +74,7 @@ class Turn:
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
+        self._watched_at: datetime | None = None
         self.log.append(
             TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
         )
@@ -96,6 +98,14 @@ class Turn:
     def halt(self, reason: StopReason) -> None:
         self._stop = self._stop or reason
         self._parts.call_soon(self._cancel)
+
+    def hear(self, said: Heard) -> None:
+        """What another process says of it: each time that it was seen anew counts, whatever the clock is there."""
+        if said.stop_asked:
+            self.stop()
+        if said.watched_at != self._watched_at:
+            self._watched_at = said.watched_at
+            self.log.watched()
 
     def _cancel(self) -> None:
         if self._scope is not None:

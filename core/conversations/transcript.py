@@ -12,16 +12,19 @@ from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.conversations.ownership import owned
 from core.conversations.tool_history import ToolRun, read_tool_runs
 from core.money import Nanos
-from core.store.tables import Conversation, Message, TaskTrace, TraceSession
+from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
 from core.usage import Usage
 
 _conversations, _messages = Conversation.__table__, Message.__table__
-_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 
 
 @dataclass(frozen=True, slots=True)
 class TurnFigures:
-    """A turn as the books have it; ``total`` None means no known price, or not known yet while it runs."""
+    """A turn as the books have it; ``total`` None means no known price, or not known yet while it runs.
+
+    ``stop_reason`` is why the model stopped last, in the provider's word.
+    """
 
     task_trace_id: str
     status: str
@@ -35,6 +38,7 @@ class TurnFigures:
     error_text: str | None
     started_at: datetime
     simulated: bool
+    stop_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,14 @@ class MessageView:
 
 Transcript: TypeAlias = list[MessageView]
 
+_STOP_REASON = (
+    select(_spans.c.stop_reason)
+    .where(_spans.c.trace_session_id == _sessions.c.id, _spans.c.kind == "model_call", _spans.c.status == "success")
+    .order_by(_spans.c.iteration.desc())
+    .limit(1)
+    .correlate(_sessions)
+    .scalar_subquery()
+)
 _QUERY = (
     select(
         _messages.c.id,
@@ -76,6 +88,7 @@ _QUERY = (
         _traces.c.error_text,
         _traces.c.started_at,
         _sessions.c.session_type,
+        _STOP_REASON.label("stop_reason"),
     )
     .select_from(_conversations)
     .outerjoin(_messages, (_messages.c.conversation_id == _conversations.c.id) & _messages.c.replaced_at.is_(None))
@@ -127,4 +140,5 @@ def _figures(row: Row[Any]) -> TurnFigures:
         error_text=row.error_text,
         started_at=row.started_at,
         simulated=row.session_type == "simulated",
+        stop_reason=row.stop_reason,
     )

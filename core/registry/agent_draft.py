@@ -3,11 +3,10 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from core.clock import now
 from core.errors import InputError
-from core.money import Nanos, nanos_from_usd, short_usd
+from core.money import Nanos, nanos_typed, short_usd
 from core.provider.models import Model, current_models, find_model, retirement_warning
 from core.store.text import storable
 
@@ -22,7 +21,6 @@ LARGEST_LIMIT = 10**15
 LARGEST_COST = 10**15
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_DOLLARS = re.compile(r"\$?\s*([0-9]{1,7}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +82,13 @@ def cost_limit_from(text: str) -> Nanos | None:
     """Dollars as a person types them, exactly; None for a blank text. Raises InputError."""
     if not text.strip():
         return None
-    found = _DOLLARS.fullmatch(text.strip())
-    if found is None:
+    nanos = nanos_typed(text)
+    if nanos is None:
         raise InputError(
             f"The limit on dollars is “{text.strip()[:40]}”. Enter an amount such as 0.25: digits, a point, "
             "and at most nine digits after it. Leave it blank for no limit."
         )
-    return nanos_from_usd(Decimal(found[1]))
+    return nanos
 
 
 def _model(model_id: str) -> Model:

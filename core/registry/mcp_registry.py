@@ -1,19 +1,21 @@
 """The registry of servers whose tools agents may use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from core.access.audit import record
+from core.access.encryption import EncryptionKeys
 from core.access.roles import Permission, Person, allow
+from core.access.server_secrets import Kept, one_server_at_a_time, opened, sealed
 from core.agent.mcp.naming import server_slug
 from core.agent.mcp.server import McpServer, Transport
 from core.clock import new_id, now
-from core.errors import InputError, NotFound
+from core.errors import InputError, NotFound, SetupError
 from core.registry.agent_draft import name_key
 from core.registry.mcp_draft import McpServerDraft, checked
 from core.store.access import User
@@ -53,8 +55,9 @@ McpServerViews: TypeAlias = list[McpServerView]
 class McpRegistry:
     """Reads and changes the registry, from any thread and any process."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, keys: EncryptionKeys) -> None:
+        """With the keys that secrets are encrypted with."""
+        self._store, self._keys = store, keys
 
     def list(self, by: Person) -> McpServerViews:
         """All of them, the one registered first coming first. Raises NotAllowed."""
@@ -72,7 +75,7 @@ class McpRegistry:
         draft = checked(draft)
 
         def job(connection: Connection) -> str:
-            server_id = _register(connection, draft, by.id)
+            server_id = self._insert(connection, draft, by.id)
             record(connection, by, "registered", ("server", server_id), **_shown(draft))
             return server_id
 
@@ -84,7 +87,7 @@ class McpRegistry:
         draft = checked(draft)
 
         def job(connection: Connection) -> None:
-            _change(connection, server_id, draft)
+            self._update(connection, server_id, draft)
             record(connection, by, "changed", ("server", server_id), **_shown(draft))
 
         self._store.write(job).result()
@@ -105,9 +108,15 @@ class McpRegistry:
             return [_view(row) for row in connection.execute(_ALL).mappings()]
 
     def active(self) -> tuple[McpServer, ...]:
-        """The active ones with their secrets, for the connections alone."""
-        with self._store.read() as connection:
-            return tuple(_server(row) for row in connection.execute(_ALL.where(_servers.c.active)).mappings())
+        """The active ones with their secrets, for the connections alone. Raises SetupError."""
+        kept = self._active()
+        while True:
+            try:
+                return tuple(_server(row, opened(self._keys, row["secrets"])) for row in kept)
+            except SetupError:
+                before, kept = kept, self._active()
+                if kept == before:
+                    raise  # else all were encrypted anew in between
 
     def begin_with(self, draft: McpServerDraft, person_id: str) -> None:
         """Register it if there is no server at all."""
@@ -115,9 +124,13 @@ class McpRegistry:
 
         def job(connection: Connection) -> None:
             if connection.execute(select(_servers.c.id).limit(1)).first() is None:
-                _register(connection, draft, person_id)
+                self._insert(connection, draft, person_id)
 
         self._store.write(job).result()
+
+    def _active(self) -> Sequence[Mapping[str, Any]]:
+        with self._store.read() as connection:
+            return [dict(row) for row in connection.execute(_ALL.where(_servers.c.active)).mappings()]
 
     def _get(self, server_id: str) -> McpServerView:
         with self._store.read() as connection:
@@ -139,6 +152,38 @@ class McpRegistry:
 
         self._store.write(job).result()
 
+    def _insert(self, connection: Connection, draft: McpServerDraft, person_id: str) -> str:
+        one_server_at_a_time(connection)
+        _refuse_taken_name(connection, draft.name)
+        server_id = new_id()
+        row = {"id": server_id, "active": True, "created_at": now(), "created_by": person_id}
+        connection.execute(insert(_servers), row | self._columns(draft, {}))
+        return server_id
+
+    def _update(self, connection: Connection, server_id: str, draft: McpServerDraft) -> None:
+        one_server_at_a_time(connection)
+        mine = _servers.c.id == storable(server_id)
+        stored = connection.execute(select(_servers).where(mine)).mappings().first()
+        if stored is None:
+            raise _unknown()
+        _refuse_taken_name(connection, draft.name, own_id=server_id)
+        connection.execute(update(_servers).where(mine).values(self._columns(draft, _kept_secrets(stored, draft))))
+
+    def _columns(self, draft: McpServerDraft, stored: Mapping[str, Kept]) -> dict[str, Any]:
+        if unknown := [name for name, value in draft.secrets.items() if value is None and name not in stored]:
+            raise InputError(
+                f"Enter the value of {unknown[0]}, also when the command or URL was changed, or remove it."
+            )
+        secrets = {name: stored[name] if value is None else value for name, value in draft.secrets.items()}
+        return {
+            "name": draft.name,
+            "transport": draft.transport,
+            "command": draft.command,
+            "args": list(draft.args),
+            "url": draft.url,
+            "secrets": sealed(self._keys, secrets),
+        }
+
 
 def _shown(draft: McpServerDraft) -> dict[str, Any]:
     """For the audit log: of secrets only the names, and of an address, which may hold one, the host."""
@@ -146,48 +191,10 @@ def _shown(draft: McpServerDraft) -> dict[str, Any]:
     return {"name": draft.name, "reached_at": where, "secrets": tuple(draft.secrets)}
 
 
-def _register(connection: Connection, draft: McpServerDraft, person_id: str) -> str:
-    _one_at_a_time(connection)
-    _refuse_taken_name(connection, draft.name)
-    server_id = new_id()
-    row = {"id": server_id, "active": True, "created_at": now(), "created_by": person_id, **_columns(draft, {})}
-    connection.execute(insert(_servers), row)
-    return server_id
-
-
-def _change(connection: Connection, server_id: str, draft: McpServerDraft) -> None:
-    _one_at_a_time(connection)
-    mine = _servers.c.id == storable(server_id)
-    stored = connection.execute(select(_servers).where(mine)).mappings().first()
-    if stored is None:
-        raise _unknown()
-    _refuse_taken_name(connection, draft.name, own_id=server_id)
-    connection.execute(update(_servers).where(mine).values(_columns(draft, _kept_secrets(stored, draft))))
-
-
-def _kept_secrets(stored: RowMapping, draft: McpServerDraft) -> Mapping[str, str]:
+def _kept_secrets(stored: RowMapping, draft: McpServerDraft) -> Mapping[str, Kept]:
     """None that were meant for another program or address: whoever changes that need not know them."""
     where = ("transport", "command", "url")
     return stored["secrets"] if all(stored[part] == getattr(draft, part) for part in where) else {}
-
-
-def _columns(draft: McpServerDraft, stored: Mapping[str, str]) -> dict[str, Any]:
-    if unknown := [name for name, value in draft.secrets.items() if value is None and name not in stored]:
-        raise InputError(f"Enter the value of {unknown[0]}, also when the command or URL was changed, or remove it.")
-    return {
-        "name": draft.name,
-        "transport": draft.transport,
-        "command": draft.command,
-        "args": list(draft.args),
-        "url": draft.url,
-        "secrets": {name: stored[name] if value is None else value for name, value in draft.secrets.items()},
-    }
-
-
-def _one_at_a_time(connection: Connection) -> None:
-    """Names stay unique; on SQLite every write waits for the others anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE mcp_servers IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = None) -> None:
@@ -216,7 +223,7 @@ def _view(row: RowMapping) -> McpServerView:
     )
 
 
-def _server(row: RowMapping) -> McpServer:
+def _server(row: Mapping[str, Any], secrets: Mapping[str, str]) -> McpServer:
     stdio = row["transport"] == "stdio"
     return McpServer(
         id=row["id"],
@@ -224,9 +231,9 @@ def _server(row: RowMapping) -> McpServer:
         transport=row["transport"],
         command=row["command"],
         args=tuple(row["args"]),
-        env=row["secrets"] if stdio else {},
+        env=secrets if stdio else {},
         url=row["url"],
-        headers={} if stdio else row["secrets"],
+        headers={} if stdio else secrets,
     )
 
 

@@ -148,7 +148,8 @@ DEMO_SOURCE = "demo"
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
 
-    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to.
+    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
+    now and then while another process than its own has readers of it.
     """
 
     __tablename__ = "task_trace"
@@ -180,6 +181,7 @@ class TaskTrace(Tally, table=True):
     instance_id: str
     heartbeat_at: datetime
     stop_asked_at: datetime | None = None
+    watched_at: datetime | None = None
 
 
 def _delegated(name: str, *columns: str) -> SqlIndex:

@@ -1,6 +1,7 @@
 """Tables of what agents act with: servers of tools, and who let a tool run."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON
 from sqlmodel import Field
@@ -12,7 +13,8 @@ from core.store.text import StorableText
 class RegisteredMcpServer(Row, table=True):
     """A server of tools. ``transport`` is stdio, with a command, or http, with a url.
 
-    ``secrets`` are the environment variables of the one and the headers of the other; no page may show their values.
+    ``secrets`` are the environment variables of the one and the headers of the other, each encrypted; no page may show
+    their values.
     """
 
     __tablename__ = "mcp_servers"
@@ -22,7 +24,7 @@ class RegisteredMcpServer(Row, table=True):
     command: str = Field(sa_type=StorableText)
     args: list[str] = Field(sa_type=JSON)
     url: str = Field(sa_type=StorableText)
-    secrets: dict[str, str] = Field(sa_type=JSON, repr=False)
+    secrets: dict[str, Any] = Field(sa_type=JSON, repr=False)
     active: bool = True
     created_at: datetime
     created_by: str = Field(foreign_key="users.id")

@@ -28,7 +28,7 @@ from core.store.database import Store
 from core.store.rollups import MEASURES
 from core.toolbox.spend_table import spend_table
 
-Period: TypeAlias = Literal["today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12m"]
+Period: TypeAlias = Literal["today", "yesterday", "7d", "week", "last-week", "30d", "90d", "month", "last-month", "12m"]
 Step: TypeAlias = Literal["day", "week", "month"]
 Rows: TypeAlias = list[tuple[str, Spend]]
 Chosen: TypeAlias = Annotated[tuple[str, ...], Field(max_length=50)]

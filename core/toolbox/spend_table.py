@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.analytics.spend import Spend
+from core.analytics.spend import Spend, known
 from core.money import exact_usd
 
 _MOST_ROWS = 100
@@ -44,5 +44,7 @@ def _cells(name: str, spend: Spend) -> tuple[str, ...]:
         spend.cache_read_tokens,
         spend.output_tokens,
     )
+    spent = known(spend)
+    dollars = "unknown" if spent is None else exact_usd(spent)
     one_line = " ".join(name.replace("|", "/").split())
-    return (one_line, exact_usd(spend.spend), exact_usd(spend.estimated), *map(str, counts))
+    return (one_line, dollars, exact_usd(spend.estimated), *map(str, counts))

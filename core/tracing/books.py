@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.budgets.holding import Hold, settle
-from core.store.tables import DirtyBucket, Message, TaskTrace, TraceSession, TraceSpan
+from core.store.tables import DirtyBucket, Message, TraceSession, TraceSpan
 from core.tracing import spans
 from core.tracing.entries import (
     AttemptEnd,
@@ -29,7 +29,6 @@ from core.tracing.totals import close_sessions, close_traces
 INSTANCE_LOST = "instance_lost"
 
 _messages = Message.__table__
-_traces = TaskTrace.__table__
 _sessions = TraceSession.__table__
 _spans = TraceSpan.__table__
 
@@ -52,7 +51,6 @@ _TOOLS_OF = select(_spans.c.id, _spans.c.iteration, _spans.c.tool_use_id, _spans
 )
 _CHANGE_RUNNING_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"), _messages.c.status == _RUNNING)
 _END_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"))
-_HEARTBEAT = update(_traces).where(_traces.c.instance_id == bindparam("instance"), _traces.c.status == _RUNNING)
 
 
 class TurnLost(Exception):
@@ -109,21 +107,6 @@ def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> Non
     ]
     if answers:
         connection.execute(_CHANGE_RUNNING_ANSWER, answers)
-
-
-def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
-    connection.execute(_HEARTBEAT, {"instance": instance_id, "heartbeat_at": at})
-
-
-def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> None:
-    """Whichever process runs it does so within some seconds."""
-    running = _traces.c.id == task_trace_id, _traces.c.status == _RUNNING
-    connection.execute(update(_traces).where(*running).values(stop_asked_at=at))
-
-
-def asked_to_stop(connection: Connection, task_trace_ids: Sequence[str]) -> list[str]:
-    asked = _traces.c.id.in_(task_trace_ids), _traces.c.stop_asked_at.is_not(None)
-    return list(connection.execute(select(_traces.c.id).where(*asked)).scalars())
 
 
 def open_session(connection: Connection, new: NewSession) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping
 from core.clock import now
 from core.pricing import PriceBook
 from core.store.database import Store
-from core.tracing import books
+from core.tracing import books, elsewhere
 from core.tracing.entries import Checkpoint, Finish, NewSession, Opening, SessionEnd, Step
 from core.tracing.instance import is_dead
 from core.tracing.opening import open_turn
@@ -57,7 +57,7 @@ class Recorder:
 
     async def heartbeat(self) -> None:
         at = now()
-        await self._write(lambda connection: books.heartbeat(connection, self.instance_id, at))
+        await self._write(lambda connection: elsewhere.heartbeat(connection, self.instance_id, at))
 
     async def finish(self, end: Finish) -> None:
         """Never fails: what the database refuses waits in the spool."""
@@ -67,10 +67,10 @@ class Recorder:
             log.exception("turn_spooled", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self._spool.append, end)
 
-    def asked_to_stop(self, live: Sequence[str]) -> list[str]:
-        """Those of these turns that somebody asked another process to stop. Raises StoreError."""
+    def heard(self, live: Sequence[str]) -> list[elsewhere.Heard]:
+        """What other processes say of these turns. Raises StoreError."""
         with self._store.read() as connection:
-            return books.asked_to_stop(connection, live)
+            return elsewhere.heard(connection, live)
 
     def spooled(self) -> tuple[int, int]:
         """Bytes of ends that wait for the database, and of ends that it never takes."""

@@ -13,6 +13,7 @@ from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.agent_card import Names
 from pages.parts.markdown import as_text
+from pages.parts.times import moment
 
 _LONGEST = 120
 
@@ -25,7 +26,7 @@ def draw_versions(services: Services, agent: AgentView, names: Names) -> None:
     held = (name for version in versions for name in version.tools)
     labels = {choice.name: choice.label for choice in tool_choices(services.mcp_status.list(services.me), held)}
     for version, before in zip_longest(versions, versions[1:]):
-        edited = f"{version.edited_at:%Y-%m-%d %H:%M} UTC by {as_text(version.edited_by)}"
+        edited = f"{moment(version.edited_at)} by {as_text(version.edited_by)}"
         st.markdown(f"**Version {version.version}** · {as_text(version.model)} · {edited}")
         if before is not None:
             lines = [f"- {line}" for line in changes(before, version, labels.__getitem__, names.agent)]

@@ -35,7 +35,7 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("revoked", "token"): ("API tokens revoked", "revoked an API token of {owner}"),
     ("set", "credential"): ("Provider keys", "set {whose} provider key, which ends in {last_four}"),
     ("removed", "credential"): ("Provider keys removed", "removed {whose} provider key"),
-    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys anew"),
+    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys and servers' secrets anew"),
     ("created", "agent"): ("Agents created", "created the agent {name} on {model}"),
     ("edited", "agent"): ("Agents edited", "edited the agent {name}: version {version}, on {model}"),
     ("activated", "agent"): ("Agents activated", "activated the agent {subject}"),
@@ -45,6 +45,9 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("activated", "server"): ("Servers activated", "activated the server of tools {name}"),
     ("deactivated", "server"): ("Servers deactivated", "deactivated the server of tools {name}"),
     ("removed", "server"): ("Servers removed", "removed the server of tools {name}"),
+    ("created", "budget"): ("Budgets", r"set a budget of \${limit} a {period} for {whom}, which {blocks}"),
+    ("changed", "budget"): ("Budgets changed", r"changed the budget of {whom} to \${limit} a {period}; it {blocks}"),
+    ("ended", "budget"): ("Budgets ended", r"ended the budget of {whom}, \${limit} a {period}"),
     ("loaded", "demo month"): ("Demo month", "loaded the demo month"),
     ("removed", "demo month"): ("Demo month removed", "removed the demo month"),
 }
@@ -67,8 +70,21 @@ def _words(entry: AuditView, names: Names) -> dict[str, str]:
         "subject": as_text(known.get(entry.subject_id, entry.subject_id)),
         "owner": "their own" if owner == entry.actor_id else as_text(names.people.get(owner or "", "somebody")),
         "whose": "the organisation's" if entry.detail.get("owner_id") is None else "an own",
+        "whom": _whom(entry, names),
+        "blocks": "blocks" if entry.detail.get("blocks") else "only warns",
         "agents": _agents(entry.detail.get("agents"), names),
     }
+
+
+def _whom(entry: AuditView, names: Names) -> str:
+    """Whose budget it is."""
+    id_ = str(entry.detail.get("subject_id"))
+    match entry.detail.get("scope"):
+        case "person":
+            return as_text(names.people.get(id_, "somebody who is gone"))
+        case "agent":
+            return f"the agent {as_text(names.agents[id_])}" if id_ in names.agents else "an agent that is gone"
+    return "the organisation"
 
 
 def _agents(ids: object, names: Names) -> str:

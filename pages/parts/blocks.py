@@ -51,7 +51,7 @@ class Splitter:
         self._block, self._size, self._language = 0, 0, ""
         self._kind: Kind = "text"
         self._fence: _Fence | None = None
-        self._line, self._sent, self._gap = "", 0, ""
+        self._line, self._sent, self._gap, self._held = "", 0, "", ""
         self._header: list[str] = []
         self._pieces: list[Piece] = []
 
@@ -66,9 +66,10 @@ class Splitter:
         return self._taken()
 
     def finish(self) -> list[Piece]:
-        """What was held back until its line should end."""
+        """What was held back until its line, or a table's header, should end."""
         if self._line:
             self._take_line()
+        self._release()
         return self._taken()
 
     def _taken(self) -> list[Piece]:
@@ -149,12 +150,15 @@ class Splitter:
         self._emit("".join(header))
 
     def _open(self, kind: Kind, language: str = "") -> None:
+        self._release()
         self._block += self._size > 0
         self._kind, self._size, self._language, self._gap, self._header = kind, 0, language, "", []
 
     def _end_line(self) -> None:
         if self._in_header():
             self._header.append(self._line)
+            if not self._in_header():
+                self._release()
         if self._kind == "text" and _HEADING.match(self._line):
             self._open("text")
 
@@ -163,9 +167,16 @@ class Splitter:
         self._sent = len(self._line)
 
     def _emit(self, text: str) -> None:
-        if text:
-            self._size += len(text)
-            self._pieces.append(Piece(self._block, self._kind, text, self._language))
+        """A table's header waits until it is whole, as before that it would be drawn as a row of bars."""
+        self._size += len(text)
+        self._held += text
+        if not self._in_header():
+            self._release()
+
+    def _release(self) -> None:
+        if self._held:
+            self._pieces.append(Piece(self._block, self._kind, self._held, self._language))
+        self._held = ""
 
 
 def split(text: str) -> list[Piece]:

@@ -9,14 +9,18 @@ import streamlit as st
 
 from core.analytics import calendar
 from core.analytics.costs import OTHERS, HourOfWeek, Step
-from core.money import Nanos, exact_usd
+from core.analytics.spend import Billed, known
+from core.money import Nanos
+from pages.parts.figures import usd
 from pages.parts.markdown import as_cell
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f7fe8", "#a39b2f")
 REST = "#8b93a3"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 PICKED = "picked"
-_LABELS: dict[calendar.Step, str] = {"hour": "%b %-d %H:%M", "day": "%b %-d", "week": "%b %-d", "month": "%b %Y"}
+_LABELS: dict[calendar.Step, str] = {"hour": "%b %-d %H:%M", "day": "%a %b %-d", "week": "%b %-d", "month": "%b %Y"}
+_DAYS_WITH_NAMES = 14
+_LEGEND_COLUMNS = alt.ExprRef("max(2, floor(width / 175))")
 _COLD_TO_HOT = {"light": ["#eef2fb", "#2f5bd7"], "dark": ["#1b202b", "#8fabff"]}
 
 
@@ -50,7 +54,7 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
             "id": each.id,
             "place": names.index(each.name),
             "usd": _dollars(each.spend),
-            "spend": f"${exact_usd(each.spend)}",
+            "spend": _exactly(each),
             "calls": each.calls,
         }
         for each in steps
@@ -64,13 +68,13 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
                 "step:O",
                 sort=labels,
                 scale=alt.Scale(domain=labels),
-                axis=alt.Axis(title=f"Each {step} in {zone}", labelAngle=0, labelOverlap="greedy", ticks=False),
+                axis=_time_axis(f"Each {step} in {zone}", short=step == "day" and len(begins) > _DAYS_WITH_NAMES),
             ),
             y=alt.Y("usd:Q", axis=alt.Axis(title="US dollars", format="$,.4~r", tickCount=5)),
             color=alt.Color(
                 "group:N",
                 scale=alt.Scale(domain=[*map(as_cell, names)], range=_colours(names, steps)),
-                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=150),
+                legend=alt.Legend(title=None, orient="bottom", columns=_LEGEND_COLUMNS, labelLimit=150, offset=4),
             ),
             order=alt.Order("place:Q"),
             tooltip=[
@@ -87,12 +91,13 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
 
 
 def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
+    dearest = max(_dollars(cell.spend) for cell in cells)
     rows = [
         {
             "day": WEEKDAYS[cell.weekday],
             "hour": f"{cell.hour:02}",
             "usd": _dollars(cell.spend),
-            "spend": f"${exact_usd(cell.spend)}",
+            "spend": _exactly(cell),
             "calls": cell.calls,
         }
         for cell in cells
@@ -105,7 +110,7 @@ def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
             y=alt.Y("day:O", sort=list(WEEKDAYS), axis=alt.Axis(title=None, ticks=False, labelOverlap=False)),
             color=alt.Color(
                 "usd:Q",
-                scale=alt.Scale(range=_COLD_TO_HOT[_theme()]),
+                scale=alt.Scale(range=_COLD_TO_HOT[_theme()], domain=[0, dearest or 1]),
                 legend=alt.Legend(title="US dollars", orient="bottom", format="$,.3~r", gradientLength=180),
             ),
             tooltip=[
@@ -120,9 +125,20 @@ def hours_of_week(cells: Sequence[HourOfWeek], zone: str) -> alt.Chart:
     return chart
 
 
+def _time_axis(title: str, *, short: bool) -> alt.Axis:
+    """Short: a day without its weekday, which it still has wherever it is told in full."""
+    shown = "slice(datum.label, 4)" if short else "datum.label"
+    return alt.Axis(title=title, labelAngle=0, labelOverlap="greedy", ticks=False, labelExpr=shown)
+
+
 def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:
     rest = {each.name for each in steps if each.id == OTHERS}
     return [REST if name in rest else PALETTE[place % len(PALETTE)] for place, name in enumerate(names)]
+
+
+def _exactly(sums: Billed) -> str:
+    spent = known(sums)
+    return usd(spent) if spent is None else f"${usd(spent)}"
 
 
 def _dollars(nanos: Nanos) -> float:

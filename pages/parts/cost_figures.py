@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.analytics.choice import Choice, as_address
 from core.analytics.costs import CostsView, round_half_even
-from core.analytics.spend import Spend
+from core.analytics.spend import Spend, known
 from core.money import Nanos, show_usd
 from pages.parts.figures import exact
 
@@ -17,13 +17,14 @@ _SHARES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """``of`` is None where there is nothing to divide by."""
+    """``of`` is None where there is nothing to divide by, or no known price: then it reads ``missing``."""
 
     label: str
     of: Callable[[Spend], int | None]
     shown: Callable[[int], str]
     explained: Callable[[Spend], str]
     changed: Callable[[int | None, int | None], str | None]
+    missing: str = "–"
 
 
 def change(value: int | None, before: int | None) -> str | None:
@@ -38,8 +39,8 @@ def moved(share: int | None, before: int | None) -> str | None:
     return None if share is None or before is None else f"{(share - before) / 100:+.2f} points"
 
 
-def each(amount: Nanos, number: int) -> Nanos | None:
-    return round_half_even(amount, number) if number else None
+def each(amount: Nanos | None, number: int) -> Nanos | None:
+    return None if amount is None or not number else round_half_even(amount, number)
 
 
 def short(number: int) -> str:
@@ -59,6 +60,13 @@ def share(hundredths: int) -> str:
     return f"{hundredths / 100:.2f} %"
 
 
+def _explained(sums: Spend) -> str:
+    if not sums.unpriced_calls:
+        return f"Exactly {exact(sums.spend)}"
+    calls = f"{sums.unpriced_calls:,} call{'' if sums.unpriced_calls == 1 else 's'} without a known price"
+    return f"Nothing is known of the cost of {calls}" if known(sums) is None else f"{exact(sums.spend)}, and {calls}"
+
+
 def _tokens(sums: Spend) -> str:
     return (
         f"{sums.input_tokens:,} input, {sums.cache_write_tokens:,} written to and {sums.cache_read_tokens:,} read from "
@@ -67,7 +75,7 @@ def _tokens(sums: Spend) -> str:
 
 
 _FIGURES = (
-    _Figure("Spend", lambda sums: sums.spend, show_usd, lambda sums: f"Exactly {exact(sums.spend)}", change),
+    _Figure("Spend", known, show_usd, _explained, change, "unknown"),
     _Figure(
         "Calls",
         lambda sums: sums.calls,
@@ -78,14 +86,14 @@ _FIGURES = (
     _Figure("Tokens", lambda sums: sums.tokens, short, _tokens, change),
     _Figure(
         "Cache savings",
-        lambda sums: sums.saved,
+        lambda sums: None if known(sums) is None else sums.saved,
         show_usd,
         lambda _: "What cached tokens would have cost as plain input, less what writing and reading them cost",
         change,
     ),
     _Figure(
         "Per answer",
-        lambda sums: each(sums.spend, sums.traces),
+        lambda sums: each(known(sums), sums.traces),
         show_usd,
         lambda sums: f"The spend divided by {sums.traces:,} messages that were answered",
         change,
@@ -109,10 +117,10 @@ def draw_headline(view: CostsView) -> None:
 
 def _draw(figure: _Figure, view: CostsView) -> None:
     value, before = figure.of(view.total), figure.of(view.before)
-    course = [figure.of(sums) or 0 for _, sums in view.course]
+    course = [each for each in (figure.of(sums) for _, sums in view.course) if each is not None]
     st.metric(
         figure.label,
-        "–" if value is None else figure.shown(value).replace("$", r"\$"),
+        figure.missing if value is None else figure.shown(value).replace("$", r"\$"),
         delta=figure.changed(value, before),
         delta_color="off",
         help=figure.explained(view.total),
@@ -120,6 +128,7 @@ def _draw(figure: _Figure, view: CostsView) -> None:
         chart_data=course if len(course) > 1 else None,
         chart_type="area",
         width=155,
+        height="stretch",
     )
 
 
@@ -142,21 +151,24 @@ def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) ->
 
 def draw_month(choice: Choice, view: CostsView) -> None:
     """Below the figures: against what they are compared, what a conversation cost, and the month so far."""
-    before, talk = choice.range.before(), each(view.total.spend, view.total.conversations)
-    days = f"{before.first} to {before.last}"
+    before, talk = choice.range.before(), each(known(view.total), view.total.conversations)
+    days = f"{before.first}" if before.days == 1 else f"{before.first} to {before.last}"
     compared = f"Changes are against {days}." if view.before.calls else f"Nothing was spent before, {days}."
-    average = f"A conversation cost {show_usd(talk)} on average.".replace("$", r"\$")
+    average = "" if talk is None else f"A conversation cost {show_usd(talk)} on average.".replace("$", r"\$")
     st.caption(
         f"{compared} {average}",
         help=f"The spend divided by {view.total.conversations:,} conversations that began in this time",
     )
     month = view.month
-    so_far = f"**{month.first:%B %Y} so far** {show_usd(month.spend)}"
+    so_far = f"**{month.first:%B %Y} so far** {show_usd(known(month))}"
     ahead = f"**projected** by {month.last:%B %-d} ≈ {show_usd(month.projected)}"
     if month.projected is None:
         ahead = "no projection on a month's first day"
+    if known(month) is None:
+        ahead = "no projection without known prices"
     st.caption(
         f":material/calendar_month: {so_far} · {ahead}".replace("$", r"\$"),
-        help="The projection: if each day of the rest of the month cost what the days that are over did on average. "
+        help="The projection: if each day from today cost what the days that are over did on average, "
+        "and today no less than it has already. "
         "The filters hold, the range does not.",
     )

@@ -7,14 +7,28 @@ import streamlit as st
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
-from core.money import exact_usd
+from core.analytics.spend import known
 from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
+from pages.parts.figures import NOTHING, same_length, usd
 from pages.parts.filter_bar import choose, toggle
 from pages.parts.markdown import as_cell
 
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
+_AMOUNT = st.column_config.TextColumn(alignment="right")
+_TOP_COLUMNS = {
+    "Name": st.column_config.TextColumn(width=160),
+    "USD": st.column_config.TextColumn(width=112, alignment="right"),
+    "Share": st.column_config.NumberColumn(width=62, format="percent"),
+    "Change": st.column_config.NumberColumn(
+        width=75, format="%+.1f %%", help="Against as many days just before; empty if nothing was spent then."
+    ),
+    "Calls": st.column_config.NumberColumn(width=56, format="localized"),
+    "Unpriced": st.column_config.NumberColumn(
+        width=72, format="localized", help="Calls without a known price, which are in no sum."
+    ),
+}
 
 
 def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
@@ -31,18 +45,46 @@ def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
             label_visibility="collapsed",
             on_change=lambda: choose(choice.stacked(st.session_state[_BY]), default_zone),
         )
-    begins = [at for at, _ in view.course]
+    if groups_of(view.steps):
+        _draw_chart(choice, view, default_zone)
+    else:
+        st.info("Nothing of it has a known cost, so there are no bars to draw.", icon=":material/help:")
+    _draw_table(choice, view, default_zone)
+
+
+def _draw_chart(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     key = f"costs-steps-{hash(choice)}"
     st.altair_chart(
-        spend_over_time(view.steps, begins, choice.range.step, choice.zone.key),
+        spend_over_time(view.steps, [at for at, _ in view.course], choice.range.step, choice.zone.key),
         key=key,
         on_select=lambda: _take_mark(choice, default_zone, key),
         selection_mode=PICKED,
         alt="Spend over time; click a bar to filter by it",
     )
-    with st.expander("As a table", icon=":material/table:"):
-        st.caption(f"US dollars, exact; each {choice.range.step} begins as clocks show it in {choice.zone.key}.")
-        st.dataframe(_as_table(view, choice), hide_index=True)
+
+
+def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
+    """Of several days each row leads to its own."""
+    step, several = choice.range.step, choice.range.days > 1
+    key = f"costs-table-{hash(choice)}"
+
+    def take() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows:
+            choose(choice.with_days(*choice.range.days_in(rows[0])), default_zone)
+
+    label = f"Each {step} as a table{'; tick one to look into it' if several else ''}"
+    with st.expander(label, icon=":material/table:"):
+        st.caption(f"US dollars, exact; each {step} begins as clocks show it in {choice.zone.key}.")
+        table = _as_table(view, choice)
+        st.dataframe(
+            table,
+            key=key,
+            hide_index=True,
+            on_select=take if several else "ignore",
+            selection_mode="single-row",
+            column_config=dict.fromkeys([*table[0]][1:], _AMOUNT),
+        )
 
 
 def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
@@ -53,29 +95,23 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 
 
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
+    """As each amount has the same length, sorting them as text sorts them right."""
     begins = [at for at, _ in view.course]
-    names = groups_of(view.steps)
     cells: dict[tuple[object, str], Step] = {(step.begins, step.name): step for step in view.steps}
-    return [
-        {
-            choice.range.step.capitalize(): label,
-            "Total": exact_usd(sums.spend),
-            **{as_cell(name): exact_usd(cells[at, name].spend) if (at, name) in cells else "" for name in names},
-        }
-        for label, (at, sums) in zip(step_labels(begins, choice.range.step), view.course, strict=True)
-    ]
+    columns = {
+        choice.range.step.capitalize(): step_labels(begins, choice.range.step),
+        "Total": same_length(usd(known(sums)) for _, sums in view.course),
+    }
+    for name in groups_of(view.steps):
+        of_group = (cells.get((at, name)) for at in begins)
+        columns[as_cell(name)] = same_length("" if cell is None else usd(known(cell)) for cell in of_group)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def draw_tops(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
-    """Three lists side by side; a click on a row filters by it, or takes that filter away again."""
-    for dimension, column in zip(DIMENSIONS, st.columns(3), strict=True):
-        with column:
-            st.subheader(PLURAL[dimension], anchor=False)
-            _draw_top(choice, view.tops[dimension], dimension, default_zone)
-
-
-def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default_zone: ZoneInfo) -> None:
-    whole = sum(group.spend for group in groups)
+def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone: ZoneInfo) -> None:
+    """A click on a row filters by it, or takes that filter away again."""
+    st.subheader(PLURAL[dimension], anchor=False)
+    groups = view.tops[dimension]
     key = f"costs-top-{dimension}-{hash(choice)}"
 
     def take() -> None:
@@ -84,25 +120,36 @@ def _draw_top(choice: Choice, groups: list[Group], dimension: Dimension, default
             choose(toggle(choice, dimension, (groups[rows[0]].id,)), default_zone)
 
     st.dataframe(
-        [_row(group, whole) for group in groups],
+        _top_rows(groups, compared=view.before.calls > 0),
         key=key,
         hide_index=True,
         height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,
         on_select=take,
         selection_mode="single-row",
-        column_config={
-            "Name": st.column_config.TextColumn(width=128),
-            "USD": st.column_config.TextColumn(width=112, alignment="right"),
-            "Share": st.column_config.NumberColumn(width=58, format="percent"),
-            "Calls": st.column_config.NumberColumn(width=65, format="localized"),
-        },
+        column_config=_TOP_COLUMNS,
+        placeholder=NOTHING,
     )
 
 
-def _row(group: Group, whole: int) -> dict[str, object]:
-    return {
-        "Name": as_cell(group.name),
-        "USD": exact_usd(group.spend),
-        "Share": group.spend / whole if whole > 0 else 0.0,
-        "Calls": group.calls,
-    }
+def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]:
+    """What is the same for all of them is left out."""
+    whole = sum(group.spend for group in groups)
+    unpriced = any(group.unpriced_calls for group in groups)
+    amounts = same_length(usd(known(group)) for group in groups)
+    return [
+        {
+            "Name": as_cell(group.name),
+            "USD": amount,
+            **({"Share": group.spend / whole} if whole > 0 else {}),
+            **({"Change": _change(group)} if compared else {}),
+            **({"Unpriced": group.unpriced_calls} if unpriced else {}),
+            "Calls": group.calls,
+        }
+        for group, amount in zip(groups, amounts, strict=True)
+    ]
+
+
+def _change(group: Group) -> float | None:
+    """In per cent of what was spent before; only for reading."""
+    spent = known(group)
+    return None if spent is None or group.before <= 0 else (spent - group.before) * 100 / group.before

@@ -14,7 +14,7 @@ from core.exports.columns import FILES, FileName
 from core.exports.links import Order, address
 from core.exports.progress import Progress
 from core.wiring import Services
-from pages.parts.figures import exact
+from pages.parts.figures import byte_size, exact
 from pages.parts.markdown import as_text
 from pages.parts.problems import told
 
@@ -117,4 +117,4 @@ def _draw_finished(progress: Progress) -> None:
 
 
 def _so_far(progress: Progress) -> str:
-    return f"{progress.rows:,} row{'' if progress.rows == 1 else 's'} ({progress.size / 1e6:,.1f} MB)"
+    return f"{progress.rows:,} row{'' if progress.rows == 1 else 's'} ({byte_size(progress.size)})"

@@ -1,5 +1,7 @@
 """Money, tokens and times as people read them."""
 
+from collections.abc import Iterable
+
 from core.events import CostSoFar
 from core.money import Nanos, exact_usd, show_usd
 from core.usage import Usage
@@ -14,9 +16,13 @@ BASIS = {
 }
 
 
+NOTHING = "–"
+"""In a table, where there is no value."""
+
+
 def seconds(milliseconds: int | None) -> str:
     if milliseconds is None:
-        return "–"
+        return NOTHING
     return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:.1f} s"
 
 
@@ -65,6 +71,18 @@ def token_rows(usage: Usage) -> list[tuple[str, int]]:
         ("Web searches", usage.web_searches),
     ]
     return [row for row in rows if row[1]]
+
+
+def usd(nanos: Nanos | None) -> str:
+    """Exact dollars for a table, without their sign; an unknown amount is never a figure."""
+    return "unknown" if nanos is None else exact_usd(nanos)
+
+
+def same_length(amounts: Iterable[str]) -> list[str]:
+    """A column of amounts, each with so many spaces before it that whoever sorts them as text sorts them right."""
+    amounts = list(amounts)
+    longest = max(map(len, amounts), default=0)
+    return [each and each.rjust(longest) for each in amounts]
 
 
 def exact(total: Nanos | None) -> str:

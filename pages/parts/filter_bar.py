@@ -18,6 +18,8 @@ from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
 
 CUSTOM = "custom"
+_WIDTH, _CHOSEN_WIDTH = 142, 230
+"""Of each field: all of them fit on one line of a laptop, and two of them on one of a phone; a name needs more."""
 _KEPT, _PAGE = "filter-address", "filter-page"
 _RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"
 
@@ -83,9 +85,9 @@ class _Bar:
             "Range",
             options,
             key=_RANGE,
-            format_func=lambda name: PRESETS[name].label if name in PRESETS else "Days of my choice",
+            format_func=lambda name: PRESETS[name].label if name in PRESETS else "Other days",
             on_change=self._take_range,
-            width=170,
+            width=_WIDTH,
         )
         if not self._choice.preset:
             st.session_state[_DAYS] = (self._choice.first, self._choice.last)
@@ -93,7 +95,8 @@ class _Bar:
 
     def draw_list(self, name: str, labels: Mapping[str, str], placeholder: str) -> None:
         key = f"filter-{name}"
-        st.session_state[key] = list(getattr(self._choice, LISTS[name]))
+        chosen = list(getattr(self._choice, LISTS[name]))
+        st.session_state[key] = chosen
         st.multiselect(
             name.capitalize(),
             list(labels),
@@ -102,7 +105,7 @@ class _Bar:
             placeholder=placeholder,
             on_change=self._take_list,
             args=(name, key),
-            width=180,
+            width=_CHOSEN_WIDTH if chosen else _WIDTH,
         )
 
     def draw_search(self, sought: str) -> None:
@@ -113,7 +116,7 @@ class _Bar:
             placeholder=sought,
             on_change=self._take_text,
             icon=":material/search:",
-            width=180,
+            width=_WIDTH,
         )
 
     def draw_more(self) -> None:

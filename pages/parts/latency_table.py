@@ -5,6 +5,7 @@ import streamlit as st
 from core.analytics.choice import Choice
 from core.analytics.costs import CostsView, Took
 from core.analytics.rollups.histogram import ERROR_PER_MILLE
+from pages.parts.figures import NOTHING
 from pages.parts.markdown import as_cell
 
 _PERCENTS = (50, 95)
@@ -20,6 +21,7 @@ def draw_latencies(choice: Choice, view: CostsView) -> None:
     st.dataframe(
         [_row(took, group) for took in view.latencies],
         hide_index=True,
+        placeholder=NOTHING,
         height="content",
         column_config={
             group: st.column_config.TextColumn(pinned=True),

@@ -29,6 +29,7 @@ PLACES = (
     Place("agents", "Agents", "smart_toy", Permission.CHAT),
     Place("tools", "Tools", "build", Permission.AGENTS),
     Place("costs", "Costs", "payments", Permission.OWN_TRACES),
+    Place("budgets", "Budgets", "savings", Permission.OWN_TRACES),
     Place("traces", "Traces", "receipt_long", Permission.OWN_TRACES),
     Place("people", "People", "group", Permission.PEOPLE, of_many=True),
     Place("audit", "Audit", "policy", Permission.AUDIT, of_many=True),

@@ -8,6 +8,7 @@ from core.chat.provider_keys import Answering
 from core.wiring import Services
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
+from pages.parts.times import moment
 
 _PAID: dict[Answering, str] = {
     "own": "Your messages are answered with your own key.",
@@ -62,8 +63,8 @@ def _draw_kept(services: Services, kept: CredentialView) -> None:
         st.markdown(f"`…{as_text(kept.last_four)}`", width="content")
         _draw_badge(kept)
     who = "you" if kept.created_by == services.me.id else as_text(kept.creator) or "somebody who has left"
-    tested = f" · tested {kept.tested_at:%Y-%m-%d %H:%M} UTC" if kept.tested_at else ""
-    st.caption(f"Entered {kept.created_at:%Y-%m-%d %H:%M} UTC by {who}{tested}")
+    tested = f" · tested {moment(kept.tested_at)}" if kept.tested_at else ""
+    st.caption(f"Entered {moment(kept.created_at)} by {who}{tested}")
     if kept.test_error:
         st.warning(as_text(kept.test_error), icon=":material/warning:")
 

@@ -9,11 +9,12 @@ from core.analytics.trace_detail import TraceDetail
 from core.analytics.trace_parts import SpanRow
 from core.analytics.trace_row import TraceRow
 from core.analytics.trace_tree import SessionRow
+from core.money import Nanos
 from core.wiring import Services
-from pages.parts.figures import BASIS, exact, money, seconds, tokens
+from pages.parts.figures import BASIS, NOTHING, exact, money, seconds, tokens, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.trace_labels import labels_of
-from pages.parts.trace_ledger import draw_ledger, usd
+from pages.parts.trace_ledger import draw_ledger
 from pages.parts.trace_tools import draw_tools
 from pages.parts.waterfall import MOST_ROWS, waterfall
 from pages.parts.wide import table_height
@@ -79,9 +80,9 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
 
 
 def _draw_figures(detail: TraceDetail) -> None:
-    trace = detail.trace
+    trace, known = detail.trace, sum(line.amount or 0 for line in detail.ledger)
     figures = {
-        "Cost": "unknown" if trace.total is None else money(trace.total, trace.basis),
+        "Cost": _cost(trace, known),
         "Tokens in": f"{trace.usage.prompt:,}",
         "Tokens out": f"{trace.usage.output:,}",
         "First token": seconds(trace.time_to_first_token_ms),
@@ -91,8 +92,19 @@ def _draw_figures(detail: TraceDetail) -> None:
     with st.container(horizontal=True):
         for label, value in figures.items():
             st.metric(label, value, border=True, width=210 if label == "Cost" else 130)
-    word, why = BASIS.get(trace.basis or "", ("not known yet", "This turn has not ended."))
-    st.caption(f"**{exact(trace.total)}** — {word}. {why}")
+    if trace.basis is None:
+        st.caption(f"**{exact(known)}** is booked so far. What the turn costs is known when it has ended.")
+        return
+    part = f" Booked with a price: {exact(known)}." if trace.total is None and known else ""
+    word, why = BASIS[trace.basis]
+    st.caption(f"**{exact(trace.total)}** — {word}. {why}{part}")
+
+
+def _cost(trace: TraceRow, known: Nanos) -> str:
+    """Of a turn that runs what is booked by now; an unknown cost is never shown as a figure."""
+    if trace.basis is None:
+        return f"{money(known, trace.basis)} so far" if known else "not known yet"
+    return "unknown" if trace.total is None else money(trace.total, trace.basis)
 
 
 def _calls(attempts: int, tools: int) -> dict[str, str]:
@@ -115,6 +127,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         hide_index=True,
         height=table_height(len(calls)),
         column_config={"HTTP": st.column_config.NumberColumn(format="%d"), "Cost, USD": _RIGHT},
+        placeholder=NOTHING,
     )
     for span in calls:
         notes = [as_text(note) for note in (span.error_text, span.cost_reason) if note]

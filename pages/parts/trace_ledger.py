@@ -1,15 +1,14 @@
 """The money of a trace: its ledger lines, each with its price, and that every level adds up to the next."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from core.analytics.trace_detail import Sum, TraceDetail
 from core.analytics.trace_parts import LedgerRow
-from core.money import exact_usd
-from pages.parts.figures import exact
+from pages.parts.figures import NOTHING, exact, same_length, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
 
@@ -24,29 +23,32 @@ _UNITS = {
 _LEVELS = {"span": "ledger line", "session": "step", "trace": "session"}
 _TIME = "%Y-%m-%d %H:%M:%S"
 _TOLD_APART = 20
-
-
-def usd(nanos: int | None) -> str:
-    return "unknown" if nanos is None else exact_usd(nanos)
+_AMOUNT = "Amount, USD"
 
 
 def draw_ledger(detail: TraceDetail, labels: Mapping[str, str], zone: ZoneInfo) -> None:
     st.subheader("Ledger", anchor=False)
     if detail.ledger:
         st.dataframe(
-            [_line(labels, line, zone) for line in detail.ledger],
+            _lines(labels, detail.ledger, zone),
             hide_index=True,
             height=table_height(len(detail.ledger)),
+            placeholder=NOTHING,
             column_config={
                 "Quantity": st.column_config.NumberColumn(format="localized"),
                 "Unit price, USD": st.column_config.TextColumn(alignment="right"),
-                "Amount, USD": st.column_config.TextColumn(alignment="right"),
+                _AMOUNT: st.column_config.TextColumn(alignment="right"),
                 "Price source": st.column_config.LinkColumn(width="medium"),
             },
         )
     else:
         st.caption("Nothing was billed." if detail.trace.basis else "Nothing is booked before the turn ends.")
     st.markdown("  \n".join(_checks(detail, labels)))
+
+
+def _lines(labels: Mapping[str, str], lines: Sequence[LedgerRow], zone: ZoneInfo) -> list[dict[str, object]]:
+    amounts = same_length(usd(line.amount) for line in lines)
+    return [_line(labels, line, zone) | {_AMOUNT: amount} for line, amount in zip(lines, amounts, strict=True)]
 
 
 def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[str, object]:
@@ -56,7 +58,7 @@ def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[st
         "Billed": _UNITS.get(line.unit, as_cell(line.unit)),
         "Quantity": line.quantity,
         "Unit price, USD": _price(line),
-        "Amount, USD": usd(line.amount),
+        _AMOUNT: "",
         "Mark": ", ".join(marks),
         "Price of": as_cell(line.model),
         "Price from": line.price_from.strftime("%Y-%m-%d") if line.price_from else "",

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.analytics.trace_row import TraceRow
-from core.money import exact_usd
+from pages.parts.figures import NOTHING, same_length, usd
 from pages.parts.markdown import as_cell
 
 TRACE = "trace"
@@ -15,14 +15,14 @@ _TABLE, _SHOWN = "traces-table", "traces-shown"
 _TIME = "YYYY-MM-DD HH:mm:ss"
 
 
-def as_row(trace: TraceRow) -> dict[str, object]:
+def as_row(trace: TraceRow, cost: str) -> dict[str, object]:
     return {
         "Started": trace.started_at,
+        "Cost, USD": cost,
         "Status": trace.status,
         "Agent": as_cell(trace.agent_name),
         "Model": as_cell(trace.model),
         "Person": as_cell(trace.person),
-        "Cost, USD": _dollars(trace),
         "Basis": trace.basis or "not known yet",
         "Input": trace.usage.input,
         "Cache write": trace.usage.cache_write,
@@ -38,20 +38,20 @@ def as_row(trace: TraceRow) -> dict[str, object]:
 
 def _dollars(trace: TraceRow) -> str:
     """Exact; an unknown cost is never a figure, nor is one that is still growing."""
-    if trace.total is None:
-        return "unknown" if trace.basis else ""
-    return exact_usd(trace.total)
+    return usd(trace.total) if trace.basis else ""
 
 
 def draw_traces(traces: Sequence[TraceRow], zone: ZoneInfo) -> None:
     """A click on a row puts its trace into the address."""
     st.session_state[_SHOWN] = [trace.id for trace in traces]
+    costs = same_length(map(_dollars, traces))
     st.dataframe(
-        [as_row(trace) for trace in traces],
+        list(map(as_row, traces, costs)),
         key=_TABLE,
         hide_index=True,
         height="content",
         column_config=_columns(zone),
+        placeholder=NOTHING,
         on_select=_open_selected,
         selection_mode="single-row",
     )

@@ -32,6 +32,13 @@ _CUT_SHORT = {
     "tool_call_cut": "Cut off",
 }
 
+_STOPPED_SHORT = {
+    "max_tokens": ("Length limit reached", "This is the longest that the agent may answer. Ask it to go on."),
+    "model_context_window_exceeded": ("Context full", "The model can hold no more. Go on in a new conversation."),
+    "refusal": ("Declined", "The model did not want to answer this. Say it differently, or ask another agent."),
+}
+"""By the provider's reason to stop, of answers in which nothing failed."""
+
 Resend = Callable[[str, str], None]
 
 
@@ -107,6 +114,10 @@ def draw_end(turn: TurnFigures) -> None:
             color, icon = "orange", ":material/content_cut:"
         st.badge(word or turn.status.capitalize(), color=color, icon=icon)  # type: ignore[arg-type]
         st.caption(as_text(turn.error_text or "It ended before it was finished. Press Retry to ask again."))
+    elif turn.stop_reason in _STOPPED_SHORT:
+        word, what_to_do = _STOPPED_SHORT[turn.stop_reason]
+        st.badge(word, color="orange", icon=":material/content_cut:")
+        st.caption(what_to_do)
 
 
 def summary(turn: TurnFigures) -> str:

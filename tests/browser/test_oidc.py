@@ -124,10 +124,13 @@ def test_groups_and_invitations_let_people_in_until_they_are_deactivated(
     assert [secret for secret in (SECRET, "code=", "id_token") if secret in log] == []
 
 
-def test_t21_a_sign_out_here_ends_it_for_a_copied_cookie_too(open_page: Make) -> None:
-    page = open_page()
+def test_t21_the_page_that_was_wanted_is_come_back_to_and_a_sign_out_ends_it_for_a_copied_cookie_too(
+    open_page: Make,
+) -> None:
+    page = open_page("settings?from=a+link")
     sign_in(page, "boss")
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible()
+    expect(page.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/settings\?from=a(\+|%20)link$"))
     copy = open_page()
     copy.context.add_cookies([{**each} for each in page.context.cookies()])  # type: ignore[typeddict-item]
     copy.reload()

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.access.tokens import TokenDraft
+from core.budgets.budgets import BudgetDraft
 from core.clock import now
 from tests.pages.house import House, house
 from tests.pages.screen import has_button, healthy, press, words
@@ -34,6 +35,25 @@ def test_what_happened_is_told_in_sentences_newest_first(house: House) -> None:
         "**Root** invited Ada (ada@example.org) as operator.",
         "**Root** signed in from 192.0.2.0/24.",
         "**Root** set up this installation as root@example.org.",
+    ]
+
+
+def test_budgets_are_told_with_whose_they_are(house: House) -> None:
+    root, budgets = house.root.session.person, house.services.budgets
+    agent = house.services.agents.active()[0]
+    ada = house.join("Ada").session.person
+    budgets.create(root, BudgetDraft("organisation", None, "month", 250 * 10**9))
+    made = budgets.create(root, BudgetDraft("person", ada.id, "week", 10**9, blocks=False))
+    budgets.change(root, made, 500_000_000, blocks=True)
+    budgets.end(root, made)
+    budgets.create(root, BudgetDraft("agent", agent.id, "day", 1))
+    app = house.open(house.root, "audit")
+    assert [each.replace("\\", "") for each in entries(app)][:5] == [
+        f"**Root** set a budget of $0.000000001 a day for the agent {agent.name}, which blocks.",
+        "**Root** ended the budget of Ada, $0.5 a week.",
+        "**Root** changed the budget of Ada to $0.5 a week; it blocks.",
+        "**Root** set a budget of $1 a week for Ada, which only warns.",
+        "**Root** set a budget of $250 a month for the organisation, which blocks.",
     ]
 
 

@@ -1,13 +1,18 @@
 """What goes wrong on the chat page is told in plain words, and neither a message nor a cost is lost by it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from core.budgets.budgets import BudgetDraft
 from core.conversations.conversations import Conversations
 from core.conversations.transcript import Transcript
 from core.money import exact_usd
+from core.settings import settings
+from core.tracing import recorder
+from core.wiring import open_services
 from tests.core.chat.test_database_faults import Outage
 from tests.pages.screen import (
     answer,
@@ -43,6 +48,31 @@ def test_an_answer_that_broke_off_is_kept_and_its_cost_called_an_estimate() -> N
     kept = services().conversations.transcript(services().me, conversation_of(app))[-1].text
     assert len(kept) > 20
     assert kept.strip() in answer(app)
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("[[stop: max_tokens]]", "Ask it to go on."),
+        ("[[refusal]]", "Say it differently"),
+        ("[[stop: end_turn]]", None),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so_also_when_nothing_failed(order: str, told: str | None) -> None:
+    app = ask(open_app(), f"{order} [[tokens: 10]] [[plain]]")
+    assert [row.status for row in services().traces.page(services().me)] == ["completed"]
+    shown = [each for each in ("Ask it to go on.", "Say it differently") if each in words(app)]
+    assert shown == ([told] if told else [])
+
+
+def test_whoever_reads_an_answer_that_another_process_writes_is_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
+    with closing(open_services(settings())) as other:
+        agent = other.agents.list(other.me)[0]
+        turn = other.turns.send(owner=other.me, agent_id=agent.id, text="[[fault: silence after 3]]")
+        monkeypatch.setattr(turn, "hear", lambda said: turn.stop() if said.watched_at else None)
+        app = open_app(conversation=turn.conversation_id)
+    assert "You stopped this answer" in words(app)
 
 
 def test_an_unknown_cost_is_never_a_figure() -> None:
@@ -81,6 +111,23 @@ def test_a_message_that_could_not_be_sent_is_sent_again() -> None:
     press(app, "Send again")
     assert "At last." in answer(app)
     assert not app.warning
+
+
+def test_a_message_that_no_budget_has_room_for_is_kept_and_sent_once_one_has() -> None:
+    app = open_app()
+    me, budgets = services().me, services().budgets
+    budget = budgets.create(me, BudgetDraft("person", me.id, "month", 1))
+    ask(app, "[[say: Affordable.]]")
+    assert "Your budget for this month has no room" in app.warning[0].value
+    assert "[[say: Affordable.]]" in [each.value for each in app.code]
+    assert services().traces.count(me) == 0
+    budgets.change(me, budget, 10**9, blocks=True)
+    press(app, "Send again")
+    assert "Affordable." in answer(app)
+    assert not app.warning
+    assert not any("Your budget" in each.value for each in app.caption)
+    budgets.change(me, budget, last_total(), blocks=True)
+    assert any("Your budget" in each.value for each in healthy(app.run()).caption)
 
 
 def test_what_could_not_be_sent_outlives_later_messages_and_waits_in_its_conversation() -> None:
@@ -128,7 +175,7 @@ def test_a_database_that_is_gone_is_told_without_a_traceback(own_data: Path) -> 
 
 def test_a_database_that_cannot_be_opened_is_told_on_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all/app.db")
-    for page in ("chat", "agents", "traces"):
+    for page in ("chat", "agents", "budgets", "traces"):
         assert "The database cannot be used" in open_app(page).error[0].value
 
 

@@ -1,5 +1,6 @@
 """The costs page: what it says is what the ledger holds, its address is its filter, and a bad one loses nothing."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -64,6 +65,30 @@ def test_unpriced_and_estimated_calls_are_one_click_away(history: History) -> No
     assert links.pop("4 unpriced, not in the sums") == "basis=unpriced"
     assert list(links.values()) == ["basis=estimated"]
     assert next(iter(links)).endswith("estimated")
+
+
+def test_what_has_no_known_price_is_nowhere_a_zero() -> None:
+    open_app()
+    History(services().store).turn(NOW - timedelta(minutes=1), 4)
+    app = open_app("costs")
+    assert [metric(app, label) for label in ("Spend", "Cache savings", "Per answer")] == ["unknown", "–", "–"]
+    assert all("\\$0" not in caption.value for caption in app.caption)
+    for place in range(1, 4):
+        assert set(column(app, place, "USD")) == {"unknown"}
+        assert column(app, place, "Unpriced") == [1]
+    assert "no bars to draw" in words(app)
+
+
+def test_a_change_is_told_for_each_group_that_was_there_before() -> None:
+    open_app()
+    history, noon = History(services().store), NOW.replace(hour=12) - timedelta(days=1)
+    for days, kind in ((0, 0), (0, 0), (1, 0), (0, 1)):
+        history.turn(noon - timedelta(days=days), kind)
+    app = open_app("costs", range=f"{noon.date()}")
+    changes = dict(zip(column(app, 3, "Name"), column(app, 3, "Change"), strict=True))
+    assert changes["Ada"] == 100.0
+    assert math.isnan(changes["Bob"])
+    assert "Change" not in open_app("costs", range="30d").dataframe[3].value
 
 
 def test_how_long_answers_took_is_told_for_all_and_for_each(history: History) -> None:

@@ -52,6 +52,7 @@ def test_a_page_is_drawn_for_whom_it_is_and_refused_in_a_sentence_to_others(role
         refused = [each.value for each in app.error if "You may not" in each.value]
         assert bool(refused) == (place.name in CLOSED[role]), (place, refused)
         assert bool(app.error) == bool(refused), place
+        assert all(f"You may not {place.needs}" in each.replace("\\", "") for each in refused), (place, refused)
 
 
 def test_t4_finance_finds_no_word_of_others_on_any_page() -> None:
@@ -65,7 +66,7 @@ def test_t4_finance_finds_no_word_of_others_on_any_page() -> None:
     seen += [*all_of(open_app("traces", trace=trace)), *all_of(open_app("traces", q=trace))]
     assert any("Bob" in each for each in seen)
     assert [each for each in seen if CANARY in each] == []
-    assert "No turn that fits" in open_app("traces", q=CANARY).info[0].value
+    assert "You may look for ids only" in open_app("traces", q=CANARY).info[0].value
     become("admin")
     assert any(CANARY in each for each in all_of(open_app("traces", trace=trace)))
 

@@ -162,6 +162,16 @@ def test_tools_consent_and_other_agents_are_told_and_all_adds_up() -> None:
     assert "**Lead \\<b\\>**: 7 steps = \\$0.000012000" in words(app)
 
 
+def test_of_a_turn_that_runs_what_is_booked_so_far_is_told() -> None:
+    open_app("traces")
+    me, agent = services().me.id, services().agents.active()[0].id
+    acts = Acts(services().store, me, agent, Rows(services().store).conversation(me, agent))
+    acts.call(acts.session(agent, 0, 900), 1, 0, 300, cost=2_345_678_901)
+    app = one(acts.write(status="running", cost_nanos=None, cost_basis=None, ended_at=None, duration_ms=None))
+    assert app.metric[0].value == r"\$2.35 so far"
+    assert any(r"**\$2.345678901** is booked so far" in caption.value for caption in app.caption)
+
+
 def test_of_a_chosen_agent_or_model_its_own_calls_are_summed_up() -> None:
     open_app("traces")
     plain, errand = turn(), an_acting_trace(at=now())

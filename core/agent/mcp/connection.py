@@ -22,7 +22,7 @@ from core.agent.mcp.http import http_streams
 from core.agent.mcp.naming import tool_names
 from core.agent.mcp.offered import viewed
 from core.agent.mcp.process import ServerProcess
-from core.agent.mcp.reasons import reason_of
+from core.agent.mcp.reasons import reason_of, without_secrets
 from core.agent.mcp.results import text_of
 from core.agent.mcp.server import Condition, Limits, McpServer, McpToolView, ServerState
 from core.agent.tools.tool import Asking, Tool
@@ -37,7 +37,7 @@ class Connection:
     """Lives on the event loop that makes it; only ``state`` may be asked for by other threads."""
 
     def __init__(self, server: McpServer, limits: Limits) -> None:
-        self.server = server
+        self.server, self._redact = server, without_secrets(server)
         self._views: tuple[McpToolView, ...] = ()
         self._limits = limits
         self._client: Client | None = None
@@ -83,7 +83,7 @@ class Connection:
             raise self._unavailable()
         self._calls += 1
         try:
-            return text_of(await self._client.call_tool(tool, dict(arguments)))
+            return text_of(await self._client.call_tool(tool, dict(arguments)), self._redact)
         except asyncio.CancelledError:
             self._doubt()
             raise
@@ -91,7 +91,7 @@ class Connection:
             self._doubt()
             if error.code == CONNECTION_CLOSED:
                 raise self._unavailable() from error
-            raise ToolError(f"The server “{self.server.name}” refused: {error.message}") from error
+            raise ToolError(f"The server “{self.server.name}” refused: {self._redact(error.message)}") from error
         except (ValidationError, RuntimeError) as error:
             _log.warning("an MCP server's result is not usable", server=self.server.name, exc_info=error)
             raise ToolError(f"The server “{self.server.name}” gave a result that breaks its own rules.") from error

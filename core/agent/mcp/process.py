@@ -14,8 +14,8 @@ from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
+from core.agent.mcp.reasons import without_secrets
 from core.agent.mcp.server import LARGEST_MESSAGE, McpServer, command_line
-from core.logs import redaction
 from core.settings import PROJECT
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class ServerProcess:
 
     def __init__(self, server: McpServer, on_end: Callable[[str], None]) -> None:
         self._server, self._on_end = server, on_end
-        self._redact = redaction(server.env.values())
+        self._redact = without_secrets(server)
         self._last_words = ""
         self._end: str | None = None
         self._wrote_garbage = self._stopping = False

@@ -1,5 +1,7 @@
 """Why a connection to a server failed, in words that a page can show."""
 
+from collections.abc import Callable
+
 import httpx2
 from mcp import MCPError
 from pydantic import ValidationError
@@ -12,8 +14,14 @@ _LONGEST = 300
 
 def reason_of(error: Exception | None, server: McpServer) -> str:
     """One sentence or two without the server's secrets."""
-    redact = redaction([*server.env.values(), *server.headers.values()])
-    return redact(_said(_innermost(error), server))[:_LONGEST]
+    return without_secrets(server)(_said(_innermost(error), server))[:_LONGEST]
+
+
+def without_secrets(server: McpServer) -> Callable[[str], str]:
+    """A function that blots out the server's secrets wherever it repeats them."""
+    # Of a header such as Authorization also without the word that says what kind it is.
+    headers = [part for value in server.headers.values() for part in (value, value.rpartition(" ")[2])]
+    return redaction([*server.env.values(), *headers])
 
 
 def _innermost(error: Exception | None) -> Exception | None:

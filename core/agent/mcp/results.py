@@ -1,6 +1,7 @@
 """What a server answers, as text for the model."""
 
 import json
+from collections.abc import Callable
 
 from mcp.types import (
     AudioContent,
@@ -17,11 +18,15 @@ from mcp.types import (
 from core.errors import ToolError
 
 
-def text_of(result: CallToolResult) -> str:
-    """Its texts, and of what is no text the kind and size. Raises ToolError if the tool says that it failed."""
+def text_of(result: CallToolResult, redact: Callable[[str], str] = str) -> str:
+    """Its texts, and of what is no text the kind and size. Raises ToolError if the tool says that it failed.
+
+    ``redact`` takes out what nobody may be told.
+    """
     text = "\n".join(_block(block) for block in result.content)
     if not result.content and result.structured_content is not None:
         text = json.dumps(result.structured_content, ensure_ascii=False)
+    text = redact(text)
     if result.is_error:
         raise ToolError(text or "The tool failed and did not say why.")
     return text

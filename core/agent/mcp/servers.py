@@ -10,7 +10,7 @@ from anyio import to_thread
 from core.agent.mcp.naming import is_of
 from core.agent.mcp.server import Limits, McpServer, ServerState
 from core.agent.tools.tool import Tool
-from core.errors import StoreError
+from core.errors import SetupError, StoreError
 
 if TYPE_CHECKING:
     from core.agent.mcp.connection import Connection
@@ -83,10 +83,10 @@ class McpServers:
             await asyncio.wait(self._stopping)
 
     async def _read(self) -> None:
-        """While the database does not answer, what was read last holds."""
+        """While the database does not answer, or its secrets cannot be read, what was read last holds."""
         try:
             configured = await to_thread.run_sync(self._active)
-        except StoreError as error:
+        except (SetupError, StoreError) as error:
             _log.warning("the MCP servers could not be read", reason=error.for_user)
         else:
             self._configured = {server.id: server for server in configured}

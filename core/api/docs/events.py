@@ -57,6 +57,26 @@ class ToolProgress(ByAnother):
     expires_at: datetime | None = Field(None, description="Until when.")
 
 
+class Thinking(Given):
+    """A piece of what the model thinks before it answers; no part of the answer."""
+
+    text: str
+
+
+class Retry(ByAnother):
+    """The provider failed before the first word, and is about to be asked again."""
+
+    attempt: int = Field(description="The one that failed, from 1.")
+    wait_seconds: float = Field(description="Until the next one.")
+    error: str = Field(description="Why it failed.")
+
+
+class Warned(ByAnother):
+    """Something to know although the turn goes on, such as a server of tools that does not answer."""
+
+    text: str
+
+
 class IterationStart(Given):
     """The model is asked once more, from the second time on with the results of its tools."""
 
@@ -143,20 +163,23 @@ def _typed(event: type[Given]) -> type[Given]:
     return type(event.__name__, (Typed, event), {"__doc__": event.__doc__, "__module__": __name__})
 
 
-_TOOLS: dict[str, type[Given]] = {
+_ON_THE_WAY: dict[str, type[Given]] = {
+    "thinking": Thinking,
+    "retry": Retry,
+    "warning": Warned,
     "tool_detected": ToolDetected,
     "tools_executing": ToolsExecuting,
     "tool_progress": ToolProgress,
     "iteration_start": IterationStart,
 }
-NAMED = _said(session_start=SessionStart, chunk=Chunk, **_TOOLS, cost=Spent, done=Done, error=Failed)
+NAMED = _said(session_start=SessionStart, chunk=Chunk, **_ON_THE_WAY, cost=Spent, done=Done, error=Failed)
 """By the event's name."""
 TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
 """Without names."""
 TYPED = _said(
     session_start=_typed(SessionStart),
     text_chunk=TextChunk,
-    **{name: _typed(event) for name, event in _TOOLS.items()},
+    **{name: _typed(event) for name, event in _ON_THE_WAY.items()},
     complete=Complete,
     error=TypedFailed,
 )

@@ -11,6 +11,7 @@ from core.api.guard.headers import SafeHeaders
 from core.api.guard.known_pages import KnownPages
 from core.api.guard.rates import Rates
 from core.api.guard.sign_in_first import SignInFirst
+from core.api.guard.way_back import WayBack
 from core.settings import Settings
 
 
@@ -19,14 +20,14 @@ def guard(chosen: Settings, pages: Sequence[str]) -> list[Middleware]:
 
     ``pages`` are the names of those that there are.
     """
-    in_accounts = [Middleware(SignInFirst)] if chosen.auth == "accounts" else []
+    signing_in = {"accounts": [Middleware(SignInFirst)], "oidc": [Middleware(WayBack)]}.get(chosen.auth, [])
     https = chosen.public_url.startswith("https://")
     return [
         Middleware(SafeHeaders, https=https),
         *([Middleware(SecureCookies)] if https else []),
         Middleware(OwnAddresses, public_url=chosen.public_url),
         Middleware(KnownPages, names=pages),
-        *in_accounts,
+        *signing_in,
         Middleware(Rates, per_minute=chosen.requests_per_minute),
         Middleware(Bodies),
     ]

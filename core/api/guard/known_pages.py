@@ -48,14 +48,18 @@ class KnownPages:
         """None where the application knows what to answer."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return None
+        if "text/html" not in Headers(scope=scope).get("accept", ""):
+            return None
         path: str = scope["path"]
         page = path.rstrip("/")
-        if "text/html" not in Headers(scope=scope).get("accept", "") or path in ("/", page) and page in self._pages:
-            return None
         if page in self._pages:
-            query = scope["query_string"].decode("latin-1")
-            return RedirectResponse((page or "/") + (f"?{query}" if query else ""), 308)
+            return None if path in ("/", page) else _without_slashes(page, scope)
         return None if within(path, _OTHERS) or _is_file(path) else show(_LOST, status=404)
+
+
+def _without_slashes(page: str, scope: Scope) -> Response:
+    query = scope["query_string"].decode("latin-1")
+    return RedirectResponse((page or "/") + (f"?{query}" if query else ""), 308)
 
 
 def _is_file(path: str) -> bool:

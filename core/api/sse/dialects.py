@@ -125,16 +125,16 @@ def _named(event: Event | WholeText) -> Iterator[Told]:
             yield "chunk", {"text": storable(text)}
         case WholeText(text):
             yield "chunk", {"text": storable(text), "replace": True}
-        case IterationStarted(n):
-            yield "iteration_start", {"iteration": n}
         case ToolDetected() | ToolsExecuting() | ToolProgress() | ApprovalRequested():
             yield _tool(event)
+        case IterationStarted() | ThinkingDelta() | RetryScheduled() | Warned():
+            yield _aside(event)
         case Delegated(call, agent, inner):
             yield from _by_another(call, agent, inner)
         case TurnEnded():
             yield "cost", cost_of(event)
             yield ("done", {}) if event.status == "completed" else ("error", _error(_code(event), _why(event)))
-        case ThinkingDelta() | RetryScheduled() | Warned() | ApprovalDecided() | CostSoFar():
+        case ApprovalDecided() | CostSoFar():
             pass
         case _:
             assert_never(event)
@@ -160,13 +160,27 @@ def _tool(event: ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequeste
             return "tool_progress", {"id": event.id, "tool": event.name, **state, **asked}
 
 
+def _aside(event: IterationStarted | ThinkingDelta | RetryScheduled | Warned) -> Told:
+    """Neither the answer nor its tools."""
+    match event:
+        case IterationStarted(n):
+            return "iteration_start", {"iteration": n}
+        case ThinkingDelta(text):
+            return "thinking", {"text": storable(text)}
+        case RetryScheduled(attempt, reason, wait):
+            return "retry", {"attempt": attempt, "waitSeconds": wait, "error": storable(reason)}
+        case Warned(text):
+            return "warning", {"text": storable(text)}
+
+
 def _by_another(call: str, agent: str, event: Event) -> Iterator[Told]:
-    """What tools another agent uses that was asked by a call; its words are not the answer's."""
-    if isinstance(event, ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequested):
-        name, fields = _tool(event)
-        yield name, {**fields, "agent": agent, "askedBy": call}
-    elif isinstance(event, Delegated):
-        yield from _by_another(event.id, event.agent_name, event.event)
+    """What tools another agent uses that was asked by a call, and what goes wrong; its words are not the answer's."""
+    match event:
+        case Delegated(inner_call, inner_agent, inner):
+            yield from _by_another(inner_call, inner_agent, inner)
+        case ToolDetected() | ToolsExecuting() | ToolProgress() | ApprovalRequested() | RetryScheduled() | Warned():
+            [(name, fields)] = _named(event)
+            yield name, {**fields, "agent": agent, "askedBy": call}
 
 
 def _typed(kind: str, at: datetime, fields: Fields) -> WireEvent:

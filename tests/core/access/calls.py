@@ -13,6 +13,7 @@ from core.access.roles import Permission, Person
 from core.access.tokens import TokenDraft
 from core.analytics.choice import Choice, default_choice
 from core.analytics.filters import TraceFilter
+from core.budgets.budgets import BudgetDraft
 from core.registry.agents import AgentDraft
 from core.registry.mcp_registry import McpServerDraft
 from core.wiring import Services
@@ -22,6 +23,7 @@ AT = datetime(2026, 11, 20, tzinfo=UTC)
 CHOICE = default_choice(ZoneInfo("UTC"), AT).with_days(date(2026, 1, 1), date(2027, 12, 31))
 NO_AGENT = AgentDraft("", "", "claude-haiku-5-5", "", 1_000, False, ())
 NO_SERVER = McpServerDraft("", "stdio", command="x")
+NO_BUDGET = BudgetDraft("organisation", None, "day", 0)
 NO_TOKEN = TokenDraft("t", "operator", AT)
 
 
@@ -82,6 +84,7 @@ ABOUT_AN_ID: Calls = {
     "Turns.live": Call(Permission.CHAT, lambda s, by, ids: s.turns.live(by, ids["conversation"])),
     "Answers.follow": Call(Permission.CHAT, lambda s, by, ids: s.answers.follow(by, ids["trace"])),
     "Answers.check": Call(Permission.CHAT, lambda s, by, ids: s.answers.check(by, ids["trace"])),
+    "Answers.seen": Call(Permission.CHAT, lambda s, by, ids: s.answers.seen(by, ids["trace"])),
     "Answers.stop": Call(Permission.CHAT, lambda s, by, ids: s.answers.stop(by, ids["trace"])),
     "Approvals.pending": Call(Permission.CHAT, lambda s, by, ids: s.approvals.pending(by, ids["waiting"])),
     "Approvals.decide": Call(Permission.CHAT, lambda s, by, ids: s.approvals.decide(by, ids["span"], approved=True)),
@@ -132,6 +135,11 @@ THE_REST: Calls = {
     "DemoMonth.load": Call(Permission.DEMO, lambda s, by, ids: s.demo.load(by, AT.date())),
     "DemoMonth.remove": Call(Permission.DEMO, lambda s, by, ids: s.demo.remove(by)),
     "Costs.names": Call(Permission.OWN_TRACES, lambda s, by, ids: s.costs.names(by)),
+    "Budgets.list": Call(Permission.OWN_TRACES, lambda s, by, ids: s.budgets.list(by)),
+    "Budgets.may_change": Call(Permission.CHAT, lambda s, by, ids: s.budgets.may_change(by)),
+    "Budgets.create": Call(Permission.BUDGETS, lambda s, by, ids: s.budgets.create(by, NO_BUDGET)),
+    "Budgets.change": Call(Permission.BUDGETS, lambda s, by, ids: s.budgets.change(by, "unknown", 1, blocks=True)),
+    "Budgets.end": Call(Permission.BUDGETS, lambda s, by, ids: s.budgets.end(by, "unknown")),
     "Exports.order": Call(Permission.EXPORTS, lambda s, by, ids: s.exports.order(by, "traces", TraceFilter(), "UTC")),
     "ProviderKeys.key_for": Call(Permission.CHAT, lambda s, by, ids: s.keys.key_for(by)),
     "ProviderKeys.answering": Call(Permission.CHAT, lambda s, by, ids: s.keys.answering(by)),

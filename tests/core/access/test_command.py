@@ -4,25 +4,48 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from core.access.__main__ import main
 from core.access.credentials import Credentials
 from core.access.encryption import EncryptionKeys
 from core.access.sign_in import SignIn
 from core.store.database import Store
 from tests.core.access.conftest import HOME, PASSWORD, House
+from tests.forked import forked
 from tests.house_rules import PROJECT
 
 KEY = "sk-ant-api03-organisation-wide-0001"
 
 
-def run(url: str, folder: Path, *task: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    own = {"DATABASE_URL": url, "DATA_DIR": str(folder), "ENCRYPTION_KEYS": "", **more}
-    command = [sys.executable, "-m", "core.access", *(task or ("rotate",))]
-    return subprocess.run(command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, timeout=60)
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def settings_of(url: str, folder: Path, **more: str) -> dict[str, str]:
+    return {"DATABASE_URL": url, "DATA_DIR": str(folder), "ENCRYPTION_KEYS": "", **more}
+
+
+def run(url: str, folder: Path, *task: str, **more: str) -> Said:
+    out, err = folder / "said", folder / "complained"
+    with forked(_run, settings_of(url, folder, **more), task, out, err) as console:
+        return Said(console.ended(), out.read_text(), err.read_text())
+
+
+def _run(_: object, own: Mapping[str, str], task: Sequence[str], out: Path, err: Path) -> None:
+    """As ``python -m core.access`` does."""
+    os.environ.update(own)
+    sys.argv[1:] = task
+    sys.stdout, sys.stderr = out.open("w"), err.open("w")
+    main()
 
 
 def test_the_key_in_the_file_is_replaced_beside_a_running_server(sqlite_house: House, tmp_path: Path) -> None:
@@ -30,8 +53,10 @@ def test_the_key_in_the_file_is_replaced_beside_a_running_server(sqlite_house: H
     vault = Credentials(sqlite_house.store, EncryptionKeys(None, path))
     vault.set(sqlite_house.admin, KEY, organisation=True)
     before = path.read_bytes()
-    done = run(sqlite_house.store.url, tmp_path)
-    assert (done.returncode, done.stdout.partition(".")[0]) == (0, "1 provider keys are encrypted anew"), done.stderr
+    command, own = [sys.executable, "-m", "core.access", "rotate"], settings_of(sqlite_house.store.url, tmp_path)
+    done = subprocess.run(command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, timeout=60)
+    told = "1 provider keys and secrets of servers are encrypted anew"
+    assert (done.returncode, done.stdout.partition(".")[0]) == (0, told), done.stderr
     found = vault.key_for(sqlite_house.admin.id)
     assert found is not None
     assert found.secret.get_secret_value() == KEY
@@ -42,7 +67,7 @@ def test_with_the_wrong_keys_it_says_so_and_changes_nothing(sqlite_house: House,
     vault = Credentials(sqlite_house.store, EncryptionKeys(None, tmp_path / "encryption.keys"))
     vault.set(sqlite_house.admin, KEY, organisation=True)
     other = Fernet.generate_key().decode()
-    failed = run(sqlite_house.store.url, tmp_path, ENCRYPTION_KEYS=other)
+    failed = run(sqlite_house.store.url, tmp_path, "rotate", ENCRYPTION_KEYS=other)
     assert failed.returncode == 1
     assert "another key than ENCRYPTION_KEYS holds" in failed.stderr
     assert "Traceback" not in failed.stderr

@@ -21,6 +21,7 @@ from tests.core.demo.looks import contents
 MACHINERY = {
     "Settings": "how the process is set up",
     "Store": "the database itself",
+    "EncryptionKeys": "what secrets in the database are sealed with",
     "Provider": "asked by turns alone",
     "PriceBook": "published prices, nobody's",
     "Engine": "runs what was let in",
@@ -98,7 +99,7 @@ def test_every_function_is_told_who_asks_first() -> None:
     assert {name for name in told if found[name][:1] not in (["by"], ["owner"])} == set()
     assert told == set(CALLS), "what a function needs stands in calls.py"
     about = {name for name in told if any(each.endswith("_id") for each in found[name])}
-    known = {"Agents", "McpRegistry", "McpStatus", "People"}
+    known = {"Agents", "Budgets", "McpRegistry", "McpStatus", "People"}
     assert {name for name in about if name.partition(".")[0] not in known} - {"Audit.list"} <= set(ABOUT_AN_ID)
 
 

@@ -1,9 +1,9 @@
 """API tokens: shown once, never more than their person, ended at once."""
 
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection as Line
 from typing import Any
 
 import pytest
@@ -13,12 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.access.roles import ROLES, Person, lesser
-from core.access.tokens import LONGEST, MOST, TokenDraft
+from core.access.tokens import LONGEST, MOST, TokenDraft, Tokens
 from core.clock import now
 from core.errors import InputError, NotAllowed, NotFound, NotSignedIn
+from core.store.database import open_store
 from tests.core.access.conftest import House, at_once, eventually
 from tests.core.rows import Rows
-from tests.house_rules import PROJECT
+from tests.forked import forked
 
 
 def draft(role: str = "operator", **changes: Any) -> TokenDraft:
@@ -171,36 +172,25 @@ def used(house: House) -> datetime | None:
     return view.last_used_at
 
 
-CHECK = """
-import sys, time
-from core.access.tokens import Tokens
-from core.errors import NotSignedIn
-from core.store.database import open_store
-
-tokens = Tokens(open_store(sys.argv[1]))
-secret = sys.stdin.readline().strip()
-tokens.check(secret)
-print("in", flush=True)
-sys.stdin.readline()
-began = time.monotonic()
-while True:
-    try:
-        tokens.check(secret)
-    except NotSignedIn:
-        print("out", flush=True)
-        break
-    assert time.monotonic() - began < 1
-"""
+def until_refused(line: "Line[str, str]", url: str, secret: str) -> None:
+    tokens = Tokens(open_store(url))
+    tokens.check(secret)
+    line.send("in")
+    line.recv()
+    began = time.monotonic()
+    while True:
+        try:
+            tokens.check(secret)
+        except NotSignedIn:
+            line.send("out")
+            break
+        assert time.monotonic() - began < 1
 
 
 def test_a_revoked_token_is_refused_within_a_second_in_another_process(house: House) -> None:
     made = house.tokens.create(house.admin, draft())
-    command = [sys.executable, "-c", CHECK, house.store.url]
-    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        print(made.secret, file=other.stdin, flush=True)
-        assert other.stdout.readline() == "in\n"
+    with forked(until_refused, house.store.url, made.secret) as other:
+        assert other.said() == "in"
         house.tokens.revoke(house.admin, made.view.id)
-        print("now", file=other.stdin, flush=True)
-        assert other.stdout.readline() == "out\n"
+        other.line.send("now")
+        assert other.said() == "out"

@@ -92,10 +92,23 @@ def test_long_ranges_take_long_steps(days: int, step: str) -> None:
     assert Range(first, first + timedelta(days=days - 1), ZoneInfo("UTC")).step == step
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize("days", [1, 2, 30, 200])
+def test_the_days_of_all_steps_are_those_of_the_range(zone: str, days: int) -> None:
+    whole = Range(date(2026, 10, 25), date(2026, 10, 24) + timedelta(days=days), ZoneInfo(zone))
+    steps = [whole.days_in(step) for step in range(len(whole.steps()))]
+    together = {first + timedelta(days=number) for first, last in steps for number in range((last - first).days + 1)}
+    assert together == {whole.first + timedelta(days=number) for number in range(days)}
+    assert (steps[0][0], steps[-1][1]) == (whole.first, whole.last)
+
+
 @given(dates)
 def test_presets_end_by_today(today: date) -> None:
     for preset in PRESETS.values():
         first, last = preset.days(today)
         assert first <= last <= today
+    first, last = PRESETS["last-week"].days(today)
+    assert (first.weekday(), last.weekday(), (last - first).days) == (0, 6, 6)
+    assert PRESETS["week"].days(today)[0] == last + timedelta(days=1)
     first, last = PRESETS["last-month"].days(today)
     assert (first.day, last, (last + timedelta(days=1)).day) == (1, last_of_month(first), 1)

@@ -168,7 +168,9 @@ def test_the_month_is_projected_from_its_days_that_are_over(store: Store) -> Non
     each = view_of(store, choice(date(2026, 11, 2), date(2026, 11, 2))).total.spend
     month = view_of(store, choice(date(2026, 11, 1), date(2026, 11, 1))).month
     assert (month.first, month.last, month.spend) == (date(2026, 11, 1), date(2026, 11, 30), 3 * each)
-    assert month.projected == round_half_even(2 * each * 30, 11)
+    assert month.projected == 3 * each + round_half_even(2 * each * 18, 11)
+    before_noon = view_of(store, choice(date(2026, 11, 1), date(2026, 11, 1)), datetime(2026, 11, 12, 9, tzinfo=UTC))
+    assert before_noon.month.projected == round_half_even(2 * each * 30, 11)
     assert (
         view_of(
             store, choice(date(2026, 11, 1), date(2026, 11, 1)), datetime(2026, 11, 1, 3, tzinfo=UTC)

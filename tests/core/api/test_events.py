@@ -7,16 +7,21 @@ import pytest
 from httpx2 import EventSource
 from jsonschema import Draft202012Validator
 
+from core.registry.agents import AgentDraft
 from tests.core.api.doors import Doors, Open
 from tests.core.api.test_document import DOCUMENT, OPERATIONS
 
-TALK = '[[call: calculator {"expression": "6*7"}]] What is that?'
+TALK = '[[fault: overloaded 1 times retry 0]] [[call: calculator {"expression": "6*7"}]] What is that?'
 BREAKS = "[[fault: cut after 5]] Hello"
 
 
 @pytest.fixture
 def doors(open_api: Open) -> Doors:
-    return open_api(attempts=1)
+    """Where nothing answers that agents count on but the provider, and that only the second time."""
+    doors = open_api()
+    for server in doors.services.registry.known():
+        doors.services.registry.set_active(doors.services.me, server.id, False)
+    return doors
 
 
 def told(doors: Doors, path: str, body: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -63,6 +68,8 @@ def test_events_without_names_are_as_they_are_described(doors: Doors) -> None:
 
 
 def _analyst(doors: Doors) -> str:
-    """An agent that may calculate."""
-    me = doors.services.me
-    return next(agent.id for agent in doors.services.agents.list(me) if "calculator" in agent.tools)
+    """An agent that thinks and may calculate."""
+    me, agents = doors.services.me, doors.services.agents
+    found = next(agent for agent in agents.list(me) if "calculator" in agent.tools)
+    kept = {name: getattr(found, name) for name in AgentDraft.__dataclass_fields__}
+    return agents.edit(me, found.id, AgentDraft(**{**kept, "thinking": True})).id

@@ -70,6 +70,7 @@ PAGES = {
     "agents": CHAT,
     "tools": Permission.AGENTS,
     "costs": OWN,
+    "budgets": OWN,
     "traces": OWN,
     "people": Permission.PEOPLE,
     "audit": Permission.AUDIT,

@@ -8,6 +8,7 @@ import pytest
 from core.api.sse import response
 from core.budgets.budgets import BudgetDraft
 from core.money import NANOS_PER_USD
+from tests.core.api.doors import Open
 from tests.core.api.programs import MESSAGE, SLOW, Program, somebody, token_for
 from tests.core.api.sse.reading import read_events, text_of
 
@@ -150,3 +151,14 @@ def test_a_message_that_no_budget_has_room_for_is_told_so_and_its_key_may_be_use
     assert refused.json()["detail"].startswith("Your budget for this day has no room")
     services.budgets.change(services.me, budget, 10 * NANOS_PER_USD, blocks=True)
     assert program.post("[[say: Yes.]]", key="one", json=True).json()["reply"] == "Yes."
+
+
+@pytest.mark.parametrize("door", [MESSAGE, "/chat", "/chat/stream", "/mcp/chat/stream"])
+def test_without_a_provider_key_each_door_says_so_as_the_document_does(open_api: Open, door: str) -> None:
+    doors = open_api(provider="anthropic")
+    agent_id = doors.services.agents.list(doors.services.me)[0].id
+    answer = doors.client.post(door, json={"agentId": agent_id, "message": "Hello"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "no_provider_key")
+    assert (
+        "no_provider_key" in doors.get("/api/openapi.json").json()["paths"][door]["post"]["responses"]["403"]["x-codes"]
+    )

@@ -1,8 +1,4 @@
-"""A process that dies: sends messages and is killed, by itself after some commits or by whoever watches its output.
-
-Arguments: database URL, data folder, message, how many turns, after how many commits to die (0: never) and, for a
-program's message, its key.
-"""
+"""A process that dies: sends messages and is killed, by itself after some commits or by whoever listens to it."""
 
 import os
 import signal
@@ -10,19 +6,25 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from multiprocessing.connection import Connection as Line
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
+from core.chat import engine
 from core.chat.turn import Turn
 from core.events import TextDelta
 from core.settings import Settings
 from core.wiring import Services, open_services
 
 
-def main(url: str, folder: str, text: str, turns: int, commits: int, key: str = "") -> None:
+def main(
+    line: "Line[str, str]", url: str, folder: str, text: str, *, turns: int = 1, commits: int = 0, key: str = ""
+) -> None:
+    """Says that it streams once every turn does; ``commits`` are those it survives, 0 all, ``key`` a program's."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    engine.TICK_SECONDS = 0.05  # what is said is saved so often
     settings = Settings(_env_file=None, data_dir=folder, database_url=url, drain_seconds=0, answers_at_once=50)
     services = open_services(settings)
     signal.signal(signal.SIGTERM, lambda *_: leave(services))
@@ -34,7 +36,7 @@ def main(url: str, folder: str, text: str, turns: int, commits: int, key: str = 
     sent = [services.turns.send(owner=services.me, agent_id=agent.id, text=f"{text} {n}") for n in range(turns)]
     for turn in sent:
         wait_for_text(turn)
-    print("streaming", flush=True)
+    line.send("streaming")
     threading.Event().wait()
 
 
@@ -65,7 +67,3 @@ def die_after(services: Services, commits: int) -> None:
 def leave(services: Services) -> None:
     services.close()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), *sys.argv[6:])

@@ -1,15 +1,11 @@
-"""A process that dies in the middle of a turn with tools: just before or just after one of its steps is written down.
-
-Arguments: database URL, data folder, ``before`` or ``after``, the number of the step, and the recorder's method that
-writes it. If that is not ``advance``, another agent is asked.
-"""
+"""A process that dies in the middle of a turn with tools: just before or just after a step of it is written down."""
 
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -19,20 +15,21 @@ from tests.core.agent.toolkit import asks, says
 from tests.core.chat.tooling import HELPERS_MODEL, workshop
 
 
-def main(url: str, folder: str, when: str, number: int, method: str) -> None:
+def main(_: object, url: str, folder: Path, when: Literal["before", "after"], number: int, method: str) -> None:
+    """``method`` is the recorder's that writes the step; if it is not ``advance``, another agent is asked."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     die(when, number, method)
     calls: list[tuple[str, str, Any]] = [("a", "echo", {}), ("b", "broken", {})]
     if method != "advance":
         calls = [("a", "echo", {}), ("b", "ask_Helper", {"task": "Help."})]
     answers = [asks(*calls, text="Let me see.", thought="Hm."), says("Never read.", model=HELPERS_MODEL)]
-    shop = workshop(open_store(url), Path(folder), answers)
+    shop = workshop(open_store(url), folder, answers)
     shop.change(delegates=(shop.helper(),))
     shop.send()
     threading.Event().wait(60)
 
 
-def die(when: str, number: int, method: str) -> None:
+def die(when: Literal["before", "after"], number: int, method: str) -> None:
     write, seen = getattr(Recorder, method), 0
 
     async def watched(self: Recorder, *args: Any) -> None:
@@ -45,7 +42,3 @@ def die(when: str, number: int, method: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(Recorder, method, watched)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])

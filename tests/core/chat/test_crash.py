@@ -1,10 +1,9 @@
 """Processes that are killed or told to go: what was said and what it cost is still there."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,25 +12,15 @@ from sqlalchemy import select
 
 from core.budgets.budgets import BudgetDraft, Budgets
 from core.money import NANOS_PER_USD
-from core.settings import PROJECT
 from core.store.database import Store
 from core.store.tables import Message
 from core.wiring import Services
+from tests.core.chat import crashing
 from tests.core.rows import ADMIN
+from tests.forked import forked
 
 LONG = 2_000
 SLOW = "[[tokens: 3000]] [[first: 0]] [[rate: 200]]"
-
-
-def start(store: Store, folder: Path, text: str, *, turns: int = 1, commits: int = 0) -> "subprocess.Popen[str]":
-    arguments = [store.url, str(folder), text, str(turns), str(commits)]
-    command = [sys.executable, "-m", "tests.core.chat.crashing", *arguments]
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-
-
-def streaming(process: "subprocess.Popen[str]") -> None:
-    assert process.stdout is not None
-    assert process.stdout.readline() == "streaming\n"
 
 
 def saved(store: Store) -> str:
@@ -44,12 +33,11 @@ def saved(store: Store) -> str:
 def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
     store: Store, tmp_path: Path, make_services: Callable[..., Services]
 ) -> None:
-    with start(store, tmp_path, SLOW) as process:
-        streaming(process)
+    with forked(crashing.main, store.url, tmp_path, SLOW) as killed:
+        assert killed.said() == "streaming"
         while len(text := saved(store)) < LONG:
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
+            assert killed.process.is_alive()
+            time.sleep(0.02)
     services = make_services()
     (row,) = services.traces.page(services.me)
     said, answer = services.conversations.transcript(services.me, row.conversation_id)
@@ -67,8 +55,8 @@ def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
 ) -> None:
     budgets = Budgets(store, ZoneInfo("UTC"))
     budgets.create(ADMIN, BudgetDraft("organisation", None, "month", 10 * NANOS_PER_USD))
-    with start(store, tmp_path, "[[tokens: 300]] [[rate: 100]]", commits=commits) as process:
-        assert process.wait(60) == -signal.SIGKILL
+    with forked(partial(crashing.main, commits=commits), store.url, tmp_path, SLOW) as dying:
+        assert dying.ended() == -signal.SIGKILL
     [before] = budgets.list(ADMIN)
     first, again = make_services(), make_services()
     (row,) = first.traces.page(first.me)
@@ -85,10 +73,10 @@ def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
 def test_a_terminated_process_books_all_its_live_turns(
     store: Store, tmp_path: Path, make_services: Callable[..., Services]
 ) -> None:
-    with start(store, tmp_path, SLOW, turns=20) as process:
-        streaming(process)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(25) == 0
+    with forked(partial(crashing.main, turns=20), store.url, tmp_path, SLOW) as told:
+        assert told.said() == "streaming"
+        told.process.terminate()
+        assert told.ended(25) == 0
     rows = (after := make_services()).traces.page(after.me, limit=50)
     assert len(rows) == 20
     assert {(row.status, row.basis, row.error_type) for row in rows} == {("interrupted", "estimated", "shutdown")}

@@ -1,7 +1,7 @@
 """Answers that another process writes, as they are saved."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,7 +20,13 @@ END = TurnEnded("completed", Usage(), 0, "computed", None, 1, 2)
 BEGUN = SavedTurn(Head("trace", "conversation", "answer", "owner", "agent", AT), START, "One", None)
 
 
-def told(states: list[SavedTurn | AppError | None], after: Place = 0, *, closing: bool = False) -> Iterator[object]:
+def told(
+    states: list[SavedTurn | AppError | None],
+    after: Place = 0,
+    *,
+    closing: bool = False,
+    seen: Callable[[], object] = lambda: None,
+) -> Iterator[object]:
     """What a reader is told who looks as often as there are states of the books after the first."""
     left = iter(states)
 
@@ -30,7 +36,7 @@ def told(states: list[SavedTurn | AppError | None], after: Place = 0, *, closing
             raise state
         return state
 
-    following = TurnElsewhere(BEGUN, after, read, lambda: closing)
+    following = TurnElsewhere(BEGUN, after, read, seen=seen, closing=lambda: closing)
     for _ in range(len(states) + 1):
         yield from ((each.event, each.place) for each in asyncio.run(following.next(0)))
 
@@ -63,3 +69,9 @@ def test_a_process_that_ends_sends_its_readers_away_unless_there_is_an_end() -> 
 def test_an_answer_that_is_deleted_meanwhile_is_not_there() -> None:
     with pytest.raises(NotFound):
         list(told([None]))
+
+
+def test_each_look_at_what_is_still_written_says_that_somebody_is_there() -> None:
+    seen: list[bool] = []
+    list(told([BEGUN, StoreError("Away."), BEGUN, replace(BEGUN, end=END)], seen=lambda: seen.append(True)))
+    assert len(seen) == 3

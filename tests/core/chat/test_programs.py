@@ -1,11 +1,10 @@
 """What programs send counts once for each key, and nobody gets more than their share, on each database."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,18 @@ import time_machine
 
 from core.access.roles import Person
 from core.errors import ConversationBusy, KeyReused, TooManyRequests
-from core.settings import PROJECT
 from core.store.database import Store
 from core.store.programs import IdempotencyKey
 from core.store.tables import TraceSpan
 from core.tracing.admission import KEPT
 from core.wiring import Services
 from tests.core.access.conftest import at_once
+from tests.core.chat import crashing
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_turns import SLOW
 from tests.core.rows import Rows
 from tests.core.tracing.in_store import rows
+from tests.forked import forked
 
 Make = Callable[..., Services]
 
@@ -91,9 +91,8 @@ def test_what_was_refused_keeps_no_key(store: Store, services: Services) -> None
 def test_a_program_that_asks_again_after_a_crash_gets_the_turn_it_began(
     store: Store, tmp_path: Path, make_services: Make
 ) -> None:
-    arguments = [store.url, str(tmp_path), SLOW, "1", "1", "k"]
-    run = subprocess.run([sys.executable, "-m", "tests.core.chat.crashing", *arguments], cwd=PROJECT, timeout=60)
-    assert run.returncode == -signal.SIGKILL
+    with forked(partial(crashing.main, commits=1, key="k"), store.url, tmp_path, SLOW) as process:
+        assert process.ended() == -signal.SIGKILL
     services = make_services()
     [trace] = services.traces.page(services.me)
     assert post(services, SLOW) == trace.id

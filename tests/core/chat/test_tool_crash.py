@@ -1,26 +1,24 @@
 """Killed around a tool: the turn is closed once, nothing is counted twice, and the conversation can go on."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from core.settings import PROJECT
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from tests.core.agent.toolkit import says
+from tests.core.chat import crashing_tools
 from tests.core.chat.conftest import ended
 from tests.core.chat.tooling import workshop
 from tests.core.tracing.in_store import rows
 from tests.core.tracing.test_sums import assert_priced, assert_sums
+from tests.forked import forked
 
 
 def crash(store: Store, folder: Path, when: str, step: int, method: str) -> None:
-    arguments = [store.url, str(folder), when, str(step), method]
-    command = [sys.executable, "-m", "tests.core.chat.crashing_tools", *arguments]
-    assert subprocess.run(command, cwd=PROJECT, timeout=60, check=False).returncode == -signal.SIGKILL
+    with forked(crashing_tools.main, store.url, folder, when, step, method) as process:
+        assert process.ended() == -signal.SIGKILL
 
 
 CALLED = 100 * 4_000 + 20 * 20_000

@@ -2,9 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
+from core.access.encryption import EncryptionKeys
 from core.access.local import local_person
 from core.agent.mcp.naming import is_of
 from core.agent.tools.catalogue import CATALOGUE
@@ -16,11 +20,12 @@ from core.registry.mcp_registry import McpRegistry
 from core.store.database import Store, open_store
 
 DRAFTS = read_demo_agents()
+KEYS = EncryptionKeys(SecretStr(Fernet.generate_key().decode()), Path("none"))
 
 
 def begun(store: Store) -> Agents:
     agents = Agents(store)
-    seed(agents, McpRegistry(store), local_person(store).id)
+    seed(agents, McpRegistry(store, KEYS), local_person(store).id)
     return agents
 
 
@@ -30,7 +35,7 @@ def test_an_empty_installation_begins_with_agents_and_a_server_once(store: Store
     assert [view.name for view in seeded] == [draft.name for draft in DRAFTS]
     ids = {view.name: view.id for view in seeded}
     assert [view.delegates for view in seeded] == [tuple(ids[name] for name in draft.delegates) for draft in DRAFTS]
-    assert [server.name for server in McpRegistry(store).known()] == [PEOPLE.name]
+    assert [server.name for server in McpRegistry(store, KEYS).known()] == [PEOPLE.name]
 
 
 def test_an_installation_with_any_agent_is_left_alone(store: Store) -> None:
@@ -39,7 +44,7 @@ def test_an_installation_with_any_agent_is_left_alone(store: Store) -> None:
     agents.set_active(me, only.id, active=False)
     begun(store)
     assert [view.id for view in agents.list(me, include_inactive=True)] == [only.id]
-    assert McpRegistry(store).known() == []
+    assert McpRegistry(store, KEYS).known() == []
 
 
 def test_processes_that_start_together_seed_once(store: Store) -> None:
@@ -50,7 +55,7 @@ def test_processes_that_start_together_seed_once(store: Store) -> None:
     for each in stores:
         each.close()
     assert len(Agents(store).active()) == len(DRAFTS)
-    assert len(McpRegistry(store).known()) == 1
+    assert len(McpRegistry(store, KEYS).known()) == 1
 
 
 @pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.name)

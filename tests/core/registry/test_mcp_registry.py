@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.access.audit import Audit
+from core.access.encryption import EncryptionKeys
 from core.access.local import local_person
 from core.access.roles import Person
 from core.agent.mcp.server import McpServer
@@ -18,8 +20,13 @@ HTTP = McpServerDraft("wiki", "http", url="https://wiki.example.com:8443/mcp", s
 
 
 @pytest.fixture
-def registry(store: Store) -> McpRegistry:
-    return McpRegistry(store)
+def keys(tmp_path: Path) -> EncryptionKeys:
+    return EncryptionKeys(None, tmp_path / "encryption.keys")
+
+
+@pytest.fixture
+def registry(store: Store, keys: EncryptionKeys) -> McpRegistry:
+    return McpRegistry(store, keys)
 
 
 @pytest.fixture
@@ -127,8 +134,10 @@ def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRe
         (replace(HTTP, secrets={"x": "1", "X": "2"}), "given twice"),
     ],
 )
-def test_a_bad_draft_is_refused_with_what_to_mend(sqlite_store: Store, draft: McpServerDraft, said: str) -> None:
-    registry = McpRegistry(sqlite_store)
+def test_a_bad_draft_is_refused_with_what_to_mend(
+    sqlite_store: Store, keys: EncryptionKeys, draft: McpServerDraft, said: str
+) -> None:
+    registry = McpRegistry(sqlite_store, keys)
     with pytest.raises(InputError, match=said):
         registry.register(local_person(sqlite_store), draft)
     assert registry.known() == []

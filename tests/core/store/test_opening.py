@@ -4,8 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
-import subprocess
-import sys
+from multiprocessing.connection import Connection as Line
 from pathlib import Path
 
 import psycopg
@@ -15,7 +14,7 @@ from sqlalchemy import make_url, text
 from core.errors import StoreError
 from core.store.database import Store, open_store
 from tests.core.store.samples import mark, marks
-from tests.house_rules import PROJECT
+from tests.forked import forked
 from tests.postgresql import Cluster
 
 PASSWORD = "s3cret%2Fword"
@@ -85,17 +84,14 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
     assert "cannot be created: Not a directory" in refusal(f"sqlite:///{tmp_path}/file/app.db")
 
 
-UNPRIVILEGED = """
-import os, sys
-from core.errors import StoreError
-from core.store.database import open_store
-if os.getuid() == 0:
-    os.setgid(65534); os.setuid(65534)
-try:
-    open_store(sys.argv[1])
-except StoreError as error:
-    print(error.for_user)
-"""
+def open_without_rights(line: "Line[str, None]", url: str) -> None:
+    if os.getuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    try:
+        open_store(url)
+    except StoreError as error:
+        line.send(error.for_user)
 
 
 @pytest.fixture
@@ -111,9 +107,8 @@ def open_folder(tmp_path: Path) -> Path:
 
 def refusal_without_rights(url: str) -> str:
     """What a user who is not root is told: root may do everything."""
-    program = subprocess.run([sys.executable, "-c", UNPRIVILEGED, url], cwd=PROJECT, capture_output=True, text=True)
-    assert program.returncode == 0, program.stderr
-    return program.stdout
+    with forked(open_without_rights, url) as program:
+        return str(program.said())
 
 
 def test_a_folder_that_may_not_be_written_is_told(open_folder: Path) -> None:

@@ -5,7 +5,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from multiprocessing.connection import Connection as Line
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,19 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text, update
+from structlog.testing import capture_logs
 
 from core.errors import MigrationFailed, SchemaTooNew
 from core.store.access import AuditEntry
 from core.store.attachment_tables import Attachment
 from core.store.database import Store, open_store
+from core.store.programs import IdempotencyKey
 from core.store.rollups import STATE
 from core.store.tables import TaskTrace
 from core.store.tool_tables import ToolApproval
 from core.store.upgrade import MIGRATIONS, VERSIONS, known_versions
 from tests.core.store.samples import AT, add_books, mark, marks, numbers
+from tests.forked import forked
 from tests.house_rules import PROJECT
 
 STEPS = [
@@ -38,7 +43,8 @@ REBUILD = [
     "with op.batch_alter_table('users') as table:\n        table.alter_column('role', nullable=True)",
     'op.execute("UPDATE users SET role = NULL")',
 ]
-[DESCRIBED] = {STATE.metadata, ToolApproval.metadata, Attachment.metadata, AuditEntry.metadata}
+METADATA = {table.metadata for table in (STATE, ToolApproval, Attachment, AuditEntry, IdempotencyKey)}
+[DESCRIBED] = METADATA
 NEWEST = known_versions(VERSIONS)[-1]
 NEXT = f"{int(NEWEST) + 1:04}"
 BREAKS = "op.execute('INSERT INTO nowhere VALUES (1)')"
@@ -249,13 +255,10 @@ def test_a_new_database_is_not_copied(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["new.db"]
 
 
-OPEN = "import sys; from core.store.database import open_store; open_store(sys.argv[1]).close(); "
-
-
-def started(url: str, more: str = "") -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", OPEN + more, url], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def migrate(line: "Line[list[str], None]", url: str) -> None:
+    with capture_logs() as logs:
+        open_store(url).close()
+    line.send([entry["event"] for entry in logs])
 
 
 def new_url(kind: str, tmp_path: Path, new_database: Callable[[str], str]) -> str:
@@ -267,15 +270,16 @@ def test_processes_that_start_at_once_migrate_once(
     kind: str, tmp_path: Path, new_database: Callable[[str], str]
 ) -> None:
     url = new_url(kind, tmp_path, new_database)
-    programs = [started(url) for _ in range(4)]
-    said = [program.communicate(timeout=60) for program in programs]
-    assert [program.returncode for program in programs] == [0] * 4, said
-    assert sum("database_upgraded" in out + err for out, err in said) == 1
+    with ExitStack() as stack:
+        programs = [stack.enter_context(forked(migrate, url)) for _ in range(4)]
+        assert sum(program.said().count("database_upgraded") for program in programs) == 1
+        assert [program.ended() for program in programs] == [0] * 4
     for store in opened(url):
         assert version(store) == known_versions(VERSIONS)[-1]
 
 
 def test_an_up_to_date_database_opens_without_alembic(database_url: str) -> None:
-    program = started(database_url, "print([name for name in sys.modules if name.startswith('alembic')])")
-    out, err = program.communicate(timeout=60)
-    assert (out, program.returncode) == ("[]\n", 0), err
+    look = "print([name for name in sys.modules if name.startswith('alembic')])"
+    code = f"import sys; from core.store.database import open_store; open_store(sys.argv[1]).close(); {look}"
+    run = subprocess.run([sys.executable, "-c", code, database_url], cwd=PROJECT, capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr

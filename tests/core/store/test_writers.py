@@ -1,9 +1,9 @@
 """Jobs are acknowledged after their commit, harm nobody else when they fail, and never lose to a lock."""
 
-import subprocess
-import sys
 import threading
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from contextlib import suppress
+from multiprocessing.connection import Connection as Line
 from typing import Any
 
 import pytest
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from core.errors import AppError, InputError, StoreError
-from core.store.database import Store
+from core.store.database import Store, open_store
 from tests.core.store.samples import MARKS, mark, marks, numbers
-from tests.house_rules import PROJECT
+from tests.forked import forked
 
 DUPLICATE = text("INSERT INTO dirty_buckets (id, hour) SELECT max(id), max(hour) FROM dirty_buckets")
 
@@ -232,32 +232,28 @@ def test_closing_finishes_what_was_accepted_and_takes_no_more(store: Store) -> N
     store.close()
 
 
-KILLED = """
-import sys
-from core.store.database import open_store
-from tests.core.store.samples import mark
-import threading
-store = open_store(sys.argv[1])
-def produce(first):
-    for number in range(first, first + 100_000):
-        store.write(mark(number)).result()
-        sys.stdout.write(f"{number}\\n"); sys.stdout.flush()
-threads = [threading.Thread(target=produce, args=(first,)) for first in range(0, 800_000, 100_000)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-"""
+def produce(line: "Line[int, int]", url: str) -> None:
+    """Eight threads that say each number once it is written."""
+    store, saying = open_store(url), threading.Lock()
+
+    def write(first: int) -> None:
+        for number in range(first, first + 100_000):
+            store.write(mark(number)).result()
+            with saying:
+                line.send(number)
+
+    with ThreadPoolExecutor(8) as threads:
+        threads.map(write, range(0, 800_000, 100_000))
 
 
 @pytest.mark.parametrize("after", [1, 40, 300])
 def test_a_killed_process_keeps_every_acknowledged_row(store: Store, after: int) -> None:
-    command = [sys.executable, "-c", KILLED, store.url]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        acknowledged = [int(program.stdout.readline()) for _ in range(after)]
-        program.kill()
-        acknowledged += [int(line) for line in program.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    with forked(produce, store.url) as program:
+        acknowledged = [program.said() for _ in range(after)]
+        program.process.kill()
+        with suppress(EOFError):
+            while True:
+                acknowledged.append(program.said())
     kept = numbers(store)
     assert set(acknowledged) <= set(kept)
     assert len(kept) == len(set(kept))

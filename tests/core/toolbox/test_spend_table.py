@@ -21,7 +21,7 @@ def test_each_row_and_the_total_have_a_line() -> None:
 
 def test_unpriced_calls_are_not_taken_for_free_ones() -> None:
     table = spend_table([("a", Spend(calls=2, unpriced_calls=2))])
-    assert "total | 0.000000000 | 0.000000000 | 2 | 2 |" in table
+    assert "total | unknown | 0.000000000 | 2 | 2 |" in table
     assert table.endswith("the dollars leave them out.")
 
 

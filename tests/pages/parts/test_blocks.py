@@ -135,6 +135,13 @@ def test_a_second_table_repeats_its_own_header() -> None:
     assert [block.text for block in blocks[1:]] == [second + row * 2, second + row]
 
 
+def test_a_header_comes_when_it_is_whole_and_rows_as_they_are_written() -> None:
+    splitter = Splitter()
+    assert splitter.feed("| a | b |\n|--") == []
+    assert splitter.feed("-|---|\n") == [Piece(0, "table", "| a | b |\n|---|---|\n")]
+    assert splitter.feed("| 1") == [Piece(0, "table", "| 1")]
+
+
 def test_a_header_is_not_parted_from_its_table() -> None:
     header = f"| {'x' * 1_300} |\n|---|\n"
     assert [block.text for block in blocks_of([header, "| 1 |\n"])] == [header, f"{header}| 1 |\n"]

@@ -12,6 +12,7 @@ from core.exports.columns import FileName
 from core.exports.exports import Download
 from core.money import exact_usd
 from pages.parts.export_buttons import SIGNED_FOR, Offer
+from pages.parts.figures import byte_size
 from tests.pages.screen import ask, healthy, open_app, services, words
 
 
@@ -56,12 +57,12 @@ def test_the_links_open_what_is_chosen(app: AppTest) -> None:
 def test_a_download_is_followed_to_its_sum(app: AppTest) -> None:
     download = begin(app)
     next(download.pieces)
-    assert app.run().get("progress")[0].proto.text == "0 rows (0.0 MB) of 1"
+    assert app.run().get("progress")[0].proto.text == f"0 rows ({byte_size(download.progress.size)}) of 1"
     for _ in download.pieces:
         pass
     healthy(app.run())
     total = services().traces.page(services().me)[0].total or 0
-    assert f"1 row (0.0 MB). Sum: **\\${exact_usd(total)}**. SHA-256:" in captions(app)
+    assert f"1 row ({byte_size(download.progress.size)}). Sum: **\\${exact_usd(total)}**. SHA-256:" in captions(app)
     assert download.progress.sha256 in words(app)
 
 

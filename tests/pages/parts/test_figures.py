@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.events import CostSoFar
 from core.usage import Usage
-from pages.parts.figures import exact, money, seconds, so_far, token_rows, tokens
+from pages.parts.figures import exact, money, same_length, seconds, so_far, token_rows, tokens, usd
 
 _counts = st.integers(0, 10**9)
 _usages = st.builds(Usage, _counts, _counts, _counts, _counts, _counts, st.just(0), st.integers(0, 50))
@@ -25,6 +25,12 @@ def test_an_estimate_and_only_an_estimate_says_so(nanos: int, basis: str | None)
     assert shown.removeprefix("≈ ").startswith(r"\$")
 
 
+@given(st.lists(st.integers(0, 10**15)))
+def test_amounts_that_are_sorted_as_text_are_sorted_right(amounts: list[int]) -> None:
+    shown = same_length(map(usd, amounts))
+    assert sorted(shown) == [shown[amounts.index(amount)] for amount in sorted(amounts)]
+
+
 @given(st.integers(0, 10**15))
 def test_the_exact_cost_is_every_nano_dollar(nanos: int) -> None:
     dollars, decimals = exact(nanos).removeprefix(r"\$").split(".")
@@ -35,7 +41,10 @@ def test_the_exact_cost_is_every_nano_dollar(nanos: int) -> None:
 def test_the_line_beside_a_growing_answer_calls_its_cost_an_estimate() -> None:
     line = so_far(CostSoFar(Usage(input=1_200, cache_read=300, output=45), 1_234_000, 420))
     assert line == r"**≈ \$0.001234** so far (estimate) · 1,500 in · 300 cached · 45 out · first token 420 ms"
-    assert so_far(CostSoFar(Usage(input=7), None, None)) == "**cost unknown** so far (estimate) · 7 in · 0 out · waiting for the first token …"
+    assert (
+        so_far(CostSoFar(Usage(input=7), None, None))
+        == "**cost unknown** so far (estimate) · 7 in · 0 out · waiting for the first token …"
+    )
     assert so_far(None) == "Waiting for the first token …"
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.agent.mcp.reasons import without_secrets
 from core.agent.mcp.server import McpServer
 from core.errors import ToolError, ToolUnavailable
 from tests.core.agent.mcp.conftest import Opened, call, state, until
@@ -118,6 +119,12 @@ async def test_its_tools_are_listed_and_called(opened: Opened, port: int) -> Non
     tools = await opened(at(port)).tools(["h"])
     assert [tool.name for tool in tools][:2] == ["tool_box__add", "tool_box__picture"]
     assert await call(tools, "add", a=2, b=3) == "5"
+
+
+def test_t9_the_token_of_a_header_is_no_more_told_than_the_whole_of_it() -> None:
+    server = at(1, {"Authorization": "Token hunter2-hunter2", "X-Key": "canary-canary"})
+    said = without_secrets(server)("Token hunter2-hunter2, hunter2-hunter2, canary-canary")
+    assert said == "[secret], [secret], [secret]"
 
 
 async def test_of_a_picture_kind_and_size_are_told(opened: Opened, port: int) -> None:

@@ -62,12 +62,16 @@ async def test_a_killed_server_is_there_again_for_the_next_call(opened: Opened) 
     assert state(servers).condition == "connected"
 
 
-async def test_a_crash_during_a_call_is_an_answer_and_the_next_call_works(opened: Opened) -> None:
+async def test_t9_a_crash_during_a_call_is_an_answer_and_no_answer_holds_a_secret(opened: Opened) -> None:
     servers = opened(wicked(KEY="hunter2-secret"))
     tools = await servers.tools(["w"])
     with pytest.raises(ToolUnavailable, match=r"^The server “wicked” does not answer now\. It ended\. Do without"):
         await call(tools, "crash")
     assert await call(tools, "echo", text="again") == "again"
+    assert await call(tools, "echo", text="a hunter2-secret is kept") == "a [secret] is kept"
+    failure = json.dumps([{"type": "text", "text": "no hunter2-secret"}])
+    with pytest.raises(ToolError, match=r"^no \[secret\]$"):
+        await call(tools, "content", blocks=failure, failed=True)
 
 
 async def test_a_server_that_crashes_at_start_says_why_and_keeps_no_turn_waiting(opened: Opened) -> None:

@@ -20,7 +20,9 @@ def test_where_no_page_is_a_browser_is_told_so_and_shown_the_way(path: str) -> N
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/", "/agents", "/costs", "/chat", "/sign-in", "/api/x", "/healthz", "/manifest.json"])
+@pytest.mark.parametrize(
+    "path", ["/", "/agents", "/costs", "/chat", "/sign-in", "/api/x", "/healthz", "/manifest.json"]
+)
 def test_what_is_there_is_left_alone(path: str) -> None:
     assert _opened(path).status == 200
 

@@ -68,7 +68,7 @@ def open_doors(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     def make(**chosen: str) -> Doors:
         hasher = CountingHasher()
         keys = EncryptionKeys(SecretStr("x" * 43 + "="), tmp_path / "none")
-        parts = (Sessions(store), Tokens(store), People(store), Credentials(store, keys), Audit(store))
+        parts = (Sessions(store), Tokens(store), People(store), Credentials(store, keys), Audit(store), keys)
         access = Access(SignIn(store, Passwords(hasher, at_once=8)), *parts)
         values = {"auth": "accounts", **PROVIDER, **chosen}
         return Doors(access, Settings.model_validate({"data_dir": tmp_path, **values}), hasher)

@@ -19,12 +19,14 @@ from core.events import (
     Delegated,
     Event,
     IterationStarted,
+    RetryScheduled,
     TextDelta,
     ThinkingDelta,
     ToolDetected,
     ToolProgress,
     TurnEnded,
     TurnStarted,
+    Warned,
 )
 from core.store.text import storable
 from core.usage import Usage
@@ -40,9 +42,14 @@ values = st.recursive(st.none() | st.floats() | texts, lambda inner: st.lists(in
 tools = st.builds(ToolDetected, texts, texts, st.dictionaries(texts, values, max_size=2)) | st.builds(
     ToolProgress, texts, texts, st.sampled_from(["executing", "completed", "failed"]), st.none(), st.just(1), st.just(1)
 )
-silent = st.builds(ThinkingDelta, texts) | st.just(CostSoFar(Usage(), None, None))
-middles = st.builds(TextDelta, texts) | tools | silent | st.just(IterationStarted(2))
-others = st.builds(Delegated, texts, texts, tools | st.builds(TextDelta, texts))
+silent = st.just(CostSoFar(Usage(), None, None))
+aside = (
+    st.builds(ThinkingDelta, texts)
+    | st.builds(RetryScheduled, st.just(1), texts, st.just(0.5))
+    | st.builds(Warned, texts)
+)
+middles = st.builds(TextDelta, texts) | tools | silent | aside | st.just(IterationStarted(2))
+others = st.builds(Delegated, texts, texts, tools | aside | st.builds(TextDelta, texts))
 ends = st.builds(
     TurnEnded,
     st.sampled_from(["completed", "failed", "stopped", "interrupted"]),
@@ -157,6 +164,24 @@ def test_what_tools_do_is_told_also_of_agents_that_were_asked() -> None:
     assert first.data == {"id": "call", "tool": "fetch_url", "status": "completed", "executionTime": 12}
     assert second.data["status"] == "awaiting_approval"
     assert (second.data["spanId"], second.data["agent"], second.data["askedBy"]) == ("span", "Archivist", "second")
+
+
+def test_thoughts_retries_and_warnings_are_told_but_not_what_another_agent_thinks() -> None:
+    retry, warned = RetryScheduled(1, "Overloaded.", 0.5), Warned("A server is away.")
+    by_another = [Delegated("call", "Helper", event) for event in (ThinkingDelta("Hm"), TextDelta("Ha"), retry, warned)]
+    events = told([ThinkingDelta("So"), retry, warned, *by_another, END], NamedEvents())[:-2]
+    again, aside = {"attempt": 1, "waitSeconds": 0.5, "error": "Overloaded."}, {"text": "A server is away."}
+    who = {"agent": "Helper", "askedBy": "call"}
+    assert [(event.name, event.data) for event in events] == [
+        ("thinking", {"text": "So"}),
+        ("retry", again),
+        ("warning", aside),
+        ("retry", {**again, **who}),
+        ("warning", {**aside, **who}),
+    ]
+    typed = told([retry, END], TypedEvents(AT))[0].data
+    assert (typed["type"], again.items() <= typed.items()) == ("retry", True)
+    assert [event.data["done"] for event in told([ThinkingDelta("So"), retry, warned, END], Tokens())] == [True]
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,16 @@ COST = {"inputTokens": 1_807, "outputTokens": 260, "totalCost": 0.0071175}
 # What has no id belongs to the event after it.
 ANSWER: list[tuple[str, dict[str, Any], str]] = [
     ("session_start", {"taskTraceId": TRACE, "conversationId": "0199-talk"}, "1"),
-    ("chunk", {"text": "Let me"}, "2"),
-    ("tool_detected", {"id": "c1", "tool": "calculator", "input": {"expression": "6*7"}}, "3"),
-    ("tools_executing", {"count": 1}, "4"),
-    ("tool_progress", {"id": "c1", "tool": "calculator", "status": "completed", "executionTime": 3}, "5"),
-    ("iteration_start", {"iteration": 2}, "6"),
-    ("chunk", {"text": " see: 42\x1b[2J"}, "9"),
+    ("retry", {"attempt": 1, "waitSeconds": 0.5, "error": "Overloaded."}, "2"),
+    ("thinking", {"text": "Numbers"}, "3"),
+    ("chunk", {"text": "Let me"}, "4"),
+    ("tool_detected", {"id": "c1", "tool": "calculator", "input": {"expression": "6*7"}}, "5"),
+    ("tools_executing", {"count": 1}, "6"),
+    ("tool_progress", {"id": "c1", "tool": "calculator", "status": "completed", "executionTime": 3}, "7"),
+    ("iteration_start", {"iteration": 2}, "8"),
+    ("chunk", {"text": " see: 42\x1b[2J"}, "11"),
     ("cost", COST, ""),
-    ("done", {}, "10"),
+    ("done", {}, "12"),
 ]
 
 

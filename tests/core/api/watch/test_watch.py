@@ -39,7 +39,7 @@ def test_an_answer_is_shown_event_by_event_and_summed_up(script: Script) -> None
     assert '" see: 42\\u001b[2J"' in out
     assert "\x1b" not in out
     *_, done, tokens, cost, throughput, latency = out.splitlines()
-    assert re.fullmatch(r"Done after \d\.\d{3} s: 9 events", done)
+    assert re.fullmatch(r"Done after \d\.\d{3} s: 11 events", done)
     assert tokens.split(maxsplit=1) == ["Tokens", "1,807 in, 260 out"]
     assert cost.split() == ["Cost", "$0.0071175"]
     assert re.fullmatch(r"Throughput +[\d,.]+ output tokens/s from the first text to the last", throughput)

@@ -59,6 +59,7 @@ def calls(answer: list[dict[str, Any]]) -> list[tuple[str, Any]]:
         ("Show all employees", [("people_get_employees", {})]),
         ("What is 12 * (3.5 + 4)?", [("calculator", {"expression": "12 * (3.5 + 4)"})]),
         ("How much is 15% of 80?", [("calculator", {"expression": "15% of 80"})]),
+        ("What is 17% of 2,340?", [("calculator", {"expression": "17% of 2340"})]),
         ("What time is it in New York?", [("current_time", {"zone": "America/New_York"})]),
         ("What did we spend this week?", [("query_costs", {})]),
         ("Read https://example.org/a?b=1.", [("fetch_url", {"url": "https://example.org/a?b=1"})]),

@@ -1,0 +1,67 @@
+"""A budget on its page: whose, for when, and how full; and what can be done with it."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.budgets.budgets import BudgetView
+from core.wiring import Services
+from pages.parts.budget_bar import budget_bar
+from pages.parts.budget_words import (
+    badge,
+    consequence,
+    costs_address,
+    exact_sums,
+    percent,
+    period_name,
+    subject,
+    sums,
+    unpriced,
+)
+from pages.parts.confirm import confirm
+from pages.parts.markdown import as_text
+
+_ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "agent": ":material/smart_toy:"}
+
+
+def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetView], None] | None) -> None:
+    """``change`` opens what changes it; None for those who only look."""
+    zone = ZoneInfo(services.settings.time_zone)
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(f"{_ICONS[view.scope]} {as_text(subject(view))}", anchor=False, width="stretch")
+            st.markdown(f"{badge(view)} {_kind(view)}", width="content")
+        st.caption(period_name(view) + ("" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"))
+        st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")
+        st.markdown(sums(view), help=exact_sums(view))
+        for notice in filter(None, (consequence(view), unpriced(view))):
+            st.markdown(f":orange[:material/warning: {notice}]")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if change is not None:
+                _draw_steps(services, view, change)
+            st.page_link(
+                "pages/costs.py",
+                label="Its costs",
+                icon=":material/payments:",
+                query_params=costs_address(view, zone),
+            )
+
+
+def _kind(view: BudgetView) -> str:
+    if view.blocks:
+        return ":blue-badge[:material/front_hand: blocks]"
+    return ":gray-badge[:material/notifications: warns only]"
+
+
+def _draw_steps(services: Services, view: BudgetView, change: Callable[[BudgetView], None]) -> None:
+    if st.button("Change", key=f"change-{view.id}", icon=":material/edit:"):
+        change(view)
+    confirm(
+        "End",
+        "It limits nothing any more, at once. What was spent stays in the books.",
+        "End it",
+        lambda: services.budgets.end(services.me, view.id),
+        key=f"end-{view.id}",
+        icon=":material/event_busy:",
+    )

@@ -1,0 +1,129 @@
+"""A budget in words: its period, how full it is, and where its costs are shown."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from core.analytics.choice import Choice, as_address
+from core.budgets.budgets import BudgetView
+from pages.parts.figures import exact, money
+
+Fullness: TypeAlias = Literal["room", "little", "none"]
+
+_LITTLE_ROOM_PERCENT: Final = 80
+
+_BADGES: dict[Fullness, tuple[str, str, str]] = {
+    "room": ("gray", "", ""),
+    "little": ("orange", ":material/hourglass_bottom:", ", little room"),
+    "none": ("red", ":material/block:", ", nothing left"),
+}
+"""Colour, icon and what is added to the per cent."""
+_OF: dict[str, str] = {
+    "organisation": "Organisation",
+    "person": "A person who is gone",
+    "agent": "An agent that is gone",
+}
+
+
+def subject(view: BudgetView) -> str:
+    """Whose it is."""
+    return view.subject or _OF[view.scope]
+
+
+def days_of(view: BudgetView) -> tuple[date, date]:
+    """The first and the last one, on the clocks that the budget goes by."""
+    zone = ZoneInfo(view.time_zone)
+    return view.window.start.astimezone(zone).date(), _next_period(view) - timedelta(days=1)
+
+
+def period_name(view: BudgetView) -> str:
+    """Such as November 2026, Mon 16 – Sun 22 November, Saturday 21 November."""
+    first, last = days_of(view)
+    if view.period == "month":
+        return f"{first:%B %Y}"
+    if view.period == "day":
+        return f"{first:%A %-d %B}"
+    return f"{first:%a %-d}{'' if first.month == last.month else f' {first:%B}'} – {last:%a %-d %B}"
+
+
+def begins_anew(view: BudgetView) -> str:
+    return f"{_next_period(view):%A %-d %B}"
+
+
+def percent(view: BudgetView) -> int:
+    """Of the limit, what is spent or held; rounded down, so that 100 is really all of it."""
+    return (view.spent + view.reserved) * 100 // view.limit
+
+
+def fullness(view: BudgetView) -> Fullness:
+    used = percent(view)
+    return "none" if used >= 100 else "little" if used >= _LITTLE_ROOM_PERCENT else "room"
+
+
+def badge(view: BudgetView) -> str:
+    """As Markdown: what the colour says is said in words, too."""
+    color, icon, more = _BADGES[fullness(view)]
+    least = "at least " if view.unpriced else ""
+    return f":{color}-badge[{icon} {least}{percent(view)} % used{more}]"
+
+
+def sums(view: BudgetView) -> str:
+    """As Markdown: what is spent, held and left of the limit."""
+    held = f" · {money(view.reserved, None)} held by answers under way" if view.reserved else ""
+    unknown = view.unpriced and not view.spent
+    spent = "An unknown sum" if unknown else f"**{money(view.spent, None)}**"
+    return f"{spent} spent{held} · {_left(view)} **{money(view.limit, None)}**"
+
+
+def exact_sums(view: BudgetView) -> str:
+    """All nine decimals, and what is meant by held."""
+    held = f"Held: {exact(view.reserved)}, the most that answers under way may still cost. " if view.reserved else ""
+    return f"Spent: {exact(view.spent)}. {held}Left: {exact(view.left)}. Limit: {exact(view.limit)}."
+
+
+def _left(view: BudgetView) -> str:
+    over = view.spent + view.reserved - view.limit
+    if over > 0:
+        return f"{money(over, None)} over the limit of"
+    most = "at most " if view.unpriced and view.left else ""
+    return f"{most}{money(view.left, None)} left of"
+
+
+def consequence(view: BudgetView) -> str:
+    """What follows once it is full; empty before, and if it only warns."""
+    if fullness(view) != "none" or not view.blocks:
+        return ""
+    return f"What it has no room for is refused until {begins_anew(view)}."
+
+
+def unpriced(view: BudgetView) -> str:
+    """Empty if the price of all is known."""
+    if not view.unpriced:
+        return ""
+    lines = "1 ledger line has" if view.unpriced == 1 else f"{view.unpriced:,} ledger lines have"
+    return f"More was spent: {lines} no price."
+
+
+def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[str]]:
+    """Of Costs, for the same subject and period."""
+    first, last = days_of(view)
+    subjects = () if view.subject_id is None else (view.subject_id,)
+    people, agents = (subjects if view.scope == scope else () for scope in ("person", "agent"))
+    choice = Choice(ZoneInfo(view.time_zone), first, last, preset="", people=people, agents=agents)
+    return as_address(choice, default_zone)
+
+
+def little_room(views: Sequence[BudgetView], person_id: str) -> str:
+    """As Markdown, of the person's own budget that is nearest to its end; empty while there is room."""
+    own = [view for view in views if view.subject_id == person_id and fullness(view) != "room"]
+    if not own:
+        return ""
+    view = max(own, key=lambda view: view.share)
+    said = f"Your budget for {period_name(view)}: {_left(view)} {money(view.limit, None)}"
+    return ". ".join(filter(None, (said, consequence(view).rstrip(".")))) + "."
+
+
+def _next_period(view: BudgetView) -> date:
+    """The first day that is not in it any more."""
+    return view.window.end.astimezone(ZoneInfo(view.time_zone)).date()

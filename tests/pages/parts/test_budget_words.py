@@ -1,0 +1,84 @@
+"""Periods as people name them, and how full a budget is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.analytics.choice import read_address
+from core.budgets.budgets import BudgetView
+from core.budgets.periods import PERIODS, Period, window
+from core.quarters import start_of
+from pages.parts.budget_words import (
+    badge,
+    begins_anew,
+    costs_address,
+    fullness,
+    little_room,
+    percent,
+    period_name,
+    sums,
+    unpriced,
+)
+from tests.core.budgets.test_periods import MOMENTS, ZONES
+
+AT = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def a_view(
+    period: Period = "month", at: datetime = AT, zone: ZoneInfo = BERLIN, spent: int = 0, held: int = 0, limit: int = 10
+) -> BudgetView:
+    this = window(period, at, zone)
+    return BudgetView("b", "person", "ada", "Ada", period, zone.key, this, limit, True, spent, held, 0)
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "name", "anew"),
+    [
+        ("month", 21, "November 2026", "Tuesday 1 December"),
+        ("week", 18, "Mon 16 – Sun 22 November", "Monday 23 November"),
+        ("week", 30, "Mon 30 November – Sun 6 December", "Monday 7 December"),
+        ("day", 20, "Saturday 21 November", "Sunday 22 November"),
+    ],
+)
+def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: int, name: str, anew: str) -> None:
+    view = a_view(period, AT.replace(day=day))
+    assert (period_name(view), begins_anew(view)) == (name, anew)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(PERIODS), MOMENTS, st.sampled_from(ZONES))
+def test_the_address_of_its_costs_is_its_period_exactly(period: Period, at: datetime, zone: str) -> None:
+    view = a_view(period, at, ZoneInfo(zone))
+    options = {"person": ("ada",), "agent": (), "model": (), "status": (), "basis": ()}
+    choice, problems = read_address(costs_address(view, BERLIN), BERLIN, AT, options)
+    assert (problems, choice.people) == ([], ("ada",))
+    assert (start_of(choice.range.start), start_of(choice.range.end)) == (view.window.start, view.window.end)
+
+
+@given(st.integers(0, 10**18), st.integers(0, 10**18), st.integers(1, 10**18))
+def test_it_is_called_full_only_when_it_is(spent: int, held: int, limit: int) -> None:
+    view = a_view(spent=spent, held=held, limit=limit)
+    assert (fullness(view) == "none") == (spent + held >= limit) == ("nothing left" in badge(view))
+    assert (fullness(view) == "room") == ((spent + held) * 5 < limit * 4) == ("gray" in badge(view))
+    assert percent(view) * limit <= (spent + held) * 100
+
+
+def test_what_has_no_price_is_neither_zero_nor_room() -> None:
+    view = replace(a_view(limit=10**9), unpriced=2)
+    assert sums(view) == r"An unknown sum spent · at most \$1.00 left of **\$1.00**"
+    assert "at least 0 % used" in badge(view)
+    assert unpriced(view) == "More was spent: 2 ledger lines have no price."
+    assert sums(replace(view, unpriced=0)) == r"**\$0.00** spent · \$1.00 left of **\$1.00**"
+
+
+def test_of_ones_own_budgets_the_fullest_is_told_from_four_fifths_on() -> None:
+    assert little_room([a_view(spent=7)], "ada") == ""
+    assert little_room([a_view(spent=9)], "bob") == ""
+    words = little_room([a_view(spent=8), a_view("day", spent=10), a_view("week", spent=9)], "ada")
+    assert words.startswith("Your budget for Sunday 22 November: ")
+    assert words.endswith("is refused until Monday 23 November.")
