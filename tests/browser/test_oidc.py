@@ -113,7 +113,7 @@ def test_groups_and_invitations_let_people_in_until_they_are_deactivated(
     expect(stranger.get_by_test_id("stChatInputTextArea")).to_be_visible()
 
     access.people.deactivate(person(store, "boss@example.org"), person(store, "ada@example.org").id)
-    page.get_by_role("link", name="Chat").click()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Chat").click()
     expect_outside(page)
     sign_in(page, "ada")
     expect(page.get_by_text("Your account here was deactivated")).to_be_visible()
