@@ -1,11 +1,12 @@
 """Rows put straight into the tables: people, agents, conversations, messages and traces as a test needs them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import ColumnElement, Connection, Insert, Integer, Table, Text, cast, insert, literal, select, true
 from sqlalchemy.exc import IntegrityError
 
 from core.access.roles import Person
@@ -88,6 +89,19 @@ class Rows:
         self._put(TraceSpan, [_span(session, number) for session in sessions for number in range(1, spans + 1)])
         return ids
 
+    def copies(self, traces: Sequence[str], count: int) -> None:
+        """So many more of each, made by the database itself: thousands take a moment, if not all began in the same."""
+        keys = {TaskTrace: ["id"], TraceSession: ["id", "task_trace_id"]}
+        keys[TraceSpan] = ["id", "task_trace_id", "trace_session_id"]
+
+        def job(connection: Connection) -> None:
+            for each, names in keys.items():
+                table = each.__table__
+                own = table.c.id if each is TaskTrace else table.c.task_trace_id
+                connection.execute(copied(table, own.in_(traces), count, names))
+
+        self.store.write(job).result()
+
     def _add(self, table: type[Row], row: dict[str, Any]) -> str:
         self._put(table, [row])
         return str(row["id"])
@@ -98,6 +112,21 @@ class Rows:
 
         if rows:
             self.store.write(job).result()
+
+
+def copied(table: Table, chosen: ColumnElement[bool], count: int, keys: Sequence[str]) -> Insert:
+    """Puts rows that are there in so many times more, with keys of their own."""
+    first = select(literal(1).label("number")).cte("numbers", recursive=True)
+    numbers = first.union_all(select(first.c.number + 1).where(first.c.number < count))
+    number = numbers.c.number
+
+    def value(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        if column.name not in keys:
+            return column
+        return column + number if isinstance(column.type, Integer) else column + ("-" + cast(number, Text))
+
+    copies = select(*map(value, table.c)).join_from(table, numbers, true()).where(chosen)
+    return insert(table).from_select([column.name for column in table.c], copies)
 
 
 def _tally() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Traces to ask about."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from core.access.roles import Person
 from core.analytics.traces import Traces
 from core.store.database import Store
-from tests.core.rows import Rows
+from tests.core.rows import AT, Rows
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Books:
 
     def add_all(self, tallies: list[dict[str, Any]]) -> list[str]:
         return self.rows.traces(self.person, self.agent, self.conversation, tallies)
+
+    def add_many(self, count: int) -> None:
+        """So many hundreds, a hundred in a second."""
+        first = self.add_all([{"started_at": AT + timedelta(seconds=number)} for number in range(count)])
+        self.rows.copies(first, 99)
 
 
 def books_in(store: Store, *, person: str = "Ada", agent: str = "Helper") -> Books:

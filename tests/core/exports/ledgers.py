@@ -15,7 +15,7 @@ from core.exports.exports import Exports
 from core.exports.links import Order
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
-from tests.core.rows import ADMIN, AT, MODEL, Rows
+from tests.core.rows import ADMIN, AT, MODEL, Rows, copied
 
 KEY = b"k" * 32
 EVERY_FILE: tuple[FileName, ...] = get_args(FileName)
@@ -84,6 +84,12 @@ class Ledgers:
 
         if written:
             self.store.write(job).result()
+
+    def more_lines(self, trace: str, count: int) -> None:
+        """So many more of the trace's line 0."""
+        table = LedgerLine.__table__
+        statement = copied(table, table.c.task_trace_id == trace, count, ["line"])
+        self.store.write(lambda connection: connection.execute(statement).rowcount).result()
 
 
 def _line(number: int) -> dict[str, Any]:

@@ -93,14 +93,18 @@ def test_memory_does_not_grow_with_the_file(store: Store, file: FileName) -> Non
         assert length > 500_000
         return most
 
-    _fill(books, 3_000)
+    _fill(books, 30)
     peak()
     small = peak()
-    _fill(books, 5_000)
+    _fill(books, 50)
     assert peak() < 1.3 * small
 
 
-def _fill(books: Ledgers, count: int) -> None:
-    conversation = books.rows.conversation(books.people[0], books.agents[0])
-    traces = books.rows.traces(books.people[0], books.agents[0], conversation, [{}] * count)
-    books.lines(traces[0], [{"line": number} for number in range(count)])
+def _fill(books: Ledgers, hundreds: int) -> None:
+    """With so many hundreds of traces and of lines."""
+    who = books.people[0], books.agents[0]
+    tallies = [{"started_at": AT + timedelta(seconds=number)} for number in range(hundreds)]
+    traces = books.rows.traces(*who, books.rows.conversation(*who), tallies)
+    books.rows.copies(traces, 99)
+    books.lines(traces[0], [{"line": 0}])
+    books.more_lines(traces[0], 100 * hundreds - 1)
