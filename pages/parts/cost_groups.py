@@ -140,7 +140,7 @@ def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]
         {
             "Name": as_cell(group.name),
             "USD": amount,
-            **({"Share": group.spend / whole} if whole > 0 else {}),
+            **({"Share": None if known(group) is None else group.spend / whole} if whole > 0 else {}),
             **({"Change": _change(group)} if compared else {}),
             **({"Unpriced": group.unpriced_calls} if unpriced else {}),
             "Calls": group.calls,
