@@ -91,7 +91,7 @@ class Rows:
 
     def copies(self, traces: Sequence[str], count: int) -> None:
         """So many more of each, made by the database itself: thousands take a moment, if not all began in the same."""
-        keys = {TaskTrace: ["id"], TraceSession: ["id", "task_trace_id"]}
+        keys: dict[type[Row], list[str]] = {TaskTrace: ["id"], TraceSession: ["id", "task_trace_id"]}
         keys[TraceSpan] = ["id", "task_trace_id", "trace_session_id"]
 
         def job(connection: Connection) -> None:
