@@ -112,7 +112,7 @@ class Budgets:
             row = _lock(connection, budget_id)
             changed = {"limit_nanos": limit, "blocks": blocks}
             connection.execute(update(_budgets).where(_budgets.c.id == row["id"]).values(changed))
-            told = {**_told(row), "limit": short_usd(limit), "blocks": blocks}
+            told = {**_told(row), "before": short_usd(row["limit_nanos"]), "limit": short_usd(limit), "blocks": blocks}
             record(connection, by, "changed", ("budget", row["id"]), **told)
 
         self._store.write(job).result()

@@ -51,7 +51,7 @@ def test_budgets_are_told_with_whose_they_are(house: House) -> None:
     assert [each.replace("\\", "") for each in entries(app)][:5] == [
         f"**Root** set a budget of $0.000000001 a day for the agent {agent.name}, which blocks.",
         "**Root** ended the budget of Ada, $0.5 a week.",
-        "**Root** changed the budget of Ada to $0.5 a week; it blocks.",
+        "**Root** changed the budget of Ada from $1 to $0.5 a week; it blocks.",
         "**Root** set a budget of $1 a week for Ada, which only warns.",
         "**Root** set a budget of $250 a month for the organisation, which blocks.",
     ]
