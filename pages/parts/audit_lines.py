@@ -46,7 +46,10 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("deactivated", "server"): ("Servers deactivated", "deactivated the server of tools {name}"),
     ("removed", "server"): ("Servers removed", "removed the server of tools {name}"),
     ("created", "budget"): ("Budgets", r"set a budget of \${limit} a {period} for {whom}, which {blocks}"),
-    ("changed", "budget"): ("Budgets changed", r"changed the budget of {whom} from \${before} to \${limit} a {period}; it {blocks}"),
+    ("changed", "budget"): (
+        "Budgets changed",
+        r"changed the budget of {whom} from \${before} to \${limit} a {period}; it {blocks}",
+    ),
     ("ended", "budget"): ("Budgets ended", r"ended the budget of {whom}, \${limit} a {period}"),
     ("loaded", "demo month"): ("Demo month", "loaded the demo month"),
     ("removed", "demo month"): ("Demo month removed", "removed the demo month"),
