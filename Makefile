@@ -5,9 +5,6 @@ PYTHON ?= python3.13 python3.12 python3.11 python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-# Databases of tests need not wait for a disk where the memory's own folder has room for them.
-ROOMY := $(shell df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000 { print "/dev/shm" }')
-test explore: export TMPDIR ?= $(or $(ROOMY),/tmp)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

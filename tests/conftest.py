@@ -1,7 +1,9 @@
 """A fresh, migrated database for each test: on SQLite, on PostgreSQL, or the test once on each."""
 
 import itertools
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +21,11 @@ from tests.postgresql import Cluster, postgresql
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=2_000, deadline=None)
 settings.load_profile("same")
+
+# Databases of tests need not wait for a disk where memory has room for them.
+_MEMORY, _ENOUGH = Path("/dev/shm"), 4 * 2**30
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 Administration: TypeAlias = "psycopg.Connection[tuple[object, ...]]"
 
