@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TooLate
 
 _GROWN = """than => {
     const messages = document.querySelectorAll('[data-testid="stChatMessage"]');
@@ -75,3 +77,14 @@ def choose_agent(page: Page, name: str) -> None:
 def tool_lines(page: Page) -> Locator:
     """Of the last message."""
     return messages(page).last.get_by_test_id("stExpander")
+
+
+def go_to(page: Page, link: Locator, heading: str) -> None:
+    """By a link, as a person does: Streamlit forgets a click that meets the page's own last run, so once more then."""
+    wanted = page.get_by_role("heading", name=heading)
+    link.click()
+    with suppress(TooLate):
+        wanted.wait_for(timeout=10_000)
+    if not wanted.is_visible():
+        link.click()
+    expect(wanted).to_be_visible()

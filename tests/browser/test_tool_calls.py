@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.chatting import await_end, button, choose_agent, plain, say, tool_lines
+from tests.browser.chatting import await_end, button, choose_agent, go_to, plain, say, tool_lines
 
 
 def test_employees_are_looked_up_before_one_s_eyes(page: Page) -> None:
@@ -55,5 +55,4 @@ def test_an_agent_that_is_asked_works_in_its_own_block(page: Page) -> None:
     answer = await_end(page)
     [line] = answer.get_by_test_id("stExpander").all()
     line.locator("summary").click()
-    line.get_by_text("What People did, and what it cost").click()
-    expect(page.get_by_role("heading", name="Trace")).to_be_visible()
+    go_to(page, line.get_by_text("What People did, and what it cost"), "Trace")
