@@ -1,7 +1,6 @@
 """Passwords: what is taken, what fits, and that nothing can be learned from how long it takes."""
 
 import asyncio
-import time
 import unicodedata
 from threading import Event, Thread
 from typing import Literal
@@ -64,18 +63,26 @@ def test_a_hash_made_with_other_parameters_is_made_anew_when_it_fits() -> None:
     assert stronger.check("another one, wrong", ADAS).better_hash is None
 
 
-def test_nobodys_password_takes_as_long_as_somebodys() -> None:
-    real = Passwords()
-    kept = real.hash(PASSWORD)
+class Watched(PasswordHasher):
+    """Remembers the cost of what it did: the parameters of each hash that it compared with."""
 
-    def seconds(kept: str | None, tried: str) -> float:
-        start = time.thread_time()
-        real.check(tried, kept)
-        return time.thread_time() - start
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=64, parallelism=1)
+        self.costs: list[str] = []
 
-    cases = [(kept, PASSWORD), (kept, "wrong wrong wrong"), (None, PASSWORD), (None, "x" * 1000)]
-    taken = [min(seconds(*case) for _ in range(7)) for case in cases]
-    assert max(taken) < 1.25 * min(taken), taken
+    def verify(self, hashed: str | bytes, password: str | bytes) -> Literal[True]:
+        self.costs.append(str(hashed).rsplit("$", 2)[0])
+        return super().verify(hashed, password)
+
+
+def test_nobodys_password_costs_as_much_to_check_as_somebodys() -> None:
+    watched = Watched()
+    own = Passwords(watched)
+    kept = own.hash(PASSWORD)
+    for hashed, tried in [(kept, PASSWORD), (kept, "wrong wrong wrong"), (None, PASSWORD), (None, "x" * 1000)]:
+        own.check(tried, hashed)
+    assert watched.costs == [kept.rsplit("$", 2)[0]] * 4
+    assert "m=64,t=1,p=1" in kept
 
 
 def test_an_event_loop_is_never_held_up() -> None:
@@ -95,10 +102,10 @@ class Slow(PasswordHasher):
         self.begun, self.go_on = Event(), Event()
         self.go_on.set()
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+    def verify(self, hashed: str | bytes, password: str | bytes) -> Literal[True]:
         self.begun.set()
         self.go_on.wait(10)
-        return super().verify(hash, password)
+        return super().verify(hashed, password)
 
 
 def test_who_finds_no_room_is_asked_to_come_back() -> None:

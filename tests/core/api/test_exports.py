@@ -23,7 +23,7 @@ from core.store.database import Store
 from tests.core.analytics.conftest import Books
 from tests.core.exports.ledgers import an_order, exported
 
-ROWS = 2 * ROWS_AT_ONCE
+ROWS = 6 * ROWS_AT_ONCE
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
