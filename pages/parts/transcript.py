@@ -12,6 +12,7 @@ from pages.parts.figures import BASIS, exact, money, seconds, token_rows, tokens
 from pages.parts.growing import thinking
 from pages.parts.markdown import as_text, safe_markdown
 from pages.parts.tool_line import draw_tool_line
+from pages.parts.verbatim import draw_verbatim
 from pages.parts.wide import room_for
 
 USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
@@ -46,7 +47,7 @@ def draw_user_message(message: MessageView, resend: Resend, files: AttachedFiles
     """``resend`` gets the id of the message to replace and its new text; its files are kept."""
     with st.chat_message("user", avatar=USER):
         files.draw(message.id, message.blocks)
-        draw_text(message.text)
+        draw_verbatim(message.text)
         if editable:
             _edit(message, resend)
 

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from pages.parts.markdown import Guard, as_cell, as_text, safe_markdown
 from tests.pages.parts.markdown_texts import chunkings, documents
+from tests.pages.parts.streamlit_markdown import APART, drawn, orders
 
 JOINER = "\N{WORD JOINER}"
 FORMULA_BEGINS = "=+-@\t\r\n\0＝＋－＠"
@@ -84,13 +85,44 @@ def test_code_within_a_line_is_not_touched(text: str) -> None:
     assert _tokens(safe_markdown(text), "code_inline") == expected
 
 
-@given(st.text(max_size=40) | st.text("`~*_#[]()!|-+.1:<>&$^=\\ \n", max_size=40))
+ORDERS = (
+    ":material/home:",
+    ":material_home:",
+    ":material/",
+    ":smile:",
+    ":+1:",
+    ":100:",
+    ":red[x]",
+    ":red-badge[x]",
+    ":small[x]",
+    ":help",
+    ":help[x]",
+    ":color[x]{foreground=red}",
+    ":streamlit:",
+    "::box",
+    ":::box",
+    "x:list[str]",
+    "std::vector",
+    "->",
+    "<-",
+    "<->",
+    "--",
+    ">=",
+    "<=",
+    "~=",
+)
+"""What Streamlit makes something of, each of its kind once."""
+
+_ORDERS = st.lists(st.sampled_from((*ORDERS, "a", " ", " ", "\n", ":", "-", "*", "(", "\\")), max_size=12).map("".join)
+
+
+@given(st.text(max_size=40) | st.text("`~*_#[]()!|-+.1:<>&$^=\\ \n", max_size=40) | _ORDERS)
 @example("1. no list")
 @example(":material/home: :red[x]")
-def test_a_line_of_words_is_drawn_as_written(text: str) -> None:
+def test_e5_a_line_of_words_is_drawn_as_written(text: str) -> None:
     words = " ".join(text.split())
-    assume("\0" not in words)
-    tokens = MarkdownIt().parse(as_text(text))
+    assume("\0" not in words and APART not in words)
+    tokens = MarkdownIt().parse(as_text(text).replace(APART, ""))
     if not words:
         assert tokens == []
         return
@@ -98,7 +130,44 @@ def test_a_line_of_words_is_drawn_as_written(text: str) -> None:
     children = tokens[1].children or []
     assert {child.type for child in children} <= {"text", "text_special"}
     assert "".join(child.content for child in children) == words
-    assert not re.search(r"(?<!\\)[$:]", as_text(text))
+    assert not re.search(r"(?<!\\)[$:]", as_text(text).replace(APART, ""))
+    assert orders(as_text(text)) == []
+
+
+@given(_ORDERS)
+@example("say :material/home: -> :red[x] or std::vector, 1:100:2")
+@example("::box\n\n:::box")
+@example("- :help\n- a -> b")
+def test_e5_an_answer_gives_streamlit_no_orders_and_keeps_its_words(text: str) -> None:
+    assume(APART not in text)
+    safe = safe_markdown(text)
+    assert orders(safe) == []
+    assert drawn(safe) == drawn(text)
+
+
+@given(chunkings(_ORDERS))
+def test_e5_a_stream_gives_no_orders_either(case: tuple[str, list[str]]) -> None:
+    text, portions = case
+    assert streamed(portions) == safe_markdown(text)
+
+
+def test_e5_code_and_formulas_addresses_and_tables_are_left_as_they_are() -> None:
+    for text in (
+        "`a -> b :red[x]` and `` :smile: ``",
+        "1. Do\n\n    ```python\n    def f(x: list[int]) -> int:\n        a[x:y]\n    ```\n",
+        "> ~~~\n> a -> b :smile:\n> ~~~\n",
+        "    x:list[int] -> y :red[z]",
+        "$a <= b$ and $$\nx ~= y\n$$",
+        "see https://example.com/:id:/a:b[1] or [here](/x/:id:/y)",
+        "| a | b |\n| -- | --: |\n| 1 | 2 |",
+        "A heading\n--\nand words",
+    ):
+        assert safe_markdown(text) == text
+
+
+def test_e5_what_follows_a_block_of_code_is_guarded_again() -> None:
+    for begin in ("- ```\n  code\n", "> ```\n> code\n", "    code\n", "1. a\n\n    ```\n    x\n    ```\n"):
+        assert orders(safe_markdown(f"{begin}:red[x] a -> b :material/home:\n")) == []
 
 
 @given(st.text(max_size=20) | st.text(FORMULA_BEGINS + "a1", max_size=5))
