@@ -22,7 +22,8 @@ AppError
 │   └── ProviderBroken    502  the stream ended early: cut, silent, garbled
 ├── StoreError            503  the database cannot be used now
 │   ├── SchemaTooNew      503
-│   └── MigrationFailed   503
+│   ├── MigrationFailed   503
+│   └── BackupError       503  a backup could not be written, or is not one
 ├── ToolError             502  a tool could not do what the model asked of it
 │   ├── ToolInputInvalid  400
 │   ├── ToolUnavailable   503  what the tool needs does not answer now
@@ -158,6 +159,10 @@ class SchemaTooNew(StoreError):
 
 class MigrationFailed(StoreError):
     code = "migration_failed"
+
+
+class BackupError(StoreError):
+    code = "backup_failed"
 
 
 class ToolError(AppError):
