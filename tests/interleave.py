@@ -1,6 +1,6 @@
 """Actors driven step by step, in every order: what two of them may do to each other is tried, not waited for.
 
-An actor is a function on a thread of its own that runs only while it has the turn. It gives the turn away at its points:
+An actor is a function on a thread of its own that runs only while it has the turn. It gives that away at its points:
 where it calls ``Play.point``, before each call of a method given to ``Play.stops``, and before each line of the files
 in ``watched``. Which actor goes on is chosen by the schedule, and ``in_every_order`` goes through all schedules.
 """
@@ -96,7 +96,7 @@ class Play:
             sys.settrace(self._trace)
         try:
             own.actor()
-        except BaseException as error:  # noqa: BLE001 - told by whoever drives the actors
+        except BaseException as error:
             own.error = error
         finally:
             sys.settrace(None)
@@ -175,4 +175,3 @@ def _following(play: Play, choices: list[int], switches: int | None) -> list[int
         if taken[step] + 1 < play.options[step] and free:
             return [*taken[:step], taken[step] + 1]
     return None
-

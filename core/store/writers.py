@@ -111,24 +111,27 @@ class GroupWriter:
             self._waiting.put(None)
         return group
 
-    def _settle(self, group: list[_Entry[Any]]) -> None:
+    def _settle(self, group: list[_Entry[Any]], *, again: bool = True) -> None:
         try:
             results = self._transact(group)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the job
             self._disconnect()
-            self._blame(group, error)
+            self._blame(group, error, again=again)
             return
         for entry, result in zip(group, results, strict=True):
             entry.future.set_result(result)
 
-    def _blame(self, group: list[_Entry[Any]], error: BaseException) -> None:
-        """Fail the job whose fault it is: of several, run each alone to find it, unless nothing can be written."""
-        if len(group) > 1 and not isinstance(error, _NotBegun):
-            for entry in group:
-                self._settle([entry])
-            return
+    def _blame(self, group: list[_Entry[Any]], error: BaseException, *, again: bool) -> None:
+        """Fail the job whose fault it is; what keeps the whole database from writing is nobody's, and fails all.
+
+        Of several jobs each is run alone to find the one; a refusal of the database is tried once more for all.
+        """
         cause = error.cause if isinstance(error, _NotBegun) else error
         told = store_error(cause, self._engine.url)
+        if len(group) > 1 and not isinstance(error, _NotBegun) and (told is None or again):
+            for some in [[entry] for entry in group] if told is None else [group]:
+                self._settle(some, again=False)
+            return
         if told is not None:
             told.__cause__ = cause
         for entry in group:

@@ -16,7 +16,6 @@ from core.clock import new_id, now
 from core.errors import StoreError
 from core.store.database import Store
 from core.store.tables import TaskTrace
-from core.tracing import recorder
 from core.tracing.elsewhere import watched
 from core.wiring import Services
 from tests.core.chat.conftest import ended
@@ -47,7 +46,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def processes(make_services: Make, monkeypatch: pytest.MonkeyPatch) -> tuple[Services, Services]:
-    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
     return make_services(grace_seconds=GRACE), make_services(grace_seconds=GRACE)
 
 
