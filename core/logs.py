@@ -14,8 +14,6 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from core.errors import AppError
-
 _SHAPES = (
     (re.compile(r"sk-ant-[\w-]+"), "[secret]"),
     (re.compile(r"\bcc[slt]_[\w-]{20,}"), "[secret]"),
@@ -40,8 +38,8 @@ def keep_from_log(secret: str) -> None:
 def log_failure(task: "asyncio.Future[Any] | Future[Any]") -> None:
     """Put into the log what ended a task that nobody waits for: to be its callback when it is done."""
     error = None if task.cancelled() else task.exception()
-    if isinstance(error, AppError):
-        structlog.get_logger().warning("task_failed", reason=error.for_user)
+    if told := getattr(error, "for_user", None):
+        structlog.get_logger().warning("task_failed", reason=told)
     elif error is not None:
         structlog.get_logger().error("task_failed", exc_info=error)
 

@@ -211,6 +211,12 @@ def drain() -> None:
             _running = None
 
 
+def rescue() -> None:
+    """Put what is not booked onto the disk, and wait for nobody."""
+    if _running is not None:
+        _running.recorder.kept.rescue()
+
+
 def leave() -> None:
     """Drain, and open nothing for whoever asks until the process is gone."""
     _leaving.set()

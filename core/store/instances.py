@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger
 from sqlmodel import Field
 
 from core.store.tables import Row
-from core.store.text import StorableText
 
 
 class Instance(Row, table=True):
@@ -16,9 +15,9 @@ class Instance(Row, table=True):
     """
 
     __tablename__ = "instances"
-    id: str = Field(primary_key=True, sa_type=StorableText)
+    id: str = Field(primary_key=True)
     boot_id: str
     pid_namespace: str
-    host: str = Field(sa_type=StorableText)
+    host: str
     started_at: datetime
     beats: int = Field(0, sa_type=BigInteger)

@@ -44,6 +44,10 @@ _SETTLED_SECONDS = 10
 class Writer(Protocol):
     def write(self, job: Job[T]) -> Future[T]: ...
 
+    def check(self) -> None:
+        """Raise StoreError for what is known to keep jobs from being done, without doing one."""
+        ...
+
     def close(self) -> None:
         """Finish what was accepted, then stop; later jobs raise StoreError."""
         ...
@@ -82,6 +86,10 @@ class GroupWriter:
                 raise StoreError(_CLOSED)
             self._waiting.put(entry)
         return entry.future
+
+    def check(self) -> None:
+        self._file.check()
+        self._file.check_room()
 
     def close(self) -> None:
         with self._closing:
@@ -186,6 +194,9 @@ class PoolWriter:
             return self._threads.submit(self._run, job)
         except RuntimeError:
             raise StoreError(_CLOSED) from None
+
+    def check(self) -> None:
+        """Only the server knows."""
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -1,6 +1,7 @@
 """Writes a turn into the books as it happens; the last word is never lost."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+CHECK_EVERY_SECONDS = 1.0
 LANES = {"sqlite": 1, "postgresql": 2}
 """Batches of ends under way at once: SQLite has one writer anyway."""
 
@@ -47,6 +49,7 @@ class Recorder:
         self._ends = Together(self._write_ends, lanes=LANES[store.dialect])
         self.kept = Kept(spool)
         self._liveness = Liveness(instance.id, spool.is_held, clock)
+        self._checking, self._checked_at = threading.Lock(), float("-inf")
 
     def open(self, opening: Opening) -> None:
         """Returns once it is committed. Raises what ``open_turn`` raises, and StoreError."""
@@ -152,9 +155,13 @@ class Recorder:
         self._forget_the_dead()
 
     def check(self) -> None:
-        """That an end would be booked now: by a small write. Raises StoreError."""
-        self.kept.check_room()
-        self._timed(lambda connection: fence.beat(connection, self._instance))
+        """That a turn would be booked now, and its end kept, by a small write now and then. Raises StoreError."""
+        with self._checking:
+            self.kept.check_room()
+            self._spool.check_room()
+            if self._clock() - self._checked_at >= CHECK_EVERY_SECONDS:
+                self._timed(lambda connection: fence.beat(connection, self._instance))
+                self._checked_at = self._clock()
 
     def close(self) -> None:
         """Keep what is not booked where the next process finds it, and say goodbye. Waits for no database."""

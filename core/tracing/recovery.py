@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
@@ -84,7 +85,7 @@ def recover(store: Store, book: PriceBook, lost: Sequence[Running], by: str) -> 
     closed = 0
     for first in range(0, len(lost), _AT_ONCE):
         some = lost[first : first + _AT_ONCE]
-        closed += store.write(lambda connection, some=some: _take_over(connection, book, some, by)).result()
+        closed += store.write(partial(_take_over, book=book, lost=some, by=by)).result()
     return closed
 
 

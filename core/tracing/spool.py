@@ -20,6 +20,7 @@ from core.tracing.entries import Finish, as_json, from_json
 log = structlog.get_logger()
 
 _TAKEN = "+"
+_LEAST_ROOM = 2**20
 
 
 class Spool:
@@ -60,10 +61,19 @@ class Spool:
         """Bytes that wait to be booked and bytes that never can be, of every instance that uses the folder."""
         return self._size("*.jsonl"), self._size("*.refused")
 
-    def room(self) -> int:
-        """Bytes that the disk still has for it. Raises OSError."""
-        found = os.statvfs(self.folder)
-        return found.f_bavail * found.f_frsize
+    def check_room(self) -> None:
+        """Raise StoreError if the next end would not fit on the disk."""
+        try:
+            found = os.statvfs(self.folder)
+        except OSError as error:
+            told, reason = f"The folder {self.folder} cannot be used: {error.strerror}.", "the data folder is gone"
+            raise StoreError(told, reason=reason) from error
+        if found.f_bavail * found.f_frsize < _LEAST_ROOM:
+            told = f"The disk of {self.folder} is full. Free some space; a restart is not needed."
+            raise StoreError(told, reason="the disk is full")
+        if not os.access(self.folder, os.W_OK):
+            told = f"The folder {self.folder} may only be read. Let this user write there."
+            raise StoreError(told, reason="the data folder may only be read")
 
     def is_held(self, instance_id: str) -> bool | None:
         """Whether the instance holds its lock, that is, lives; None if it has none here that would tell."""

@@ -60,7 +60,7 @@ def versions(tmp_path: Path) -> Path:
 
 
 def add_version(folder: Path, steps: list[str]) -> None:
-    number = len(known_versions(folder)) + 1
+    number = int(known_versions(folder)[-1]) + 1
     body = "\n    ".join(steps)
     code = (
         f'"""A step."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'

@@ -52,7 +52,7 @@ def test_c4_a_process_that_has_the_number_of_a_dead_one_is_not_that_one() -> Non
 
 
 @pytest.mark.parametrize("changed", ["boot_id", "pid_namespace"])
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["its own", "nobody's"])
 def test_c4_of_another_namespace_or_boot_nothing_is_concluded_from_a_number(changed: str, pid: int) -> None:
     assert like(pid=pid, **{changed: "another"}).is_gone is None
 

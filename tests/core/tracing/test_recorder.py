@@ -1,97 +1,31 @@
 """Which running turns a process takes for lost, and what becomes of those who lost them."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
-from core.clock import new_id
 from core.errors import StoreError, TurnLost
 from core.store.database import Store
 from core.store.instances import Instance as InstanceRow
-from core.store.tables import LedgerLine, Message, TaskTrace, TraceSpan
-from core.tracing.entries import Checkpoint, NewAttempt, Opening, SessionEnd, Step
-from core.tracing.instance import Instance, read_instance
-from core.tracing.liveness import PATIENCE_SECONDS
-from core.tracing.recorder import Recorder
+from core.store.tables import LedgerLine, TaskTrace, TraceSpan
+from core.tracing.entries import Opening
+from core.tracing.instance import Instance
 from core.tracing.spool import Spool
-from core.usage import Usage
-from tests.core.tracing.histories import AT, BOOK, an_attempt, an_end, refused
+from tests.core.tracing.histories import AT
 from tests.core.tracing.in_store import completed, opened, rows
+from tests.core.tracing.processes import LOOKS, Processes, a_point, a_step, run
 from tests.interleave import Actor, Play, in_every_order
-
-LOOKS = range(0, int(PATIENCE_SECONDS) + 15, 5)
-
-
-class Clock:
-    """Seconds that pass when we say so."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-class Processes:
-    """Recorders of one database that cannot see each other's processes, each with a data folder of its own."""
-
-    def __init__(self, store: Store, folder: Path) -> None:
-        self.store, self._folder, self._names, self.clock = store, folder, count(), Clock()
-
-    def one(self, store: Store | None = None) -> Recorder:
-        name = f"host-{next(self._names)}"
-        instance = replace(read_instance(f"{name}:1:boot{name}.ns.1.{new_id()[-12:]}"))
-        return Recorder(store or self.store, BOOK, Spool(self._folder / instance.id, instance.id), instance, self.clock)
-
-    def watch(self, observer: Recorder, *living: Recorder, live: tuple[str, ...] = ()) -> None:
-        """For longer than anybody has patience."""
-        for _ in LOOKS:
-            self.clock.at += 5
-            for each in living:
-                run(each.heartbeat(()))
-            observer.take_over(live)
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
 
 
 @pytest.fixture
-def processes(store: Store, tmp_path: Path) -> Iterator[Processes]:
-    yield Processes(store, tmp_path)
+def processes(store: Store, tmp_path: Path) -> Processes:
+    return Processes(store, tmp_path)
 
 
 def status(store: Store, opening: Opening) -> str:
     return str(rows(store, TaskTrace, id=opening.task_trace_id)[0]["status"])
-
-
-def a_point(opening: Opening, text: str = "Mu") -> Checkpoint:
-    return Checkpoint(
-        span_id=opening.span_id,
-        answer_message_id=opening.answer_message_id,
-        usage=Usage(input=1_000, output=9),
-        usage_json={"input_tokens": 1_000, "output_tokens": 1},
-        response_model=opening.model,
-        request_id="req_1",
-        time_to_first_token_ms=300,
-        content=[{"type": "text", "text": text}],
-        text=text,
-    )
-
-
-def a_step(opening: Opening) -> Step:
-    """The first attempt failed, another one is made."""
-    attempt = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2, opening.at)
-    ended = an_end(an_attempt(opening), "failed", refused())
-    return Step(
-        opening.task_trace_id, opening.session_id, opening.at, ended, attempt=attempt, prompt_estimate=40, at=AT
-    )
 
 
 def test_an_own_opening_that_no_turn_followed_is_closed_after_a_while(
@@ -168,58 +102,6 @@ def test_c4_a_beat_begins_with_a_row_and_grows(store: Store, processes: Processe
             "ns",
             beats,
         )
-    one.close()
-    store.write(lambda _: None).result()
-    assert rows(store, InstanceRow) == []
-
-
-WRITES: dict[str, Callable[[Recorder, Opening], Coroutine[Any, Any, Any]]] = {
-    "advance": lambda recorder, opening: recorder.advance(a_step(opening)),
-    "end_session": lambda recorder, opening: recorder.end_session(
-        SessionEnd(opening.session_id, "success", 1, completed(opening).attempt), opening.task_trace_id, opening.at
-    ),
-}
-
-
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("closed", [True, False])
-def test_c4_whoever_lost_its_turn_cannot_write_to_it(
-    store: Store, ids: tuple[str, str], processes: Processes, write: str, closed: bool
-) -> None:
-    """Also if the one that has it now has not closed it."""
-    old, new = processes.one(), processes.one()
-    opening = opened(store, ids, instance_id=old.instance_id)
-    taken_from(store, opening, new, closed=closed)
-    before = everything(store)
-    with pytest.raises(TurnLost):
-        run(WRITES[write](old, opening))
-    assert run(old.checkpoint({opening.task_trace_id: [a_point(opening)]})) == {opening.task_trace_id}
-    assert run(old.heartbeat([opening.task_trace_id])) == {opening.task_trace_id}
-    assert everything(store) == before
-
-
-def test_c4_of_several_turns_only_the_lost_one_is_not_saved(
-    store: Store, ids: tuple[str, str], processes: Processes
-) -> None:
-    old, new = processes.one(), processes.one()
-    lost, kept = (opened(store, ids, instance_id=old.instance_id) for _ in range(2))
-    taken_from(store, lost, new, closed=True)
-    points = {opening.task_trace_id: [a_point(opening)] for opening in (lost, kept)}
-    assert run(old.checkpoint(points)) == {lost.task_trace_id}
-    assert [rows(store, Message, id=each.answer_message_id)[0]["text"] for each in (lost, kept)] == ["", "Mu"]
-
-
-def taken_from(store: Store, opening: Opening, by: Recorder, *, closed: bool) -> None:
-    row = TaskTrace.__table__.c
-    taken = update(TaskTrace.__table__).where(row.id == opening.task_trace_id).values(instance_id=by.instance_id)
-    store.write(lambda connection: connection.execute(taken)).result()
-    if closed:
-        run(by.finish(replace(completed(opening), recovered=True)))
-
-
-def everything(store: Store) -> list[Any]:
-    tables = (TaskTrace, TraceSpan, LedgerLine, Message)
-    return [sorted(map(str, rows(store, table))) for table in tables]
 
 
 def test_c4_the_exact_cost_of_who_lost_its_turn_is_not_lost(
