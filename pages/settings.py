@@ -38,8 +38,8 @@ def draw_waiting(services: Services) -> None:
     if turns or waiting:
         most = MOST_BYTES // 2**20
         st.warning(
-            f"{turns} ended answers in memory ({size:,} bytes) and {waiting:,} bytes in files wait to be booked, "
-            f"because the database does not take them. Give it and the disk room. From {most} MB on no message is taken."
+            f"{turns} ended answers in memory ({size:,} bytes) and {waiting:,} bytes in files wait, because "
+            f"the database takes nothing. Give it and the disk room. From {most} MB on no message is taken."
         )
     if refused:
         st.error(f"{refused:,} bytes of ends of answers can never be booked: see spool/*.refused in DATA_DIR.")

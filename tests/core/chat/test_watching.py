@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import cast
 
@@ -85,10 +86,16 @@ class Told:
     def __init__(self) -> None:
         self.times = 0
 
-    def write(self, _job: object) -> None:
+    def write(self, _job: object) -> Future[None]:
         self.times += 1
-        if self.times % 2:
+        if self.times % 3 == 0:
             raise StoreError("Away.")
+        told: Future[None] = Future()
+        if self.times % 3 == 1:
+            told.set_exception(StoreError("Away."))
+        else:
+            told.set_result(None)
+        return told
 
 
 def test_the_database_is_told_seldom_by_however_many_readers_and_may_be_away(clock: Clock) -> None:

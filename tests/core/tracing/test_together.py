@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from core.errors import StoreError
 from core.tracing.together import LARGEST_BATCH, Together
 
 
@@ -44,6 +45,31 @@ def test_only_the_item_at_fault_fails() -> None:
     writer, results = asyncio.run(play())
     assert [type(result) for result in results] == [type(None), ValueError, type(None)]
     assert sorted(item for batch in writer.batches for item in batch) == ["a", "b"]
+
+
+@pytest.mark.parametrize("waiting", [1, 2, 10, 64])
+@pytest.mark.parametrize("refusals", [1, 2, 1_000])
+def test_c5_a_refusal_of_the_database_is_the_groups_and_blames_no_member(waiting: int, refusals: int) -> None:
+    """Ten ends that wait for a database that is locked wait for it twice, and not ten times."""
+    asked: list[int] = []
+
+    async def refuse(items: Sequence[int]) -> None:
+        asked.append(len(items))
+        await asyncio.sleep(0)
+        if len(asked) - 1 <= refusals:  # the first one is alone: the others come while it is tried
+            raise StoreError("The database is locked.")
+
+    async def play() -> list[BaseException | None]:
+        together = Together(refuse)
+        first = asyncio.ensure_future(together.write(0))
+        await asyncio.sleep(0)
+        return (await asyncio.gather(first, *(together.write(n) for n in range(waiting)), return_exceptions=True))[1:]
+
+    results = asyncio.run(play())
+    tries = 1 if waiting == 1 else 2
+    assert asked == [1, *[waiting] * tries]
+    failed = refusals >= tries
+    assert [isinstance(result, StoreError) for result in results] == [failed] * waiting
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])
