@@ -98,6 +98,9 @@ class Recorder:
         self.kept.begin(end)
         try:
             await self._ends.write(end)
+        except StoreError as error:
+            log.warning("turn_kept", task_trace_id=end.task_trace_id, reason=error.for_user)
+            await asyncio.to_thread(self.kept.refused, end)
         except Exception:  # a turn's end must survive whatever the database does
             log.exception("turn_kept", task_trace_id=end.task_trace_id)
             await asyncio.to_thread(self.kept.refused, end)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core.clock import new_id
 from core.store.database import Store
@@ -15,6 +15,7 @@ from core.tracing.recorder import Recorder
 from core.tracing.spool import Spool
 from core.usage import Usage
 from tests.core.tracing.histories import AT, BOOK, an_attempt, an_end, refused
+from tests.interleave import Play
 
 LOOKS = range(0, int(PATIENCE_SECONDS) + 15, 5)
 
@@ -35,10 +36,11 @@ class Processes:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store, self._folder, self._names, self.clock = store, folder, count(), Clock()
 
-    def one(self, store: Store | None = None) -> Recorder:
+    def one(self, store: "Store | StoppingStore | None" = None) -> Recorder:
         name = f"host-{next(self._names)}"
         instance = read_instance(f"{name}:1:boot{name}.ns.1.{new_id()[-12:]}")
-        return Recorder(store or self.store, BOOK, Spool(self._folder / instance.id, instance.id), instance, self.clock)
+        used = cast("Store", store or self.store)
+        return Recorder(used, BOOK, Spool(self._folder / instance.id, instance.id), instance, self.clock)
 
     def watch(self, observer: Recorder, *living: Recorder, live: tuple[str, ...] = ()) -> None:
         """For longer than anybody has patience."""
@@ -73,3 +75,18 @@ def a_step(opening: Opening) -> Step:
     attempt = NewAttempt(new_id(), turn, session, opening.model, 2, opening.at)
     ended = an_end(an_attempt(opening), "failed", refused())
     return Step(turn, session, opening.at, ended, attempt=attempt, prompt_estimate=40, at=AT)
+
+
+class StoppingStore:
+    """The store, at which an actor stops before each transaction."""
+
+    def __init__(self, store: Store, play: Play) -> None:
+        self._store, self._play, self.dialect = store, play, store.dialect
+
+    def write(self, job: Any) -> Any:
+        self._play.point("write")
+        return self._store.write(job)
+
+    def read(self) -> Any:
+        self._play.point("read")
+        return self._store.read()

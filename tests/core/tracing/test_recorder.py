@@ -15,7 +15,7 @@ from core.tracing.instance import Instance
 from core.tracing.spool import Spool
 from tests.core.tracing.histories import AT
 from tests.core.tracing.in_store import completed, opened, rows
-from tests.core.tracing.processes import LOOKS, Processes, a_point, a_step, run
+from tests.core.tracing.processes import LOOKS, Processes, StoppingStore, a_point, a_step, run
 from tests.interleave import Actor, Play, in_every_order
 
 
@@ -131,7 +131,7 @@ def test_c4_the_living_and_its_taker_may_meet_in_any_order(
     """Whoever comes first, the books close once and add up, and no attempt is left open in a turn that ended."""
 
     def stage(play: Play) -> tuple[list[Actor], Actor]:
-        taker, owner = (processes.one(StoppingStore(store, play)) for _ in range(2))  # type: ignore[arg-type]
+        taker, owner = (processes.one(StoppingStore(store, play)) for _ in range(2))
         opening = opened(store, ids, instance_id=owner.instance_id)
         for _ in LOOKS[:-2]:
             processes.clock.at += 5
@@ -157,21 +157,6 @@ def test_c4_the_living_and_its_taker_may_meet_in_any_order(
         return [live, taker.take_over], check
 
     assert in_every_order(stage, switches=3) >= 3
-
-
-class StoppingStore:
-    """The store, at which an actor stops before each transaction."""
-
-    def __init__(self, store: Store, play: Play) -> None:
-        self._store, self._play, self.dialect = store, play, store.dialect
-
-    def write(self, job: Any) -> Any:
-        self._play.point("write")
-        return self._store.write(job)
-
-    def read(self) -> Any:
-        self._play.point("read")
-        return self._store.read()
 
 
 def test_c4_rows_of_who_is_gone_and_left_nothing_are_removed(
