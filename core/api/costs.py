@@ -58,6 +58,7 @@ class Costs(Data[list[Row]]):
     first: date = Field(alias="from")
     last: date = Field(alias="to")
     zone: str
+    provenance: list[str] = Field(description="Whose money is in it; none: whosever it is.")
     total: Total
 
 
@@ -81,6 +82,7 @@ def read_costs(services: Running, by: Caller, query: Annotated[CostQuery, Query(
         first=choice.first,
         last=choice.last,
         zone=choice.zone.key,
+        provenance=list(choice.provenances),
         total=Total(turns=total.traces, conversations=total.conversations, **_sums(total)),
     )
 

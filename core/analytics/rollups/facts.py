@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -21,13 +22,13 @@ from sqlalchemy import (
 )
 
 from core.quarters import Quarter, start_of
-from core.store.rollups import MEASURES
+from core.store.rollups import MEASURES, OUTCOME
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _lines, _conversations = LedgerLine.__table__, Conversation.__table__
 
-GROUP = ("at", "agent", "model", "person", "status", "basis")
+GROUP = ("at", "agent", "model", "person", *OUTCOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Fact:
     person: str
     status: str
     basis: str
+    provenance: str
+    key_source: str
     sums: tuple[int, ...]
 
 
@@ -52,7 +55,8 @@ def read_facts(connection: Connection, start: Quarter, end: Quarter) -> Iterator
 
 
 def _fact(row: Row[Any]) -> Fact:
-    return Fact(row.at, row.agent, row.model, row.person, row.status, row.basis, tuple(row[len(GROUP) :]))
+    outcome = row.status, row.basis, row.provenance, row.key_source
+    return Fact(row.at, row.agent, row.model, row.person, *outcome, tuple(row[len(GROUP) :]))
 
 
 def _facts(dialect: str) -> Select[Any]:
@@ -63,6 +67,8 @@ def _facts(dialect: str) -> Select[Any]:
         "person": _traces.c.owner_id,
         "status": _traces.c.status,
         "basis": func.coalesce(_traces.c.cost_basis, ""),
+        "provenance": _traces.c.provenance,
+        "key_source": _traces.c.key_source,
     }
     sums = _measures()
     return (
@@ -113,9 +119,10 @@ def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(number, BigInteger)
 
 
-def quarter(dialect: str) -> ColumnElement[int]:
-    """The one a trace began in."""
-    started = _traces.c.started_at
+def quarter(dialect: str, at: ColumnElement[datetime] = _traces.c.started_at) -> ColumnElement[int]:
+    """Return in SQL what ``quarter_of`` returns; by default the quarter that a trace began in."""
     if dialect == "sqlite":
-        return cast(func.strftime("%s", started), BigInteger) // 900
-    return _whole(func.floor(extract("epoch", started) / 900))
+        # Whole seconds as they are written: strftime rounds the last half millisecond of a second up to the next.
+        seconds = cast(func.strftime("%s", func.substr(at, 1, 19)), BigInteger)
+        return seconds // 900
+    return _whole(func.floor(extract("epoch", at) / 900))
