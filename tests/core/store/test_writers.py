@@ -1,7 +1,6 @@
 """Jobs are acknowledged after their commit, harm nobody else when they fail, and never lose to a lock."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from multiprocessing.connection import Connection as Line
@@ -281,32 +280,3 @@ def test_readers_do_not_wait_for_a_writer(store: Store) -> None:
     held = Held(store)
     assert marks(store) == 0
     held.release()
-
-
-def test_c5_a_refusal_of_the_database_is_the_groups(sqlite_store: Store) -> None:
-    """Also in the middle of a transaction; each job alone would meet it again."""
-    limit, runs = "PRAGMA max_page_count", list[int]()
-    pages = sqlite_store.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar()).result()
-    sqlite_store.write(lambda connection: connection.exec_driver_sql(f"{limit}={pages}").close()).result()
-    held, begun = threading.Event(), threading.Event()
-
-    def hold(_: Connection) -> None:
-        begun.set()
-        held.wait(30)
-
-    def full(number: int) -> Callable[[Connection], None]:
-        def job(connection: Connection) -> None:
-            runs.append(number)
-            connection.exec_driver_sql("CREATE TABLE much AS SELECT zeroblob(100000) AS x")
-
-        return job
-
-    holding = sqlite_store.write(hold)
-    begun.wait(30)
-    jobs = [sqlite_store.write(full(number)) for number in range(5)]
-    held.set()
-    holding.result()
-    for each in jobs:
-        with pytest.raises(StoreError, match="disk is full"):
-            each.result()
-    assert runs == [0, 0]

@@ -1,11 +1,14 @@
 """Items that wait for a write go in one batch, and one that fails does not fail the others."""
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 
 import pytest
+from sqlalchemy import Connection
 
 from core.errors import StoreError
+from core.store.database import Store
 from core.tracing.together import LARGEST_BATCH, Together
 
 
@@ -87,3 +90,32 @@ def test_whoever_comes_as_a_batch_ends_is_not_forgotten(lanes: int) -> None:
 
     written = [item for batch in asyncio.run(play()).batches for item in batch]
     assert sorted(written) == sorted(f"{name}{number}" for name in "abcdefgh" for number in range(50))
+
+
+def test_c5_a_refusal_of_the_database_is_the_groups(sqlite_store: Store) -> None:
+    """Also in the middle of a transaction; each job alone would meet it again."""
+    limit, runs = "PRAGMA max_page_count", list[int]()
+    pages = sqlite_store.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar()).result()
+    sqlite_store.write(lambda connection: connection.exec_driver_sql(f"{limit}={pages}").close()).result()
+    held, begun = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        begun.set()
+        held.wait(30)
+
+    def full(number: int) -> Callable[[Connection], None]:
+        def job(connection: Connection) -> None:
+            runs.append(number)
+            connection.exec_driver_sql("CREATE TABLE much AS SELECT zeroblob(100000) AS x")
+
+        return job
+
+    holding = sqlite_store.write(hold)
+    begun.wait(30)
+    jobs = [sqlite_store.write(full(number)) for number in range(5)]
+    held.set()
+    holding.result()
+    for each in jobs:
+        with pytest.raises(StoreError, match="disk is full"):
+            each.result()
+    assert runs == [0, 0]
