@@ -12,6 +12,7 @@ AppError
 ├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
 ├── BudgetSpent           402  a budget has no room for what a model call may cost
 ├── ConversationBusy      409  a turn is running in it already
+├── TurnLost              409  another process answers for the turn by now
 ├── TooManyRequests       429
 ├── ShuttingDown          503
 ├── NotReady              503  up, but not fit to take turns at this moment
@@ -87,6 +88,19 @@ class ConversationBusy(AppError):
     status, code = 409, "conversation_busy"
 
 
+class TurnLost(AppError):
+    """``task_trace_id`` is the turn's, which its instance must not write to any more."""
+
+    status, code = 409, "taken_over"
+
+    def __init__(self, task_trace_id: str) -> None:
+        super().__init__(
+            "Another process took this answer over, because this one did not answer for a while. "
+            "What had arrived is kept. Press Retry to ask again."
+        )
+        self.task_trace_id = task_trace_id
+
+
 class TooManyRequests(AppError):
     """``retry_after`` is in whole seconds."""
 
@@ -150,7 +164,13 @@ class ProviderBroken(ProviderError):
 
 
 class StoreError(AppError):
+    """``reason`` says in a few words, fit for anybody, what is wrong with the database."""
+
     status, code = 503, "store_unavailable"
+
+    def __init__(self, for_user: str, *, reason: str = "the database cannot be used") -> None:
+        super().__init__(for_user)
+        self.reason = reason
 
 
 class SchemaTooNew(StoreError):

@@ -40,7 +40,7 @@ from core.settings import Settings, settings
 from core.store.database import Store, open_store
 from core.toolbox.own_tools import own_tools
 from core.toolbox.toolset import Toolbox
-from core.tracing.instance import new_instance_id
+from core.tracing.instance import this_instance
 from core.tracing.recorder import Recorder
 from core.tracing.spool import Spool
 
@@ -82,6 +82,7 @@ class Services:
         """Book every live turn, then let go of the servers of tools, the provider and the database."""
         self.exports.close()
         self.engine.drain(self.settings.drain_seconds, self._let_go)
+        self.recorder.close()
         self.refresher.stop()
         self.store.close()
 
@@ -101,8 +102,8 @@ def open_services(
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    instance_id = new_instance_id()
-    recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
+    instance = this_instance()
+    recorder = Recorder(store, book, _open_spool(store, chosen, instance.id), instance)
     recorder.take_over()
     agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
@@ -111,7 +112,7 @@ def open_services(
     zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
-    mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds)
+    mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
@@ -165,6 +166,18 @@ def _open_access(store: Store, chosen: Settings) -> Access:
         raise
 
 
+def _open_spool(store: Store, chosen: Settings, instance_id: str) -> Spool:
+    """Raises SetupError, with the store closed."""
+    folder = chosen.data_dir / "spool"
+    try:
+        return Spool(folder, instance_id)
+    except OSError as error:
+        store.close()
+        raise SetupError(
+            f"The folder {folder} cannot be written ({error.strerror}). Let this user write there."
+        ) from None
+
+
 _opening = threading.Lock()
 _closing = threading.Lock()
 _running: Services | None = None
@@ -196,6 +209,12 @@ def drain() -> None:
         if _running is not None:
             _running.close()
             _running = None
+
+
+def rescue() -> None:
+    """Put what is not booked onto the disk, and wait for nobody."""
+    if _running is not None:
+        _running.recorder.kept.rescue()
 
 
 def leave() -> None:

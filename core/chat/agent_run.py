@@ -16,7 +16,7 @@ from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
 from core.clock import now
-from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied
+from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied, TurnLost
 from core.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
 
-_DEFECT = "Something went wrong on our side; it has been logged. Retry."
+DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,13 @@ class AgentRun:
         except BudgetSpent as error:
             self.cut_short = CutShort("budget_spent", f"{error.for_user} What had arrived is kept.")
             return Outcome("stopped", error.code, self.cut_short.text)
+        except TurnLost as error:
+            return Outcome("interrupted", error.code, error.for_user)
         except AppError as error:
             return Outcome("failed", error.code, error.for_user)
         except Exception:  # a defect of ours must not leave a turn open in the books
             log.exception("run_failed", task_trace_id=self.start.task_trace_id)
-            return Outcome("failed", "internal", _DEFECT)
+            return Outcome("failed", "internal", DEFECT)
 
     @property
     def waits(self) -> bool:

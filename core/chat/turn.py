@@ -9,15 +9,17 @@ from typing import Literal, TypeAlias
 from anyio import CancelScope
 
 from core.access.roles import Person, may_use_agent
-from core.chat.agent_run import AgentRun, Parts, Reader
+from core.chat.agent_run import DEFECT, AgentRun, Parts, Reader
 from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
+from core.errors import TurnLost
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
 from core.tracing.elsewhere import Heard
 from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
+from core.usage import Usage
 
-StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
+StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown", "lost"]
 
 COST_EVERY_SECONDS = 0.3
 
@@ -38,6 +40,7 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
         "shutdown",
         "The server was shut down during this answer. What had arrived is kept. Press Retry to ask again.",
     ),
+    "lost": ("interrupted", TurnLost.code, TurnLost("").for_user),
 }
 
 
@@ -126,9 +129,14 @@ class Turn:
 
     async def run(self) -> None:
         """Ask the provider, follow its reply, close the books: whatever happens in between."""
-        outcome = await self._answer()
-        with CancelScope(shield=True):
-            await self._close(outcome)
+        try:
+            outcome = await self._answer()
+            with CancelScope(shield=True):
+                await self._close(outcome)
+        finally:
+            if not self.log.ended:  # a defect of ours; readers wait for an end, and the books get theirs by take-over
+                self.status = "failed"
+                self.log.append(self._broken_off())
 
     async def _answer(self) -> Outcome:
         with CancelScope() as self._scope:
@@ -176,6 +184,11 @@ class Turn:
             error_text=end.error_text,
             delegated=tuple(self._run.ends_not_booked()),
         )
+
+    def _broken_off(self) -> TurnEnded:
+        """What it cost is not known here."""
+        took = self.log.elapsed_ms()
+        return TurnEnded("failed", Usage(), None, "unpriced", None, None, took, "internal", DEFECT)
 
     def _last_event(self, end: Finish) -> TurnEnded:
         spent = self._run.total()

@@ -43,7 +43,8 @@ class Store:
             yield connection
 
     def check(self) -> None:
-        """That the database answers and has the version this program knows. Raises StoreError, SchemaTooNew."""
+        """That the database answers, has room and the version this program knows. Raises StoreError, SchemaTooNew."""
+        self._writer.check()
         with self.read() as connection:
             if not is_current(connection, known_versions(VERSIONS)):
                 raise StoreError("The database has an older version than this program. Start the program again.")

@@ -16,6 +16,7 @@ from core.store.dialects import SQLITE_READING, SQLITE_WRITING
 WAL_LIMIT = 64 * 2**20
 CHECKED_AT_START = 2**30
 """Bytes of a file that is looked through at each start, which takes about a second; of larger ones a command does."""
+LEAST_ROOM = 2**20
 _CHECKPOINT_WAIT_MS = 200
 _BEING_CREATED_SECONDS = 1.0
 _STATEMENTS_KEPT = 512
@@ -162,7 +163,19 @@ class DatabaseFile:
     def check(self) -> None:
         """Raise StoreError if the file was taken away: SQLite would go on writing where nobody will ever read."""
         if self._look() != self._identity:
-            raise StoreError(f"The database {self.path} was moved, deleted or replaced. Put it back, or restart.")
+            raise StoreError(
+                f"The database {self.path} was moved, deleted or replaced. Put it back, or restart.",
+                reason="the database's file is gone",
+            )
+
+    def check_room(self) -> None:
+        """Raise StoreError if the next transaction of some length would not fit on the disk."""
+        found = os.statvfs(self.path)
+        if found.f_bavail * found.f_frsize < LEAST_ROOM:
+            raise StoreError(
+                f"The disk is full, so that {self.path} cannot grow. Free some space; a restart is not needed.",
+                reason="the disk is full",
+            )
 
     def tidy(self, connection: Connection) -> None:
         """Empty a log that has grown long because there was always somebody reading it."""

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.budgets.holding import Hold, settle
+from core.errors import TurnLost
 from core.store.tables import DirtyBucket, Message, TraceSession, TraceSpan
-from core.tracing import spans
+from core.tracing import fence, spans
 from core.tracing.entries import (
     AttemptEnd,
     Checkpoint,
@@ -53,10 +54,6 @@ _CHANGE_RUNNING_ANSWER = update(_messages).where(_messages.c.id == bindparam("me
 _END_ANSWER = update(_messages).where(_messages.c.id == bindparam("message"))
 
 
-class TurnLost(Exception):
-    """The turn was closed by someone who took this instance for dead."""
-
-
 def next_attempt(
     connection: Connection, failed: AttemptEnd, following: NewAttempt, prompt_estimate: int, at: datetime
 ) -> None:
@@ -79,7 +76,7 @@ def advance(connection: Connection, step: Step) -> None:
     Raises TurnLost if the turn was closed meanwhile, and BudgetSpent.
     """
     if connection.execute(_LOCK_SESSION, {"session": step.session_id}).scalar() != _RUNNING:
-        raise TurnLost
+        raise TurnLost(step.task_trace_id)
     lines = [] if step.ended is None else spans.line_rows(step.ended, step.task_trace_id, 1)
     if step.ended is not None:
         spans.end_attempts(connection, [step.ended])
@@ -115,7 +112,7 @@ def open_session(connection: Connection, new: NewSession) -> None:
     Raises TurnLost if the turn was closed meanwhile, and BudgetSpent.
     """
     if connection.execute(_LOCK_SESSION, {"session": new.parent_session_id}).scalar() != _RUNNING:
-        raise TurnLost
+        raise TurnLost(new.attempt.task_trace_id)
     row = {
         "id": new.session_id,
         "task_trace_id": new.attempt.task_trace_id,
@@ -134,7 +131,7 @@ def open_session(connection: Connection, new: NewSession) -> None:
 def end_session(connection: Connection, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
     """Close another agent's run while the turn goes on; raises TurnLost if the turn was closed meanwhile."""
     if connection.execute(_LOCK_SESSION, {"session": end.session_id}).scalar() != _RUNNING:
-        raise TurnLost
+        raise TurnLost(task_trace_id)
     lines = _close_sessions(connection, [_Closing(end, task_trace_id, recovered=False, first_line=1)])
     connection.execute(_MARK_DIRTY, {"hour": _hour(trace_started_at)})
     settle(connection, lines, (end.attempt.span_id, *end.unmade))
@@ -189,6 +186,7 @@ class _States:
 
 
 def _states(connection: Connection, ends: Sequence[Finish]) -> _States:
+    fence.lock(connection, [end.task_trace_id for end in ends])
     parts = [each for end in ends for each in end.sessions]
     ids = {
         "ids": sorted({each.session_id for each in parts}),

@@ -25,10 +25,9 @@ from core.store.tables import TraceSpan
 from core.tracing.books import finish
 from core.tracing.entries import Opening
 from core.tracing.opening import open_turn
-from core.tracing.recovery import recover
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.histories import AT, BOOK, a_finish, an_attempt, an_end, an_opening
-from tests.core.tracing.in_store import completed, finished, opened, rows
+from tests.core.tracing.histories import AT, a_finish, an_attempt, an_end, an_opening
+from tests.core.tracing.in_store import completed, finished, opened, recovered, rows
 from tests.core.tracing.test_sums import play, turns
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -160,7 +159,7 @@ def test_the_dead_hold_nothing_once_they_are_taken_over(store: Store, ids: tuple
     lost = opened(store, ids, most=10_000_000)
     with pytest.raises(BudgetSpent):
         opened(store, ids, most=1)
-    recover(store, BOOK, lambda _: True)
+    recovered(store)
     (budget,) = rows(store, Budget)
     assert (budget["reserved_nanos"], rows(store, BudgetReservation)) == (0, [])
     finished(store, a_finish(lost, an_end(an_attempt(lost), "stopped"), "stopped"))

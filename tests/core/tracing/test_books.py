@@ -5,23 +5,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import new_id
-from core.errors import NotFound
+from core.errors import NotFound, TurnLost
 from core.store.database import Store
 from core.store.tables import DirtyBucket, LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
 from core.tracing.entries import Checkpoint, NewAttempt
 from core.tracing.opening import HistoryMoved, open_turn
-from core.tracing.recovery import recover
 from core.usage import Usage
 from tests.core.tracing.histories import (
     AT,
-    BOOK,
     an_attempt,
     an_end,
     an_opening,
     refused,
 )
-from tests.core.tracing.in_store import completed, finished, opened, rows
+from tests.core.tracing.in_store import completed, finished, opened, recovered, rows
 
 
 def test_the_books_are_open_before_anything_is_asked(store: Store, ids: tuple[str, str]) -> None:
@@ -129,17 +127,17 @@ def test_checkpoints_keep_what_has_arrived_and_never_touch_an_ended_turn(store: 
 
 def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    recover(store, BOOK, lambda _: True)
+    recovered(store)
     failed = an_end(an_attempt(opening), "failed", refused())
     following = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2, AT)
-    with pytest.raises(books.TurnLost):
+    with pytest.raises(TurnLost):
         store.write(lambda connection: books.next_attempt(connection, failed, following, 40, AT)).result()
     assert len(rows(store, TraceSpan, task_trace_id=opening.task_trace_id)) == 1
 
 
 def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    assert recover(store, BOOK, lambda _: True) == 1
+    assert recovered(store) == 1
     assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["cost_basis"] == "estimated"
     assert finished(store, completed(opening))
     (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
@@ -152,12 +150,6 @@ def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Sto
         ("input", 4_000_000, False),
         ("output", 1_000_000, False),
     ]
-
-
-def test_recovery_leaves_the_turns_of_the_living_alone(store: Store, ids: tuple[str, str]) -> None:
-    opening = opened(store, ids)
-    assert recover(store, BOOK, lambda _: False) == 0
-    assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["status"] == "running"
 
 
 @pytest.mark.parametrize("statement", ["UPDATE ledger_lines SET quantity = 1", "DELETE FROM ledger_lines"])

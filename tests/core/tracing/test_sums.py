@@ -13,11 +13,9 @@ from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
 from core.tracing.entries import NewAttempt, Opening
-from core.tracing.recovery import recover
 from core.tracing.settling import Attempt
 from core.tracing.totals import SUMMED
 from tests.core.tracing.histories import (
-    BOOK,
     a_finish,
     a_reply,
     an_attempt,
@@ -26,7 +24,7 @@ from tests.core.tracing.histories import (
     no_answer,
     refused,
 )
-from tests.core.tracing.in_store import finished, opened, rows
+from tests.core.tracing.in_store import finished, opened, recovered, rows
 
 _ERRORS = {"refused": refused, "no answer": no_answer, "never sent": never_sent}
 turns = st.fixed_dictionaries(
@@ -56,7 +54,7 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> Opening:
     for number, kind in enumerate(turn["retries"], 2):
         attempt = retried(store, opening, attempt, number, _ERRORS[kind]())
     if turn["lost"] or not turn["ends"]:
-        recover(store, BOOK, lambda _: True)
+        recovered(store)
     status: TurnStatus = turn["status"]
     stop_reason = "end_turn" if status == "completed" else None
     reply = a_reply("Much.", turn["usage"], model=turn["model"], stop_reason=stop_reason) if turn["answered"] else None
