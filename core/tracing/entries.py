@@ -204,7 +204,7 @@ class Step:
 class Checkpoint:
     """How far a run has come; ``tools`` are those of this iteration that have ended.
 
-    Only the master agent's run writes an answer.
+    ``cost_reason`` is why its cost would be an estimate now. Only the master agent's run writes an answer.
     """
 
     span_id: str
@@ -217,6 +217,7 @@ class Checkpoint:
     content: list[dict[str, Any]]
     text: str
     tools: tuple[ToolEnd, ...] = ()
+    cost_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

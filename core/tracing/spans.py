@@ -75,6 +75,7 @@ def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) ->
             "response_model": point.response_model,
             "request_id": point.request_id,
             "time_to_first_token_ms": point.time_to_first_token_ms,
+            "cost_reason": point.cost_reason,
             **token_columns(point.usage),
         }
         for point in points
