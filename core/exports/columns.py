@@ -12,9 +12,12 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, select
 
 from core.analytics.filters import TraceFilter, of_sessions
+from core.analytics.served import billed_model
 from core.exports.unindexed import unindexed
 from core.store.access import User
+from core.store.rollups import SERVED
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.store.text import storable
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
 FileName: TypeAlias = Literal["traces", "ledger"]
@@ -61,6 +64,7 @@ _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
 _attempts = select(func.count()).where(*_calls).scalar_subquery()
 _master = _traces.c.master_agent_id
 _delegating = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.parent_span_id.is_not(None))
+_served = exists().where(SERVED.c.task_trace_id == _traces.c.id)
 _of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_session_id
 _line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
@@ -74,10 +78,12 @@ def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def _lines_of(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """Of a chosen trace that lines of other sessions belong to as well, those of the chosen ones."""
+    """Of a chosen trace that lines of other sessions or models belong to as well, those of the chosen ones."""
     if not chosen.agents and not chosen.models:
         return []
-    return [or_(~_delegating, exists().where(*_of_line, *of_sessions(chosen)))]
+    agents = of_sessions(TraceFilter(agents=chosen.agents))
+    billed = [billed_model().in_([storable(model) for model in chosen.models])] if chosen.models else []
+    return [or_(~_delegating & ~_served, exists().where(*_of_line, *agents, *billed))]
 
 
 TRACES = ExportFile(

@@ -92,7 +92,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How one attempt at a model call ended and what it cost."""
+    """How one attempt at a model call ended and what it cost; ends from before it was kept have no ``asked_model``."""
 
     span_id: str
     status: StepStatus
@@ -112,6 +112,18 @@ class AttemptEnd:
     stop_reason: str | None = None
     error_type: str | None = None
     error_text: str | None = None
+    asked_model: str | None = None
+
+    @property
+    def models_not_asked(self) -> set[str]:
+        """Those of its lines that are others than the one asked, by whatever date of it."""
+        asked = self.asked_model
+        billed = {line.model for line in self.lines}
+        return {model for model in billed if asked and model != asked and not _is_dated(model, asked)}
+
+
+def _is_dated(model: str, asked: str) -> bool:
+    return model.startswith(f"{asked}-20") and len(model) == len(asked) + len("-20260101")
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceB
         usage_json=row["usage"],
         response_model=row["response_model"],
         request_id=row["request_id"],
+        asked_model=row["model"],
         error_type=INSTANCE_LOST,
         error_text=INTERRUPTED,
     )

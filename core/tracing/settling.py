@@ -68,6 +68,7 @@ def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
         stop_reason=reply.stop_reason if reply else None,
         error_type=ending.error_type,
         error_text=ending.error_text,
+        asked_model=attempt.model,
     )
 
 
