@@ -68,6 +68,9 @@ _served = exists().where(SERVED.c.task_trace_id == _traces.c.id)
 _of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_session_id
 _line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
+_uncertain = _lines.c.estimated | _lines.c.amount_nanos.is_(None)
+_span_reason = select(_spans.c.cost_reason).where(_spans.c.id == _lines.c.span_id).scalar_subquery()
+_reason = case((_uncertain, _span_reason))
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
 CALLING_AGENT = replace(AGENT, meaning="The agent that made the call, by its present name.")
@@ -190,6 +193,12 @@ LEDGER = ExportFile(
         ),
         Column("price_source", "Where the price was published; empty if none is known.", "text", _lines.c.price_source),
         Column("price_from", "Since when that price holds, UTC; empty if none is known.", "time", _lines.c.price_from),
+        Column(
+            "cost_reason",
+            "Why the call is an estimate or has no price; `at least` marks a lower bound. Empty for others.",
+            "text",
+            _reason,
+        ),
     ),
     cost=_lines.c.amount_nanos,
     source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)),

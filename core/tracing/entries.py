@@ -114,17 +114,6 @@ class AttemptEnd:
     error_text: str | None = None
     asked_model: str | None = None
 
-    @property
-    def models_not_asked(self) -> set[str]:
-        """Those of its lines that are others than the one asked, by whatever date of it."""
-        asked = self.asked_model
-        billed = {line.model for line in self.lines}
-        return {model for model in billed if asked and model != asked and not _is_dated(model, asked)}
-
-
-def _is_dated(model: str, asked: str) -> bool:
-    return model.startswith(f"{asked}-20") and len(model) == len(asked) + len("-20260101")
-
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:

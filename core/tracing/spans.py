@@ -54,9 +54,19 @@ def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
     """Also notes which models they were billed for unasked."""
     if ends:
         connection.execute(_CHANGE_SPAN, [_ended_columns(end) for end in ends])
-    others = [{"span": end.span_id, "model": model} for end in ends for model in sorted(end.models_not_asked)]
+    others = [{"span": end.span_id, "model": model} for end in ends for model in sorted(_not_asked(end))]
     if others:
         connection.execute(_NOTE_SERVED, others)
+
+
+def _not_asked(end: AttemptEnd) -> set[str]:
+    """Models it was billed for that are others than the one asked, by whatever date of it."""
+    asked = end.asked_model
+    return {line.model for line in end.lines if asked and not _is_same(line.model, asked)}
+
+
+def _is_same(model: str, asked: str) -> bool:
+    return model == asked or (model.startswith(f"{asked}-20") and len(model) == len(f"{asked}-20260101"))
 
 
 def end_tools(connection: Connection, ends: Mapping[str, ToolEnd]) -> None:
