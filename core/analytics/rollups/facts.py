@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -114,9 +115,10 @@ def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(number, BigInteger)
 
 
-def quarter(dialect: str) -> ColumnElement[int]:
-    """The one a trace began in."""
-    started = _traces.c.started_at
+def quarter(dialect: str, at: ColumnElement[datetime] = _traces.c.started_at) -> ColumnElement[int]:
+    """Return in SQL what ``quarter_of`` returns; by default the quarter that a trace began in."""
     if dialect == "sqlite":
-        return cast(func.strftime("%s", started), BigInteger) // 900
-    return _whole(func.floor(extract("epoch", started) / 900))
+        # Whole seconds as they are written: strftime rounds the last half millisecond of a second up to the next.
+        seconds = cast(func.strftime("%s", func.substr(at, 1, 19)), BigInteger)
+        return seconds // 900
+    return _whole(func.floor(extract("epoch", at) / 900))
