@@ -27,7 +27,7 @@ LAYERS = [
     "app",
     "pages",
     "pages.parts",
-    "core.launch core.lifespan",
+    "core.launch core.lifespan core.pricing.__main__",
     "core.api",
     "core.wiring",
     "core.demo",
@@ -40,7 +40,7 @@ LAYERS = [
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events core.files core.key_file",
-    "core.usage core.money core.clock core.quarters core.errors core.logs core.children",
+    "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children",
 ]
 _SQL = (
     "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.tracing "

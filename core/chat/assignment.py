@@ -7,6 +7,7 @@ from datetime import datetime
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
+from core.estimates import Estimate
 from core.money import Nanos
 from core.pricing import PriceBook
 from core.provider.blocks import Block
@@ -20,7 +21,7 @@ class Assignment:
     """``path`` led to the agent: ids of agents, the master's first, its own last."""
 
     request: ModelRequest
-    prompt_estimate: int
+    prompt_estimate: Estimate
     toolset: Toolset
     asking: Asking
     limits: Limits
@@ -29,7 +30,7 @@ class Assignment:
 
     def most(self, book: PriceBook, at: datetime) -> Nanos | None:
         """What its first model call may cost; None where no price is known."""
-        return book.most(self.request.model, self.prompt_estimate, self.request.max_tokens, at)
+        return book.most(self.request.model, self.prompt_estimate.upper, self.request.max_tokens, at)
 
 
 def assign(

@@ -95,7 +95,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How one attempt at a model call ended and what it cost."""
+    """How one attempt at a model call ended and what it cost; ends from before it was kept have no ``asked_model``."""
 
     span_id: str
     status: StepStatus
@@ -115,6 +115,7 @@ class AttemptEnd:
     stop_reason: str | None = None
     error_type: str | None = None
     error_text: str | None = None
+    asked_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class Step:
 class Checkpoint:
     """How far a run has come; ``tools`` are those of this iteration that have ended.
 
-    Only the master agent's run writes an answer.
+    ``cost_reason`` is why its cost would be an estimate now. Only the master agent's run writes an answer.
     """
 
     span_id: str
@@ -220,6 +221,7 @@ class Checkpoint:
     content: list[dict[str, Any]]
     text: str
     tools: tuple[ToolEnd, ...] = ()
+    cost_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """Turns whose process died: closed as interrupted, with the cost of what had been delivered, marked as estimated."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
@@ -18,13 +17,18 @@ from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEn
 from core.tracing.fence import claim
 from core.tracing.instance import read_instance
 from core.tracing.liveness import Running
-from core.tracing.settling import NO_ANSWER, lines_of, read_usage
+from core.tracing.settling import NO_ANSWER, lines_of, remarked
 from core.tracing.tool_calls import new_tool
+from core.tracing.used import AT_LEAST, Seen, Used, complete
 
 _KEPT = "What had arrived is kept; its cost is an estimate. Press Retry to ask again."
 _AT_ONCE = 50
 
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
+
+NOTED = f"{AT_LEAST} so much: what came after the last note of it before the server stopped is not counted"
+
+_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _spans, _messages = TraceSpan.__table__, Message.__table__
@@ -159,9 +163,10 @@ def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> Se
 
 def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
-    usage = _used(row)
+    used = _used(row)
     model = row["response_model"] or row["model"]
-    priced = book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
+    priced = book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
+    priced = remarked(priced, used.remarks)
     return AttemptEnd(
         span_id=row["id"],
         status="interrupted",
@@ -169,7 +174,7 @@ def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end
         ended_at=end,
         duration_ms=_milliseconds(row["started_at"], lost.last_seen),
         time_to_first_token_ms=row["time_to_first_token_ms"],
-        usage=read_usage(usage),
+        usage=used.usage,
         total=priced.total,
         basis=priced.basis,
         cost_reason=priced.reason if row["usage"] else NO_ANSWER,
@@ -177,16 +182,22 @@ def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end
         usage_json=row["usage"],
         response_model=row["response_model"],
         request_id=row["request_id"],
+        asked_model=row["model"],
         error_type=INSTANCE_LOST,
         error_text=lost.why,
     )
 
 
-def _used(row: RowMapping) -> dict[str, Any]:
-    """What the last checkpoint knew: the provider's usage with the output it had counted, else the estimated prompt."""
-    if row["usage"]:
-        return {**row["usage"], "output_tokens": max(row["output_tokens"], row["usage"].get("output_tokens") or 0)}
-    return {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]}
+def _used(row: RowMapping) -> Used:
+    """What the last checkpoint knew: the provider's usage, what was counted beside it, and the estimated prompt."""
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
+    prompt = sum(row[column] for column in _PROMPT)
+    seen = Seen(prompt, row["output_tokens"], searches, ended=False)
+    noted, used = row["cost_reason"] or "", complete(row["usage"], seen)
+    further = (remark for remark in used.remarks if remark not in noted)
+    return replace(used, remarks=(NOTED, *([noted] if noted else []), *further))
 
 
 def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolEnd]:
