@@ -109,10 +109,7 @@ class TooManyExports(AppError):
 
 
 class ProviderError(AppError):
-    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds.
-
-    ``sent`` is False when the request surely never reached the provider, so that it cannot have been billed.
-    """
+    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds."""
 
     status, code = 502, "provider_error"
 
@@ -125,7 +122,6 @@ class ProviderError(AppError):
         http_status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        sent: bool = True,
     ) -> None:
         super().__init__(for_user)
         self.kind = kind
@@ -133,7 +129,6 @@ class ProviderError(AppError):
         self.http_status = http_status
         self.request_id = request_id
         self.retry_after = retry_after
-        self.sent = sent
 
 
 class ProviderBusy(ProviderError):

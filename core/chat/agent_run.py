@@ -89,7 +89,7 @@ class AgentRun:
         self.delegations = 0
         self._consents = 0
         self._uncounted = 0
-        self._unsaved, self._saved_characters = False, 0
+        self._unsaved, self._saved = False, self.journal.progress
 
     async def follow(self) -> Outcome:
         """Until the agent is done or fails; raises only when cancelled."""
@@ -135,9 +135,9 @@ class AgentRun:
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """What has changed since the last ones, here and further down."""
-        characters = self.journal.characters
-        if self._unsaved or characters != self._saved_characters:
-            self._unsaved, self._saved_characters = False, characters
+        progress = self.journal.progress
+        if self._unsaved or progress != self._saved:
+            self._unsaved, self._saved = False, progress
             if point := self.journal.checkpoint():
                 yield point
         for child in self.children:
@@ -153,7 +153,7 @@ class AgentRun:
         """Its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
-        self._saved_characters = self.journal.characters
+        self._saved = self.journal.progress
         return end
 
     def _elapsed_ms(self) -> int:
@@ -190,7 +190,7 @@ class AgentRun:
             case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
                 self.reader.tell(event)
             case AttemptStarting():
-                self.journal.attempt_starting()
+                self.journal.attempt_starting(event.passage)
             case ReplyStarted(reply):
                 self.journal.reply_started(reply)
                 self._show_cost()

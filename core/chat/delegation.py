@@ -94,7 +94,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         except BudgetSpent as error:
             raise ToolError(f"{agent.name} was not asked. {error.for_user}") from None
         except StoreError as error:
-            never = ProviderBroken(error.for_user, kind=NOT_MADE, sent=False)
+            never = ProviderBroken(error.for_user, kind=NOT_MADE)
             asker.unbooked.append(child.closed(Outcome("failed", NOT_MADE, error.for_user, never)))
             raise
 

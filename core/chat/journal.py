@@ -11,6 +11,7 @@ from core.errors import ProviderError
 from core.events import CostSoFar, TurnStatus
 from core.pricing import PriceBook
 from core.provider.blocks import Block, ToolCall
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
@@ -71,8 +72,8 @@ class Journal:
         """How much of the reply has arrived, input of tools included."""
         return self._reply.characters if self._reply else 0
 
-    def attempt_starting(self) -> None:
-        self._attempt_began = self._elapsed_ms()
+    def attempt_starting(self, passage: Passage | None = None) -> None:
+        self._attempt_began, self._attempt.passage = self._elapsed_ms(), passage
 
     def reply_started(self, reply: Reply) -> None:
         self._attempt.reply = reply
@@ -143,11 +144,17 @@ class Journal:
         """The text of the last reply that had any."""
         return self._so_far()[1] if not self._texts else self._texts[-1]
 
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """Differs as soon as a checkpoint would."""
+        passage = self._passage
+        return self.characters, self._attempt.span_id, passage.sent_at, passage.answered_at
+
     def checkpoint(self) -> Checkpoint | None:
-        """How far it has come, once anything has arrived."""
+        """How far it has come, once a request was sent or anything has arrived."""
         attempt, (content, text) = self._attempt, self._so_far()
-        reply = attempt.reply
-        if reply is None and not content:
+        reply, passage = attempt.reply, self._passage
+        if reply is None and not content and passage.sent_at is None:
             return None
         return Checkpoint(
             span_id=attempt.span_id,
@@ -155,11 +162,13 @@ class Journal:
             usage=read_usage(usage_so_far(reply)) if reply else Usage(input=attempt.prompt_estimate),
             usage_json=dict(reply.usage) if reply else None,
             response_model=reply.model if reply else None,
-            request_id=reply.request_id if reply else None,
+            request_id=(reply.request_id if reply else None) or passage.request_id,
             time_to_first_token_ms=attempt.time_to_first_token_ms,
             content=content,
             text=text,
             tools=self._tools.ended,
+            sent_at=passage.sent_at,
+            answered_at=passage.answered_at,
         )
 
     def end(self, outcome: Outcome) -> SessionEnd:
@@ -184,6 +193,10 @@ class Journal:
     def answer(self) -> tuple[list[Block], str]:
         """Content blocks and plain text of what was said up to the end."""
         return whole(self._content), self._text
+
+    @property
+    def _passage(self) -> Passage:
+        return self._attempt.passage or Passage()
 
     @property
     def _reply(self) -> Reply | None:

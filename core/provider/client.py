@@ -84,13 +84,15 @@ class Provider:
         client = (await self._opened()).client(request.key)
         from core.provider.upstream import Call, open_upstream
 
-        call = Call(client, message_parameters(request), deadline, request.key.source if request.key else None)
+        parameters, source = message_parameters(request), request.key.source if request.key else None
         failure = _LastFailure()
         async for attempt in self._attempts(failure):
             if failure.attempt:
                 yield AttemptFailed(failure.attempt, failure.error, failure.wait_seconds)
                 await asyncio.sleep(failure.wait_seconds)
-            yield AttemptStarting(failure.attempt + 1)
+            starting = AttemptStarting(failure.attempt + 1)
+            yield starting
+            call = Call(client, parameters, deadline, self._settings.read_seconds, starting.passage, source)
             with attempt:
                 upstream = await open_upstream(call)
         try:
@@ -102,13 +104,19 @@ class Provider:
 
     def _attempts(self, failure: _LastFailure) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(_may_succeed_later),
+            retry=retry_if_exception(self._may_succeed_later),
             stop=stop_after_attempt(self._settings.attempts) | stop_before_delay(self._settings.turn_seconds),
             wait=self._wait,
             before_sleep=failure.remember,
             sleep=failure.sleep_later,
             reraise=True,
         )
+
+    def _may_succeed_later(self, error: BaseException) -> bool:
+        """Whoever tries again sooner than the provider asked for is refused again."""
+        if not isinstance(error, (ProviderBusy, ProviderBroken)) or error.kind == "turn_timeout":
+            return False
+        return error.retry_after is None or error.retry_after <= self._settings.retry_after_cap_seconds
 
     def _wait(self, state: RetryCallState) -> float:
         asked = _error(state).retry_after
@@ -117,10 +125,6 @@ class Provider:
     async def close(self) -> None:
         if self._connections is not None:
             await self._connections.close()
-
-
-def _may_succeed_later(error: BaseException) -> bool:
-    return isinstance(error, (ProviderBusy, ProviderBroken)) and error.kind != "turn_timeout"
 
 
 def _error(state: RetryCallState) -> ProviderError:

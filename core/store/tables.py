@@ -217,7 +217,8 @@ class TraceSpan(Tally, table=True):
 
     ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
     asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
-    ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent.
+    ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent. A model call was sent at
+    ``sent_at``, if it is known to have been, and the answer's headers came at ``answered_at``.
     """
 
     __tablename__ = "trace_spans"
@@ -240,6 +241,8 @@ class TraceSpan(Tally, table=True):
     output: str | None = Field(None, sa_type=StorableText)
     output_size: int | None = Field(None, sa_type=BigInteger)
     waited_ms: int | None = Field(None, sa_type=BigInteger)
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 class LedgerLine(Row, table=True):

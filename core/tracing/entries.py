@@ -112,6 +112,8 @@ class AttemptEnd:
     stop_reason: str | None = None
     error_type: str | None = None
     error_text: str | None = None
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,8 @@ class Checkpoint:
     content: list[dict[str, Any]]
     text: str
     tools: tuple[ToolEnd, ...] = ()
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.store.database import Store
 from core.store.tables import Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing.books import INSTANCE_LOST, finish
 from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEnd
-from core.tracing.settling import NO_ANSWER, lines_of, read_usage
+from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, read_usage
 from core.tracing.tool_calls import new_tool
 
 INTERRUPTED = (
@@ -142,9 +142,14 @@ def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> Se
 
 def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
-    usage = _used(row)
+    reason = _why_nothing(row)
+    usage = {} if reason else _used(row)
     model = row["response_model"] or row["model"]
-    priced = book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
+    priced = (
+        nothing(reason)
+        if reason
+        else book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
+    )
     return AttemptEnd(
         span_id=row["id"],
         status="interrupted",
@@ -155,14 +160,25 @@ def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceB
         usage=read_usage(usage),
         total=priced.total,
         basis=priced.basis,
-        cost_reason=priced.reason if row["usage"] else NO_ANSWER,
+        cost_reason=priced.reason if row["usage"] or reason else NO_REPLY,
         lines=lines_of(priced),
         usage_json=row["usage"],
         response_model=row["response_model"],
         request_id=row["request_id"],
         error_type=INSTANCE_LOST,
         error_text=INTERRUPTED,
+        sent_at=row["sent_at"],
+        answered_at=row["answered_at"],
     )
+
+
+def _why_nothing(row: RowMapping) -> str | None:
+    """As for a call that was followed to its end; but what was not written down may have happened all the same."""
+    if row["usage"] or row["request_id"]:
+        return None
+    if row["answered_at"] is not None:
+        return ANSWERED_FOR
+    return PERHAPS_SENT if row["sent_at"] is None else NO_ANSWER
 
 
 def _used(row: RowMapping) -> dict[str, Any]:

@@ -75,6 +75,8 @@ def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) ->
             "response_model": point.response_model,
             "request_id": point.request_id,
             "time_to_first_token_ms": point.time_to_first_token_ms,
+            "sent_at": point.sent_at,
+            "answered_at": point.answered_at,
             **token_columns(point.usage),
         }
         for point in points
@@ -174,6 +176,8 @@ def _ended_columns(end: AttemptEnd) -> dict[str, Any]:
         "request_id": end.request_id,
         "http_status": end.http_status,
         "stop_reason": end.stop_reason,
+        "sent_at": end.sent_at,
+        "answered_at": end.answered_at,
         **token_columns(end.usage),
     }
 
@@ -194,5 +198,5 @@ def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> d
         "estimated": end.basis == "estimated",
         "correction": False,
         "billed_at": end.started_at,
-        "recorded_at": end.ended_at,
+        "recorded_at": now(),
     }
