@@ -79,7 +79,13 @@ class NoProviderKey(AppError):
 
 
 class BudgetSpent(AppError):
+    """``budget_id`` is the one that refused, ``agent_id`` whose call."""
+
     status, code = 402, "budget_spent"
+
+    def __init__(self, for_user: str, *, budget_id: str | None = None, agent_id: str | None = None) -> None:
+        super().__init__(for_user)
+        self.budget_id, self.agent_id = budget_id, agent_id
 
 
 class ConversationBusy(AppError):

@@ -15,6 +15,7 @@ from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
+from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
 from core.chat.agent_run import Parts
 from core.chat.answers import Answers
@@ -113,8 +114,9 @@ def open_services(
     refresher.start()
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
+    bounds = Bounds(store, book)
     keys = ProviderKeys(chosen, access.credentials, provider, engine)
-    parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
+    parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
         store=store,

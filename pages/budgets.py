@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
 from core.wiring import Services
 from pages.parts.budget_card import draw_budget
 from pages.parts.budget_form import change_budget, new_budget

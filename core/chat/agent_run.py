@@ -12,6 +12,7 @@ from anyio import CancelScope
 from core.agent.limits import Allowance, CutShort, Spending
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
 from core.agent.tools.tool import Asking, Tool
+from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
@@ -58,6 +59,7 @@ class Parts:
     provider: Provider
     recorder: Recorder
     book: PriceBook
+    bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
@@ -81,7 +83,7 @@ class AgentRun:
     ) -> None:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
         self._began = monotonic()
-        self.journal = Journal(start, parts.book, self._elapsed_ms)
+        self.journal = Journal(start, parts.book, parts.bounds, self._elapsed_ms)
         self.allowance = Allowance(assignment.limits, self.spending, outer)
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []

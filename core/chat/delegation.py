@@ -54,8 +54,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
         session_id=new_id(),
         span_id=new_id(),
         model=agent.model,
-        prompt_estimate=assignment.prompt_estimate,
-        max_tokens=assignment.request.max_tokens,
+        asked=assignment.asked,
         trace_started_at=asker.start.trace_started_at,
     )
     reader = Reader(
@@ -75,7 +74,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         model=start.model,
         number=1,
         trace_started_at=start.trace_started_at,
-        most=child.assignment.most(child.parts.book, at),
+        bound=child.parts.bounds.of(child.assignment.asked, at),
     )
     new = NewSession(
         session_id=start.session_id,
@@ -85,7 +84,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         agent_version=agent.version,
         session_type="simulated" if child.assignment.request.simulated else "command-center",
         attempt=first,
-        prompt_estimate=start.prompt_estimate,
+        prompt_estimate=start.asked.prompt,
         at=at,
     )
     with CancelScope(shield=True):

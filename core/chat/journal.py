@@ -1,10 +1,11 @@
 """What an agent's run has done so far, as values for the books: it writes nothing itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.agent.tools.tool import ToolOutcome
+from core.budgets.bounds import Asked, Bounds
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
 from core.errors import ProviderError
@@ -31,17 +32,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """One agent's run as its books were opened; only the master agent's run writes an answer.
+    """One agent's run as its books were opened with the first call that is ``asked``.
 
-    A reply has at most ``max_tokens``.
+    Only the master agent's run writes an answer.
     """
 
     task_trace_id: str
     session_id: str
     span_id: str
     model: str
-    prompt_estimate: int
-    max_tokens: int
+    asked: Asked
     trace_started_at: datetime
     answer_message_id: str | None = None
 
@@ -52,10 +52,10 @@ class Journal:
     What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
     """
 
-    def __init__(self, start: RunStart, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
-        self._start, self._book, self._elapsed_ms = start, book, elapsed_ms
+    def __init__(self, start: RunStart, book: PriceBook, bounds: Bounds, elapsed_ms: Callable[[], int]) -> None:
+        self._start, self._book, self._bounds, self._elapsed_ms = start, book, bounds, elapsed_ms
         self._iteration, self._attempt_began = 1, 0
-        self._attempt = Attempt(start.span_id, 1, start.model, start.prompt_estimate, now())
+        self._attempt = Attempt(start.span_id, 1, start.model, start.asked.prompt, now())
         self._under_way = True
         self._following: Attempt | None = None
         self.ended: list[AttemptEnd] = []
@@ -233,7 +233,7 @@ class Journal:
             number=attempt.number,
             trace_started_at=self._start.trace_started_at,
             iteration=self._iteration,
-            most=self._book.most(attempt.model, attempt.prompt_estimate, self._start.max_tokens, attempt.started_at),
+            bound=self._bounds.of(replace(self._start.asked, prompt=attempt.prompt_estimate), attempt.started_at),
         )
 
     def _settle(self, outcome: Outcome) -> None:

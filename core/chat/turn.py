@@ -209,8 +209,7 @@ def _start(opening: Opening, assignment: Assignment) -> RunStart:
         session_id=opening.session_id,
         span_id=opening.span_id,
         model=opening.model,
-        prompt_estimate=opening.prompt_estimate,
-        max_tokens=assignment.request.max_tokens,
+        asked=assignment.asked,
         trace_started_at=opening.at,
         answer_message_id=opening.answer_message_id,
     )

@@ -218,7 +218,8 @@ class TraceSpan(Tally, table=True):
     ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
     asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
     ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent. A model call was sent at
-    ``sent_at``, if it is known to have been, and the answer's headers came at ``answered_at``.
+    ``sent_at``, if it is known to have been, and the answer's headers came at ``answered_at``; ``most_nanos`` is the
+    most it could cost when it was opened, None where that was not known.
     """
 
     __tablename__ = "trace_spans"
@@ -243,6 +244,7 @@ class TraceSpan(Tally, table=True):
     waited_ms: int | None = Field(None, sa_type=BigInteger)
     sent_at: datetime | None = None
     answered_at: datetime | None = None
+    most_nanos: int | None = Field(None, sa_type=BigInteger)
 
 
 class LedgerLine(Row, table=True):

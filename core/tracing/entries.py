@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
+from core.budgets.bounds import UNKNOWN, Bound
 from core.events import CostBasis, TurnStatus
 from core.money import Nanos
 from core.tracing.terms import Once, Quota
@@ -38,7 +39,7 @@ class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
-    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``most`` is what its
+    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
     first model call may cost, as in ``NewAttempt``.
     """
 
@@ -65,7 +66,7 @@ class Opening:
     files: tuple[NewAttachment, ...] = ()
     once: Once | None = None
     quota: Quota | None = None
-    most: Nanos | None = None
+    bound: Bound = UNKNOWN
 
     @property
     def attached(self) -> list[dict[str, Any]]:
@@ -120,7 +121,7 @@ class AttemptEnd:
 class NewAttempt:
     """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``.
 
-    ``most`` is what it may cost, which budgets hold until its end; None where no price is known.
+    ``bound`` is what it may cost, which budgets hold until its end.
     """
 
     span_id: str
@@ -130,7 +131,7 @@ class NewAttempt:
     number: int
     trace_started_at: datetime
     iteration: int = 1
-    most: Nanos | None = None
+    bound: Bound = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
 from pages.parts.budget_words import Fullness, fullness
 from pages.parts.figures import usd
 

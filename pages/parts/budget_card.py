@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
 from core.wiring import Services
 from pages.parts.budget_bar import budget_bar
 from pages.parts.budget_words import (

@@ -5,9 +5,10 @@ from typing import Final
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetDraft, BudgetView
+from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period
+from core.budgets.views import BudgetView
 from core.errors import AppError, InputError
 from core.money import Nanos, nanos_typed, short_usd
 from core.wiring import Services

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from core.analytics.choice import Choice, as_address
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
 from pages.parts.figures import exact, money
 
 Fullness: TypeAlias = Literal["room", "little", "none"]

@@ -5,8 +5,9 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.budgets.budgets import BudgetDraft, BudgetView
+from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
+from core.budgets.views import BudgetView
 from core.clock import now
 from core.money import NANOS_PER_USD, exact_usd, short_usd
 from core.store.tables import LedgerLine

@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.budgets.budgets import BudgetDraft, Budgets, BudgetView
+from core.budgets.budgets import BudgetDraft, Budgets
+from core.budgets.views import BudgetView
 from core.errors import BudgetSpent
 from core.money import Nanos
 from core.provider.simulator.scripted import failed

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from core.budgets.bounds import Bound
 from core.clock import new_id
 from core.errors import ProviderBusy
 from core.events import TurnStatus
@@ -39,7 +40,7 @@ def an_opening(owner: str, agent: str, **changes: Any) -> Opening:
         last_message_id=None,
         prompt_estimate=40,
         at=AT,
-        most=1_000,
+        bound=Bound(1_000, 500),
     )
     return replace(opening, **changes)
 

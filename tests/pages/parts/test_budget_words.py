@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analytics.choice import read_address
-from core.budgets.budgets import BudgetView
 from core.budgets.periods import PERIODS, Period, window
+from core.budgets.views import BudgetView
 from core.quarters import start_of
 from pages.parts.budget_words import (
     badge,
