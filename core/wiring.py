@@ -1,5 +1,6 @@
 """The only place that picks implementations and keeps the running ones."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from core.toolbox.own_tools import own_tools
 from core.toolbox.toolset import Toolbox
 from core.tracing.instance import new_instance_id
 from core.tracing.recorder import Recorder
+from core.tracing.repricing import reprice
 from core.tracing.spool import Spool
 
 
@@ -71,6 +73,7 @@ class Services:
     answers: Answers
     access: Access
     budgets: Budgets
+    bounds: Bounds
     keys: ProviderKeys
     who: Callable[[], Person]
 
@@ -115,6 +118,7 @@ def open_services(
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     bounds = Bounds(store, book)
+    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
     keys = ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
@@ -139,6 +143,7 @@ def open_services(
         answers=Answers(store, engine, Watchers(store, chosen.grace_seconds)),
         access=access,
         budgets=Budgets(store, zone),
+        bounds=bounds,
         keys=keys,
         who=partial(_who, chosen, me),
     )

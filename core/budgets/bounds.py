@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -16,6 +16,8 @@ from core.store.database import Store
 from core.store.tables import DEMO_SOURCE, TaskTrace, TraceSpan
 
 LEAST_TYPICAL: Final = 1_000
+TOKENS_A_SEARCH: Final = 10_000
+"""Of the results of one web search, at the most."""
 _RECENT, _ANEW_SECONDS = 20_000, 300.0
 
 _spans, _traces = TraceSpan.__table__, TaskTrace.__table__
@@ -34,12 +36,16 @@ UNKNOWN: Final = Bound(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What bounds a call: the model, the prompt's tokens at the most, and what the reply may write and search."""
+    """What bounds a call: the model, the prompt's tokens, and what the reply may write, search the web and read there.
+
+    ``found`` are the tokens that the provider's own tools may add to the prompt.
+    """
 
     model: str
     prompt: int
     max_tokens: int
     searches: int = 0
+    found: int = 0
 
 
 class Bounds:
@@ -53,7 +59,8 @@ class Bounds:
     def of(self, asked: Asked, at: datetime) -> Bound:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
-        most = self._book.most(asked.model, asked.prompt, asked.max_tokens, at, searches=asked.searches)
+        prompt = asked.prompt + asked.found
+        most = self._book.most(asked.model, prompt, asked.max_tokens, at, searches=asked.searches)
         return Bound(most, self._book.most(asked.model, asked.prompt, usual, at))
 
     def refresh(self) -> None:
@@ -84,7 +91,16 @@ def _percentile(counts: list[int]) -> int:
     return sorted(counts)[math.ceil(0.99 * len(counts)) - 1]
 
 
-def most_searches(tools: Iterable[Mapping[str, Any]]) -> int:
+def most_searches(tools: Sequence[Mapping[str, Any]]) -> int:
     """How often the provider may search the web for one reply that has these tools."""
-    searching = [tool for tool in tools if str(tool.get("type", "")).startswith("web_search")]
-    return sum(int(tool.get("max_uses") or 0) for tool in searching)
+    return sum(_uses(tool, "web_search") for tool in tools)
+
+
+def most_found(tools: Sequence[Mapping[str, Any]]) -> int:
+    """How many tokens of the web the provider may read for it: whole pages are limited by their definition."""
+    pages = [_uses(tool, "web_fetch") * int(tool.get("max_content_tokens") or 0) for tool in tools]
+    return most_searches(tools) * TOKENS_A_SEARCH + sum(pages)
+
+
+def _uses(tool: Mapping[str, Any], kind: str) -> int:
+    return int(tool.get("max_uses") or 0) if str(tool.get("type", "")).startswith(kind) else 0

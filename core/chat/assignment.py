@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
-from core.budgets.bounds import Asked, most_searches
+from core.budgets.bounds import Asked, most_found, most_searches
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
 from core.registry.agents import AgentView, limits_of
@@ -29,7 +29,8 @@ class Assignment:
     def asked(self) -> Asked:
         """What bounds its first model call."""
         request = self.request
-        return Asked(request.model, self.prompt_estimate, request.max_tokens, most_searches(request.tools))
+        searches, found = most_searches(request.tools), most_found(request.tools)
+        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, found)
 
 
 def assign(

@@ -43,6 +43,7 @@ ROUTES: dict[str, str | Permission] = {
     "GET /api/traces": OWN,
     "GET /api/traces/{trace_id}": OWN,
     "GET /api/costs": OWN,
+    "GET /api/budgets": OWN,
     "GET /api/exports": SIGNED_IN,
     "POST /api/exports": Permission.EXPORTS,
     "GET /api/exports/{file}.csv": HOLDER,

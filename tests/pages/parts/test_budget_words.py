@@ -33,7 +33,7 @@ def a_view(
     period: Period = "month", at: datetime = AT, zone: ZoneInfo = BERLIN, spent: int = 0, held: int = 0, limit: int = 10
 ) -> BudgetView:
     this = window(period, at, zone)
-    return BudgetView("b", "person", "ada", "Ada", period, zone.key, this, limit, True, spent, held, 0)
+    return BudgetView("b", "person", "ada", "Ada", period, zone.key, this, limit, True, spent, held, 0, 0, "strict", 0)
 
 
 @pytest.mark.parametrize(
