@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from core.estimates import Estimate
 from core.money import Nanos
 from core.pricing import PriceBook
 from core.store.database import Store
@@ -36,13 +37,13 @@ UNKNOWN: Final = Bound(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What bounds a call: the model, the prompt's tokens, and what the reply may write, search the web and read there.
+    """What bounds a call: the model, the prompt, and what the reply may write, search the web and read there.
 
     ``found`` are the tokens that the provider's own tools may add to the prompt.
     """
 
     model: str
-    prompt: int
+    prompt: Estimate
     max_tokens: int
     searches: int = 0
     found: int = 0
@@ -59,9 +60,9 @@ class Bounds:
     def of(self, asked: Asked, at: datetime) -> Bound:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
-        prompt = asked.prompt + asked.found
+        prompt = asked.prompt.upper + asked.found
         most = self._book.most(asked.model, prompt, asked.max_tokens, at, searches=asked.searches)
-        return Bound(most, self._book.most(asked.model, asked.prompt, usual, at))
+        return Bound(most, self._book.most(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:
         """At most every five minutes; not for an event loop. Raises StoreError."""

@@ -7,6 +7,7 @@ from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
 from core.budgets.bounds import Asked, most_found, most_searches
+from core.estimates import Estimate
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
 from core.registry.agents import AgentView, limits_of
@@ -18,7 +19,7 @@ class Assignment:
     """``path`` led to the agent: ids of agents, the master's first, its own last."""
 
     request: ModelRequest
-    prompt_estimate: int
+    prompt_estimate: Estimate
     toolset: Toolset
     asking: Asking
     limits: Limits

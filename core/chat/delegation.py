@@ -84,7 +84,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         agent_version=agent.version,
         session_type="simulated" if child.assignment.request.simulated else "command-center",
         attempt=first,
-        prompt_estimate=start.asked.prompt,
+        prompt_estimate=start.asked.prompt.central,
         at=at,
     )
     with CancelScope(shield=True):

@@ -226,7 +226,7 @@ class Turns:
             text=wanted.text,
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,
-            prompt_estimate=assignment.prompt_estimate,
+            prompt_estimate=assignment.prompt_estimate.central,
             at=at,
             once=wanted.once,
             quota=self._quotas.at(at),

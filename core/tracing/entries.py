@@ -207,7 +207,7 @@ class Step:
 class Checkpoint:
     """How far a run has come; ``tools`` are those of this iteration that have ended.
 
-    Only the master agent's run writes an answer.
+    ``cost_reason`` is why its cost would be an estimate now. Only the master agent's run writes an answer.
     """
 
     span_id: str
@@ -222,6 +222,7 @@ class Checkpoint:
     tools: tuple[ToolEnd, ...] = ()
     sent_at: datetime | None = None
     answered_at: datetime | None = None
+    cost_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Turns whose process died: closed as interrupted, with the cost of what had been delivered, marked as estimated."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
@@ -14,8 +13,9 @@ from core.store.database import Store
 from core.store.tables import Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing.books import INSTANCE_LOST, finish
 from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEnd
-from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, read_usage
+from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, remarked
 from core.tracing.tool_calls import new_tool
+from core.tracing.used import AT_LEAST, Seen, Used, complete
 
 INTERRUPTED = (
     "The server stopped while this answer was being written. What had arrived is kept; its cost is an estimate. "
@@ -23,6 +23,10 @@ INTERRUPTED = (
 )
 
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
+
+NOTED = f"{AT_LEAST} so much: what came after the last note of it before the server stopped is not counted"
+
+_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _spans, _messages = TraceSpan.__table__, Message.__table__
@@ -143,13 +147,14 @@ def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> Se
 def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
     reason = _why_nothing(row)
-    usage = {} if reason else _used(row)
+    used = Used({}) if reason else _used(row)
     model = row["response_model"] or row["model"]
     priced = (
         nothing(reason)
         if reason
-        else book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
+        else book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
     )
+    priced = remarked(priced, used.remarks)
     return AttemptEnd(
         span_id=row["id"],
         status="interrupted",
@@ -157,7 +162,7 @@ def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceB
         ended_at=end,
         duration_ms=_milliseconds(row["started_at"], last_seen),
         time_to_first_token_ms=row["time_to_first_token_ms"],
-        usage=read_usage(usage),
+        usage=used.usage,
         total=priced.total,
         basis=priced.basis,
         cost_reason=priced.reason if row["usage"] or reason else NO_REPLY,
@@ -181,11 +186,16 @@ def _why_nothing(row: RowMapping) -> str | None:
     return PERHAPS_SENT if row["sent_at"] is None else NO_ANSWER
 
 
-def _used(row: RowMapping) -> dict[str, Any]:
-    """What the last checkpoint knew: the provider's usage with the output it had counted, else the estimated prompt."""
-    if row["usage"]:
-        return {**row["usage"], "output_tokens": max(row["output_tokens"], row["usage"].get("output_tokens") or 0)}
-    return {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]}
+def _used(row: RowMapping) -> Used:
+    """What the last checkpoint knew: the provider's usage, what was counted beside it, and the estimated prompt."""
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
+    prompt = sum(row[column] for column in _PROMPT)
+    seen = Seen(prompt, row["output_tokens"], searches, ended=False)
+    noted, used = row["cost_reason"] or "", complete(row["usage"], seen)
+    further = (remark for remark in used.remarks if remark not in noted)
+    return replace(used, remarks=(NOTED, *([noted] if noted else []), *further))
 
 
 def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolEnd]:

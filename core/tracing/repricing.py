@@ -1,7 +1,7 @@
 """Calls that had no known price get one once the price book has it: by corrections, as all changes of the books."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,11 +15,13 @@ from core.pricing import PriceBook, Priced
 from core.store.database import Store
 from core.store.tables import DirtyBucket, TaskTrace, TraceSession, TraceSpan
 from core.tracing.entries import AttemptEnd
-from core.tracing.settling import lines_of, read_usage
+from core.tracing.settling import lines_of, remarked
 from core.tracing.spans import RUNNING, add_lines, line_rows, reverse_lines, token_columns
 from core.tracing.totals import sum_again
+from core.tracing.used import Seen, Used, complete
 
 _AT_ONCE = 200
+_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _UNPRICED = (
@@ -87,24 +89,26 @@ def _mark(connection: Connection, trace_id: str) -> None:
 
 def _price(row: RowMapping, book: PriceBook) -> Priced:
     """By the prices of when it was asked; of a reply that was cut the books counted more than the provider said."""
-    reported = row["usage"] or {}
-    written = max(row["output_tokens"], _count(reported.get("output_tokens")))
-    usage = {**reported, "output_tokens": written} if reported else {"input_tokens": row["input_tokens"]}
-    return book.price_usage(
+    used = _used(row)
+    priced = book.price_usage(
         row["response_model"] or row["model"],
-        usage,
+        used.json,
         row["started_at"],
         stop_reason=row["stop_reason"],
-        content_blocks=int(written > 0),
+        content_blocks=int(used.usage.output > 0),
     )
+    return remarked(priced, used.remarks)
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _used(row: RowMapping) -> Used:
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
+    prompt = sum(row[column] for column in _PROMPT)
+    return complete(row["usage"], Seen(prompt, row["output_tokens"], searches, ended=row["stop_reason"] is not None))
 
 
 def _end(row: RowMapping, priced: Priced) -> AttemptEnd:
-    usage = read_usage(row["usage"] or {"input_tokens": row["input_tokens"]})
     return AttemptEnd(
         span_id=row["id"],
         status=row["status"],
@@ -112,7 +116,7 @@ def _end(row: RowMapping, priced: Priced) -> AttemptEnd:
         ended_at=row["ended_at"] or now(),
         duration_ms=row["duration_ms"] or 0,
         time_to_first_token_ms=row["time_to_first_token_ms"],
-        usage=replace(usage, output=max(usage.output, row["output_tokens"])),
+        usage=_used(row).usage,
         total=priced.total,
         basis=priced.basis,
         cost_reason=priced.reason,

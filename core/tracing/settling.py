@@ -1,9 +1,8 @@
 """What one attempt cost, however it ended: exact where the provider said so, else estimated and marked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from core.errors import ProviderError
 from core.events import CostBasis
@@ -12,7 +11,8 @@ from core.pricing import PriceBook, Priced, PricedLine
 from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.tracing.entries import AttemptEnd, Line, StepStatus
-from core.usage import Usage, UsageContradicts, UsageJson, tokens_in
+from core.tracing.used import Used, used_so_far
+from core.usage import Usage
 
 _CERTAINTY: tuple[CostBasis, ...] = ("computed", "estimated", "unpriced")
 
@@ -61,7 +61,7 @@ class Ending:
 
 def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
     """Price what the attempt is known or believed to have used."""
-    usage_json, priced, reason = _priced(book, attempt, ending.error)
+    used, priced, reason = _priced(book, attempt, ending.error)
     reply, error, passage = attempt.reply, ending.error, attempt.passage or Passage()
     return AttemptEnd(
         span_id=attempt.span_id,
@@ -70,7 +70,7 @@ def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
         ended_at=ending.at,
         duration_ms=ending.duration_ms,
         time_to_first_token_ms=attempt.time_to_first_token_ms,
-        usage=read_usage(usage_json),
+        usage=used.usage,
         total=priced.total,
         basis=priced.basis,
         cost_reason=reason or priced.reason,
@@ -87,16 +87,16 @@ def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
     )
 
 
-def _priced(book: PriceBook, attempt: Attempt, error: ProviderError | None) -> tuple[UsageJson, Priced, str | None]:
+def _priced(book: PriceBook, attempt: Attempt, error: ProviderError | None) -> tuple[Used, Priced, str | None]:
     if attempt.reply is not None:
-        usage = usage_so_far(attempt.reply)
-        return usage, price_reply(book, attempt, usage), None
+        used = used_so_far(attempt.reply, attempt.prompt_estimate)
+        return used, price_reply(book, attempt, used), None
     reason = _why_nothing(attempt.passage, error)
     if reason is not None:
-        return {}, nothing(reason), reason
+        return Used({}), nothing(reason), reason
     usage = {"input_tokens": attempt.prompt_estimate, "output_tokens": 0}
     priced = book.price_usage(attempt.model, usage, attempt.started_at, stop_reason=None, content_blocks=0)
-    return usage, priced, NO_REPLY
+    return Used(usage), priced, NO_REPLY
 
 
 def _why_nothing(passage: Passage | None, error: ProviderError | None) -> str | None:
@@ -134,30 +134,26 @@ def total_of(attempts: Sequence[AttemptEnd]) -> Spent:
     return Spent(usage, sum(known) if len(known) == len(attempts) else None, basis)
 
 
-def price_reply(book: PriceBook, attempt: Attempt, usage: UsageJson) -> Priced:
+def price_reply(book: PriceBook, attempt: Attempt, used: Used) -> Priced:
     """Price a reply, finished or not, by the model that answered and the prices of when it was asked."""
     reply = attempt.reply
     assert reply is not None
-    blocks = reply.block_count
-    return book.price_usage(
-        reply.model or attempt.model, usage, attempt.started_at, stop_reason=reply.stop_reason, content_blocks=blocks
+    priced = book.price_usage(
+        reply.model or attempt.model,
+        used.json,
+        attempt.started_at,
+        stop_reason=reply.stop_reason,
+        content_blocks=reply.block_count,
     )
+    return remarked(priced, used.remarks)
 
 
-def usage_so_far(reply: Reply) -> dict[str, Any]:
-    """The reported usage; until the reply's end its output count is a placeholder, so the text is counted instead."""
-    if reply.stop_reason is not None:
-        return reply.usage
-    reported = reply.usage.get("output_tokens") or 0
-    return {**reply.usage, "output_tokens": max(reported, tokens_in(reply.characters))}
-
-
-def read_usage(usage: UsageJson) -> Usage:
-    """The token buckets; none at all where the provider's figures contradict each other (its JSON is kept)."""
-    try:
-        return Usage.from_json(usage)
-    except UsageContradicts:
-        return Usage()
+def remarked(priced: Priced, remarks: Sequence[str]) -> Priced:
+    """The price as an estimate, if there are remarks, and with them among its reasons."""
+    if not remarks:
+        return priced
+    reason = "; ".join([*remarks, *([priced.reason] if priced.reason else [])])
+    return replace(priced, basis="estimated" if priced.basis == "computed" else priced.basis, reason=reason)
 
 
 def lines_of(priced: Priced) -> tuple[Line, ...]:

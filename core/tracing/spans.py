@@ -78,6 +78,7 @@ def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) ->
             "time_to_first_token_ms": point.time_to_first_token_ms,
             "sent_at": point.sent_at,
             "answered_at": point.answered_at,
+            "cost_reason": point.cost_reason,
             **token_columns(point.usage),
         }
         for point in points

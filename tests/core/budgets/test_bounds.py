@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.agent.tools.catalogue import provider_tools
 from core.budgets.bounds import LEAST_TYPICAL, Asked, Bounds, most_found, most_searches, typical_replies
+from core.estimates import Estimate
 from core.store.database import Store
 from core.store.tables import DEMO_SOURCE
 from tests.core.tracing.histories import AT, BOOK, MODEL, a_finish, a_reply, an_attempt, an_end
@@ -19,7 +20,7 @@ SEARCHING = provider_tools(("web_search", "web_fetch"), MODEL)
 
 @given(COUNTS, COUNTS, st.integers(0, 5), st.integers(0, 3))
 def test_e4_no_reply_costs_more_than_its_strict_bound(prompt: int, output: int, searches: int, kind: int) -> None:
-    asked = Asked(MODEL, prompt, output, most_searches(SEARCHING), most_found(SEARCHING))
+    asked = Asked(MODEL, Estimate(prompt // 2, prompt), output, most_searches(SEARCHING), most_found(SEARCHING))
     bound = Bounds(None, BOOK).of(asked, AT)  # type: ignore[arg-type]
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     read = prompt + searches * 10_000
@@ -49,7 +50,7 @@ def test_e4_typical_is_what_99_of_100_replies_here_stay_under(store: Store, ids:
         found = typical_replies(connection)
     assert found == {MODEL: 2_098, "claude-haiku-4-5": LEAST_TYPICAL}
     bounds = Bounds(store, BOOK)
-    asked = Asked(MODEL, 100, 32_000)
+    asked = Asked(MODEL, Estimate(100, 100), 32_000)
     assert bounds.of(asked, AT).typical == bounds.of(asked, AT).most, "nothing is known before it is read"
     bounds.refresh()
     bound = bounds.of(asked, AT + timedelta(seconds=1))
