@@ -9,13 +9,14 @@ from typing import Any, assert_never
 import structlog
 from anyio import CancelScope
 
-from core.agent.limits import Allowance, CutShort, Spending
+from core.agent.limits import Allowance, CutShort, Spending, Whole
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
 from core.agent.tools.tool import Asking, Tool
 from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
+from core.chat.turn_clock import TurnClock
 from core.clock import now
 from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied
 from core.events import (
@@ -76,19 +77,26 @@ class Reader:
 
 
 class AgentRun:
-    """On the engine's loop. ``outer`` is the allowance of whoever asked for this run."""
+    """On the engine's loop. ``asker`` is the run that asked for this one, which shares its time and limits."""
 
     def __init__(
-        self, start: RunStart, assignment: Assignment, parts: Parts, reader: Reader, outer: Allowance | None = None
+        self,
+        start: RunStart,
+        assignment: Assignment,
+        parts: Parts,
+        reader: Reader,
+        asker: "AgentRun | None" = None,
     ) -> None:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
         self._began = monotonic()
         self.journal = Journal(start, parts.book, parts.bounds, self._elapsed_ms)
-        self.allowance = Allowance(assignment.limits, self.spending, outer)
+        self.clock: TurnClock = asker.clock if asker else TurnClock(parts.provider.turn_seconds)
+        outer: Allowance | None = asker.allowance if asker else None
+        whole = outer.whole if outer else Whole(lambda: self.clock.left)
+        self.allowance: Allowance = Allowance(assignment.limits, self.spending, outer, whole)
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
-        self.delegations = 0
         self._consents = 0
         self._uncounted = 0
         self._unsaved, self._saved = False, self.journal.progress
@@ -246,7 +254,8 @@ class AgentRun:
         self.reader.tell(ApprovalRequested(call, span_id, name, dict(given), expires_at))
         self._consents += 1
         try:
-            verdict = await self.parts.approvals.verdict(span_id, expires_at)
+            with self.clock.standing_still():
+                verdict = await self.parts.approvals.verdict(span_id, expires_at)
         finally:
             self._consents -= 1
             self.journal.waited(call, round((now() - began).total_seconds() * 1000))

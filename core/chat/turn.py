@@ -40,6 +40,12 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     ),
 }
 
+_OUT_OF_TIME: tuple[TurnStatus, str, str] = (
+    "failed",
+    "turn_timeout",
+    "The answer took longer than TURN_SECONDS allows and was ended. What had arrived is kept. Ask for less.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -132,10 +138,12 @@ class Turn:
 
     async def _answer(self) -> Outcome:
         with CancelScope() as self._scope:
+            self._run.clock.limit(self._scope)
             if self._stop is not None:
                 self._scope.cancel()
             return await self._run.follow()
-        status, error_type, text = _STOPPED[self._stop or "shutdown"]
+        out_of_time = self._stop is None and self._run.clock.is_up
+        status, error_type, text = _OUT_OF_TIME if out_of_time else _STOPPED[self._stop or "shutdown"]
         return Outcome(status, error_type, text)
 
     def _tell(self, event: RunEvent) -> None:

@@ -180,11 +180,14 @@ def _from_status(error: anthropic.APIStatusError, model: str, secret: str, key_s
     )
 
 
+_USED_UP = ("credit balance", "insufficient credit", "insufficient_quota", "exceeded your current quota")
+
+
 def _status_kind(error: anthropic.APIStatusError) -> str:
     message = (error.api_message or "").lower()
-    if (error.error_code or "").endswith("spend_limit_reached"):
+    if (error.error_code or "").endswith("spend_limit_reached") or "specified api usage limits" in message:
         return "spend_limit_reached"
-    if error.status_code == 400 and "credit balance" in message:
+    if error.status_code in (400, 402, 403, 429) and any(words in f"{error.type} {message}" for words in _USED_UP):
         return "billing_error"
     if error.status_code == 400 and ("prompt is too long" in message or "context window" in message):
         return "prompt_too_long"
@@ -196,7 +199,7 @@ _BUSY_KINDS = {"rate_limit_error", "overloaded_error", "api_error", "timeout_err
 
 def _may_retry(error: anthropic.APIStatusError, kind: str) -> bool:
     """The API's own word counts most; a spend limit is a 429 that no retry mends."""
-    if kind == "spend_limit_reached":
+    if kind in ("spend_limit_reached", "billing_error"):
         return False
     should = error.response.headers.get("x-should-retry")
     if should in ("true", "false"):
