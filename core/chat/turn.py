@@ -197,6 +197,7 @@ class Turn:
             duration_ms=end.duration_ms,
             error_type=end.error_type,
             error_text=end.error_text,
+            task_trace_id=self.id,
         )
 
 

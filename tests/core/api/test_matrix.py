@@ -41,6 +41,7 @@ ROUTES: dict[str, str | Permission] = {
     "DELETE /api/conversations/{conversation_id}": CHAT,
     "GET /api/conversations/{conversation_id}/messages": CHAT,
     "GET /api/traces": OWN,
+    "GET /api/traces/unconfirmed": OWN,
     "GET /api/traces/{trace_id}": OWN,
     "GET /api/costs": OWN,
     "GET /api/budgets": OWN,
