@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 Quarter: TypeAlias = int
 
 QUARTERS_AN_HOUR = 4
-_SECONDS = 900
+_LENGTH = timedelta(minutes=15)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def quarter_of(at: datetime) -> Quarter:
-    """The quarter that an aware time falls into."""
-    return int(at.timestamp() // _SECONDS)
+    """Return the quarter that an aware time falls into, in whole microseconds: a float would round near its end."""
+    return (at - _EPOCH) // _LENGTH
 
 
 def start_of(quarter: Quarter) -> datetime:
     """When it begins, in UTC."""
-    return datetime.fromtimestamp(quarter * _SECONDS, UTC)
+    return _EPOCH + quarter * _LENGTH
 
 
 @cache

@@ -27,7 +27,7 @@ LAYERS = [
     "app",
     "pages",
     "pages.parts",
-    "core.launch core.lifespan",
+    "core.launch core.lifespan core.pricing.__main__",
     "core.api",
     "core.wiring",
     "core.demo",

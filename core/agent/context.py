@@ -144,8 +144,9 @@ def _room_for_answer(model_id: str, wanted: int, prompt: Estimate) -> int:
     room = model.context_window - prompt.upper
     if room < _LEAST_ANSWER:
         raise ContextTooLong(
-            f"This conversation is about {prompt.central:,} tokens long, perhaps {prompt.upper:,}, and {model.label} takes at most "
-            f"{model.context_window:,}. Nothing was sent. Start a new conversation, or shorten the message."
+            f"This conversation is about {prompt.central:,} tokens long, perhaps {prompt.upper:,}, and {model.label} "
+            f"takes at most {model.context_window:,}. Nothing was sent. Start a new conversation, or shorten the "
+            "message."
         )
     return min(wanted, room)
 

@@ -93,7 +93,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How one attempt at a model call ended and what it cost."""
+    """How one attempt at a model call ended and what it cost; ends from before it was kept have no ``asked_model``."""
 
     span_id: str
     status: StepStatus
@@ -115,6 +115,7 @@ class AttemptEnd:
     error_text: str | None = None
     sent_at: datetime | None = None
     answered_at: datetime | None = None
+    asked_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

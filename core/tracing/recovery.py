@@ -170,6 +170,7 @@ def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceB
         usage_json=row["usage"],
         response_model=row["response_model"],
         request_id=row["request_id"],
+        asked_model=row["model"],
         error_type=INSTANCE_LOST,
         error_text=INTERRUPTED,
         sent_at=row["sent_at"],

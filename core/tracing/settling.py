@@ -84,6 +84,7 @@ def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
         error_text=ending.error_text,
         sent_at=passage.sent_at,
         answered_at=passage.answered_at,
+        asked_model=attempt.model,
     )
 
 

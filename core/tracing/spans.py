@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from core.clock import now
 from core.store.tables import LedgerLine, TraceSpan
+from core.store.text import StorableText
 from core.tracing.entries import AttemptEnd, Checkpoint, Line, NewAttempt, NewTool, ToolEnd
 from core.usage import Usage
 
@@ -17,6 +18,12 @@ NOT_MADE = "not_made"
 _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 _INSERT_SPAN = insert(_spans)
 _INSERT_LINE = insert(_lines)
+_NOTE_SERVED = text(
+    "INSERT INTO served_models (model, trace_started_at, task_trace_id, agent_id) "
+    "SELECT :model, t.started_at, t.id, se.agent_id FROM trace_spans s "
+    "JOIN trace_sessions se ON se.id = s.trace_session_id JOIN task_trace t ON t.id = s.task_trace_id "
+    "WHERE s.id = :span ON CONFLICT DO NOTHING"
+).bindparams(bindparam("model", type_=StorableText()))
 _CHANGE_SPAN = update(_spans).where(_spans.c.id == bindparam("span"))
 _CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
 
@@ -45,8 +52,22 @@ def open_tools(connection: Connection, task_trace_id: str, session_id: str, tool
 
 
 def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
+    """Also notes which models they were billed for unasked."""
     if ends:
         connection.execute(_CHANGE_SPAN, [_ended_columns(end) for end in ends])
+    others = [{"span": end.span_id, "model": model} for end in ends for model in sorted(_not_asked(end))]
+    if others:
+        connection.execute(_NOTE_SERVED, others)
+
+
+def _not_asked(end: AttemptEnd) -> set[str]:
+    """Models it was billed for that are others than the one asked, by whatever date of it."""
+    asked = end.asked_model
+    return {line.model for line in end.lines if asked and not _is_same(line.model, asked)}
+
+
+def _is_same(model: str, asked: str) -> bool:
+    return model == asked or (model.startswith(f"{asked}-20") and len(model) == len(f"{asked}-20260101"))
 
 
 def end_tools(connection: Connection, ends: Mapping[str, ToolEnd]) -> None:

@@ -37,8 +37,9 @@ def history(server: Served) -> Iterator[History]:
     """Turns of three days, written beside the running server."""
     store: Store = open_store(f"sqlite:///{server.data_dir / 'app.db'}")
     history = History(store)
+    noon = datetime.now(UTC).replace(hour=12)
     for kind in range(8):
-        history.turn(datetime.now(UTC) - timedelta(hours=9 * kind, minutes=1), kind)
+        history.turn(noon - timedelta(days=1 + kind % 3, minutes=kind), kind)
     yield history
     store.close()
 

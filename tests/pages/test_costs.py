@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from streamlit.testing.v1 import AppTest
 
 from core.analytics.rollups import snapshot
+from core.clock import now
 from core.errors import StoreError
 from core.money import exact_usd
 from core.store.tables import LedgerLine
@@ -15,7 +17,8 @@ from tests.core.analytics.rollups.histories import MODELS, History
 from tests.core.tracing.in_store import rows
 from tests.pages.screen import healthy, labelled, open_app, press, services, visit, words
 
-NOW = datetime.now(UTC)
+# Whole days ago at noon: what is on which day must not depend on the hour at which the test runs.
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def history() -> History:
     open_app()
     history = History(services().store)
     for kind in range(8):
-        history.turn(NOW - timedelta(hours=9 * kind, minutes=1), kind)
+        history.turn(NOON - timedelta(days=1 + kind % 3, minutes=kind), kind)
     return history
 
 
@@ -67,9 +70,22 @@ def test_unpriced_and_estimated_calls_are_one_click_away(history: History) -> No
     assert next(iter(links)).endswith("estimated")
 
 
+def test_k1_a_day_of_unpriced_calls_beside_priced_ones_is_unknown_and_the_rest_adds_up() -> None:
+    open_app()
+    history = History(services().store)
+    for days, kind in ((1, 0), (2, 4)):
+        history.turn(NOON - timedelta(days=days), kind)
+    spent = sum(line["amount_nanos"] or 0 for line in rows(history.store, LedgerLine))
+    totals = [str(value).strip() for value in column(open_app("costs"), 0, "Total")]
+    assert totals.count("unknown") == 1
+    assert sum(int(value.replace(".", "")) for value in totals if value != "unknown") == spent
+
+
+# In the middle of a month, so that the call is in it.
+@time_machine.travel(datetime(2026, 11, 15, 12, tzinfo=UTC))
 def test_what_has_no_known_price_is_nowhere_a_zero() -> None:
     open_app()
-    History(services().store).turn(NOW - timedelta(minutes=1), 4)
+    History(services().store).turn(now(), 4)
     app = open_app("costs")
     assert [metric(app, label) for label in ("Spend", "Cache savings", "Per answer")] == ["unknown", "–", "–"]
     assert all("\\$0" not in caption.value for caption in app.caption)
@@ -81,7 +97,7 @@ def test_what_has_no_known_price_is_nowhere_a_zero() -> None:
 
 def test_a_change_is_told_for_each_group_that_was_there_before() -> None:
     open_app()
-    history, noon = History(services().store), NOW.replace(hour=12) - timedelta(days=1)
+    history, noon = History(services().store), NOON - timedelta(days=1)
     for days, kind in ((0, 0), (0, 0), (1, 0), (0, 1)):
         history.turn(noon - timedelta(days=days), kind)
     app = open_app("costs", range=f"{noon.date()}")
@@ -120,7 +136,7 @@ def test_what_is_picked_becomes_the_address_and_filters(history: History) -> Non
 def test_days_of_ones_own_are_picked_and_an_end_before_the_beginning_is_refused(history: History) -> None:
     app = open_app("costs", range="2026-01-05..2026-01-09")
     assert "from 2026-01-05 to 2026-01-09 (UTC)" in words(app)
-    today = NOW.date()
+    today = NOON.date()
     labelled(app.date_input, "Days").set_value((today - timedelta(days=10), today))
     app = healthy(app.run())
     assert address(app) == {"range": f"{today - timedelta(days=10)}..{today}"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     select,
 )
 
+from core.analytics.served import billed_model
 from core.quarters import Quarter, start_of
 from core.store.rollups import MEASURES
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
@@ -59,7 +61,7 @@ def _facts(dialect: str) -> Select[Any]:
     group = {
         "at": quarter(dialect),
         "agent": _sessions.c.agent_id,
-        "model": _sessions.c.model,
+        "model": billed_model(),
         "person": _traces.c.owner_id,
         "status": _traces.c.status,
         "basis": func.coalesce(_traces.c.cost_basis, ""),
@@ -113,9 +115,10 @@ def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(number, BigInteger)
 
 
-def quarter(dialect: str) -> ColumnElement[int]:
-    """The one a trace began in."""
-    started = _traces.c.started_at
+def quarter(dialect: str, at: ColumnElement[datetime] = _traces.c.started_at) -> ColumnElement[int]:
+    """Return in SQL what ``quarter_of`` returns; by default the quarter that a trace began in."""
     if dialect == "sqlite":
-        return cast(func.strftime("%s", started), BigInteger) // 900
-    return _whole(func.floor(extract("epoch", started) / 900))
+        # Whole seconds as they are written: strftime rounds the last half millisecond of a second up to the next.
+        seconds = cast(func.strftime("%s", func.substr(at, 1, 19)), BigInteger)
+        return seconds // 900
+    return _whole(func.floor(extract("epoch", at) / 900))

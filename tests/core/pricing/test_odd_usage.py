@@ -67,7 +67,7 @@ NUMBERS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_cr
 SENSIBLE = {"input_tokens": 1_000, "output_tokens": 100, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 3}
 RATES = {"input_tokens": 4_000, "output_tokens": 20_000, "cache_read_input_tokens": 200}
 RATES["cache_creation_input_tokens"] = 5_000
-ABSURD = (-1, 10**30, 1.5, float("nan"), float("inf"), True, "many", "", [], [5], {}, {"all": 5})
+ABSURD: tuple[Any, ...] = (-1, 10**30, 1.5, float("nan"), float("inf"), True, "many", "", [], [5], {}, {"all": 5})
 
 
 @pytest.mark.parametrize("name", NUMBERS)
