@@ -105,21 +105,18 @@ def open_services(
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    instance_id = new_instance_id()
+    instance_id, zone = new_instance_id(), ZoneInfo(chosen.time_zone)
     recorder = Recorder(store, book, Spool(chosen.data_dir / "spool", instance_id), instance_id)
     recorder.take_over()
     agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
-    zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
-    bounds = Bounds(store, book)
-    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
-    keys = ProviderKeys(chosen, access.credentials, provider, engine)
+    bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
     parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
@@ -147,6 +144,12 @@ def open_services(
         keys=keys,
         who=partial(_who, chosen, me),
     )
+
+
+def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
+    """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
+    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
+    return Bounds(store, book)
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:

@@ -147,7 +147,6 @@ DEMO_SOURCE = "demo"
 
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
-
     ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
     now and then while another process than its own has readers of it.
     """
@@ -218,8 +217,7 @@ class TraceSpan(Tally, table=True):
     ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
     asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
     ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent. A model call was sent at
-    ``sent_at``, if it is known to have been, and the answer's headers came at ``answered_at``; ``most_nanos`` is the
-    most it could cost when it was opened, None where that was not known.
+    ``sent_at``, as far as is known, and answered at ``answered_at`` (headers); ``most_nanos`` it could cost, if known.
     """
 
     __tablename__ = "trace_spans"
@@ -290,9 +288,9 @@ class DirtyBucket(Row, table=True):
 
 
 class DemoState(Row, table=True):
-    """At most one row, number 1, while a demo month is being loaded, shown or removed.
+    """At most one row, number 1; ``today`` is the month's last day and nothing in it is later than ``until``.
 
-    ``today`` is its last day and nothing in it is later than ``until``; ``state`` is loading, loaded or removing.
+    ``state`` is loading, loaded or removing.
     """
 
     __tablename__ = "demo_month"

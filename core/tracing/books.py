@@ -162,10 +162,7 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Closing:
-    """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end.
-
-    ``taken_back`` are the lines that were just added against those of a guess, ``guessed_unpriced`` one without price.
-    """
+    """``first_line`` is the attempt's first one still free, None if the books have its end; a guess is taken back."""
 
     end: SessionEnd
     task_trace_id: str
@@ -177,11 +174,8 @@ class _Closing:
     @property
     def ended(self) -> Iterator[Ended]:
         """Calls that hold nothing any more; of one whose end the books have, they know whether it has a price."""
-        attempt = self.end.attempt
-        if self.first_line is None:
-            yield Ended(attempt.span_id)
-        else:
-            yield Ended(attempt.span_id, attempt.total is None, self.guessed_unpriced)
+        attempt, anew = self.end.attempt, self.first_line is not None
+        yield Ended(attempt.span_id, anew and attempt.total is None, self.guessed_unpriced)
         yield from map(Ended, self.end.unmade)
 
 

@@ -120,10 +120,7 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:
-    """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``.
-
-    ``bound`` is what it may cost, which budgets hold until its end.
-    """
+    """An attempt at a model call that is about to be made; ``bound`` is what it may cost, held until its end."""
 
     span_id: str
     task_trace_id: str
@@ -206,10 +203,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a run has come; ``tools`` are those of this iteration that have ended.
-
-    ``cost_reason`` is why its cost would be an estimate now. Only the master agent's run writes an answer.
-    """
+    """How far a run has come, with its ended ``tools``. Only the master agent's run writes an answer."""
 
     span_id: str
     answer_message_id: str | None

@@ -46,13 +46,11 @@ def draw_budget(
         st.markdown(sums(view), help=exact_sums(view))
         found = rooms(view, agents, services.bounds, now())
         for notice in filter(None, (consequence(view), *no_room(found), unpriced(view), overrun(view, found))):
-            st.markdown(f":orange[:material/warning: {as_text(notice)}]")
+            st.markdown(f":orange[:material/warning: {notice}]")
         if ahead := refused_from(found):
-            st.caption(as_text(ahead), help="Once so much is spent or held, a message to it is refused.")
+            st.caption(ahead, help="Once so much is spent or held, a message to it is refused.")
         if view.refusals:
-            with st.expander(f"Refused {sum(each.refused for each in view.refusals):,} times", icon=":material/block:"):
-                for line in refusals(view):
-                    st.markdown(as_text(line))
+            _draw_refusals(view)
         with st.container(horizontal=True, vertical_alignment="center"):
             if change is not None:
                 _draw_steps(services, view, change)
@@ -62,6 +60,13 @@ def draw_budget(
                 icon=":material/payments:",
                 query_params=costs_address(view, zone),
             )
+
+
+def _draw_refusals(view: BudgetView) -> None:
+    times = sum(each.refused for each in view.refusals)
+    with st.expander(f"Refused {times:,} time{'' if times == 1 else 's'}", icon=":material/block:"):
+        for line in refusals(view):
+            st.markdown(line)
 
 
 def _kind(view: BudgetView) -> str:

@@ -9,6 +9,7 @@ from core.analytics.choice import Choice, as_address
 from core.budgets.views import BudgetView
 from core.chat.budget_room import Room
 from pages.parts.figures import exact, money
+from pages.parts.markdown import as_text
 
 Fullness: TypeAlias = Literal["room", "little", "none"]
 
@@ -118,16 +119,20 @@ def overrun(view: BudgetView, found: Sequence[Room]) -> str:
         return ""
     largest = max(found, key=lambda room: room.over, default=None)
     now = f" Answers under way may pass it by {money(view.overrun, None)} now." if view.overrun else ""
-    most = f" A reply of {largest.agent} may cost {money(largest.over, None)} more." if largest and largest.over else ""
+    most = (
+        f" A reply of {as_text(largest.agent)} may cost {money(largest.over, None)} more."
+        if largest and largest.over
+        else ""
+    )
     return f"Typical replies are held, so the limit may be passed.{most}{now}"
 
 
 def no_room(found: Sequence[Room]) -> list[str]:
     """A sentence for each agent that is refused now."""
     return [
-        f"No room left for {room.agent}."
+        f"No room left for {as_text(room.agent)}."
         if room.holds is not None
-        else f"{room.agent} is refused: no price is known for its model."
+        else f"{as_text(room.agent)} is refused: no price is known for its model."
         for room in found
         if not room.has_room
     ]
@@ -136,7 +141,7 @@ def no_room(found: Sequence[Room]) -> list[str]:
 def refused_from(found: Sequence[Room]) -> str:
     """From where on it refuses which agents that it still has room for; empty if there is none."""
     ahead = [room for room in found if room.has_room and room.until is not None]
-    told = [f"{room.agent} from {money(room.until, None)} on" for room in ahead[:_AGENTS_TOLD]]
+    told = [f"{as_text(room.agent)} from {money(room.until, None)} on" for room in ahead[:_AGENTS_TOLD]]
     more = len(ahead) - len(told)
     rest = [f"{more} more later"] if more else []
     return f"Refuses {', '.join([*told, *rest])}." if told else ""
@@ -145,7 +150,7 @@ def refused_from(found: Sequence[Room]) -> str:
 def refusals(view: BudgetView) -> list[str]:
     """How often whom on which day, of the present period."""
     return [
-        f"{each.day:%a %-d %B}: {each.agent} was refused {each.refused:,} time{'' if each.refused == 1 else 's'}"
+        f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {each.refused:,} time{'' if each.refused == 1 else 's'}"
         for each in view.refusals
     ]
 
