@@ -149,10 +149,11 @@ def refused_from(found: Sequence[Room]) -> str:
 
 def refusals(view: BudgetView) -> list[str]:
     """How often whom on which day, of the present period."""
-    return [
-        f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {each.refused:,} time{'' if each.refused == 1 else 's'}"
-        for each in view.refusals
-    ]
+    return [f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {_times(each.refused)}" for each in view.refusals]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[str]]:
