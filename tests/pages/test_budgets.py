@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.budgets.bounds import Bound
 from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.views import BudgetView
@@ -145,7 +146,7 @@ def test_what_is_spent_held_and_without_a_price_is_told(history: History) -> Non
     assert unpriced > 1
     assert words(app).count("What it has no room for is refused until") == 1
     services().budgets.end(services().me, full.id)
-    opened(history.store, (bob, agent), at=now(), most=spent // 4)
+    opened(history.store, (bob, agent), at=now(), bound=Bound(spent // 4, spent // 4))
     app = open_app("budgets")
     assert "held by answers under way" in words(app)
     [line] = [each for each in app.markdown if "held by answers under way" in each.value]
