@@ -8,6 +8,8 @@ from core.money import Nanos
 from core.usage import Usage
 
 TurnStatus: TypeAlias = Literal["running", "completed", "failed", "stopped", "interrupted"]
+Provenance: TypeAlias = Literal["real", "simulated", "demo"]
+"""Whose money a trace cost: a provider's bill, nobody's as the simulator answered, or the demo month's."""
 CostBasis: TypeAlias = Literal["computed", "estimated", "unpriced"]
 ToolStatus: TypeAlias = Literal["executing", "completed", "failed"]
 Decision: TypeAlias = Literal["approved", "denied", "expired"]

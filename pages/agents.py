@@ -11,6 +11,7 @@ from core.wiring import Services
 from pages.parts.agent_card import Names, draw_about, read_names
 from pages.parts.agent_form import Offer, draw_form, read_offer
 from pages.parts.agent_versions import draw_versions
+from pages.parts.demo_month import draw_label
 from pages.parts.frame import page
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, show_problem
@@ -31,6 +32,8 @@ def draw_agent(services: Services, agent: AgentView, names: Names, *, changeable
 def draw_changes(services: Services, agent: AgentView) -> None:
     if st.button("Edit", key=f"edit-{agent.id}", icon=":material/edit:", on_click=forget_offer):
         edit(services, agent)
+    if agent.demo:
+        return
     st.button(
         "Deactivate" if agent.active else "Activate",
         key=f"active-{agent.id}",
@@ -86,6 +89,8 @@ def main() -> None:
     with page("Agents", about) as services:
         agents = services.agents.list(services.me, include_inactive=True)
         changeable = may(services.me, Permission.AGENTS)
+        if any(agent.demo for agent in agents):
+            draw_label(services)
         with st.container(horizontal=True, vertical_alignment="center"):
             new = changeable and st.button("New agent", icon=":material/add:", type="primary", on_click=forget_offer)
             if new:

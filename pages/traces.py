@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.access.roles import scope
 from core.analytics.choice import LISTS, Choice, read_address
+from core.analytics.names import Names
 from core.analytics.spend import Spend, known
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
@@ -25,7 +26,7 @@ PAGE_ROWS = 50
 _BEFORE = "traces-before"
 
 
-def draw_list(services: Services, choice: Choice) -> None:
+def draw_list(services: Services, choice: Choice, names: Names) -> None:
     """One page of it; the pages before are remembered by the places they ended at."""
     before = _pages_before(choice)
     rows = services.traces.page(services.me, choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
@@ -37,7 +38,7 @@ def draw_list(services: Services, choice: Choice) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
             st.button("Refresh", icon=":material/refresh:", type="tertiary")
-        draw_traces(shown, choice.zone)
+        draw_traces(shown, names, choice.zone)
         draw_unconfirmed(services, choice)
     draw_pager(before, shown, more=len(rows) > PAGE_ROWS)
 
@@ -153,7 +154,7 @@ def main() -> None:
         draw_label(services)
         names = services.costs.names(services.me)
         choice = draw_filters(services, names, "traces", lambda choice: draw_exports(services, choice), search=True)
-        draw_list(services, choice)
+        draw_list(services, choice, names)
 
 
 main()

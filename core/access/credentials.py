@@ -127,6 +127,12 @@ class Credentials:
         kept = self._first(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
         return None if kept is None else "organisation" if kept.owner_id is None else "own"
 
+    def anybody(self, *, organisation: bool) -> bool:
+        """Return whether the organisation, or any person, has a key here."""
+        owned = _keys.c.owner_id.is_(None) if organisation else _keys.c.owner_id.is_not(None)
+        with self._store.read() as connection:
+            return connection.execute(select(_keys.c.id).where(owned).limit(1)).first() is not None
+
     def tested(self, credential_id: str, error: str | None) -> None:
         """Note how a test of this very key went; of one that was replaced meanwhile nothing is noted."""
         outcome = {"tested_at": now(), "test_error": error}

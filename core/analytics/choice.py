@@ -14,14 +14,27 @@ from core.errors import InputError
 from core.quarters import start_of
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
-LISTS = {"agent": "agents", "model": "models", "person": "people", "status": "statuses", "basis": "bases"}
+LISTS = {
+    "agent": "agents",
+    "model": "models",
+    "person": "people",
+    "status": "statuses",
+    "basis": "bases",
+    "provenance": "provenances",
+    "key": "key_sources",
+}
 """Parts of an address that may come several times, and the fields they fill."""
+ALL = "all"
+"""As a provenance: whosever money it is."""
 _LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``preset`` is a name of PRESETS, or empty if ``first`` and ``last`` were picked; ``zone`` is the reader's."""
+    """``preset`` is a name of PRESETS, or empty if ``first`` and ``last`` were picked; ``zone`` is the reader's.
+
+    ``usual`` is whose money is looked at by itself, which an address need not say: see ``Names.usual``.
+    """
 
     zone: ZoneInfo
     first: date
@@ -32,8 +45,11 @@ class Choice:
     people: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    provenances: tuple[str, ...] = ()
+    key_sources: tuple[str, ...] = ()
     text: str = ""
     by: Dimension = "model"
+    usual: tuple[str, ...] = ()
 
     @property
     def range(self) -> Range:
@@ -50,6 +66,8 @@ class Choice:
             people=self.people,
             statuses=self.statuses,
             bases=self.bases,
+            provenances=self.provenances,
+            key_sources=self.key_sources,
             text=self.text,
         )
 
@@ -83,9 +101,9 @@ class Choice:
         return replace(self, **field)
 
 
-def default_choice(zone: ZoneInfo, now: datetime) -> Choice:
+def default_choice(zone: ZoneInfo, now: datetime, usual: tuple[str, ...] = ()) -> Choice:
     today = now.astimezone(zone).date()
-    return Choice(zone, today, today).with_preset(DEFAULT_PRESET, now)
+    return Choice(zone, today, today, provenances=usual, usual=usual).with_preset(DEFAULT_PRESET, now)
 
 
 def as_address(choice: Choice, default_zone: ZoneInfo) -> dict[str, list[str]]:
@@ -98,23 +116,31 @@ def as_address(choice: Choice, default_zone: ZoneInfo) -> dict[str, list[str]]:
         "by": "" if choice.by == "model" else choice.by,
     }
     several = {name: list(getattr(choice, field)) for name, field in LISTS.items()}
+    several["provenance"] = [] if choice.provenances == choice.usual else list(choice.provenances) or [ALL]
     return {name: [value] for name, value in single.items() if value} | {
         name: values for name, values in several.items() if values
     }
 
 
 def read_address(
-    parts: Mapping[str, Sequence[str]], default_zone: ZoneInfo, now: datetime, options: Mapping[str, Container[str]]
+    parts: Mapping[str, Sequence[str]],
+    default_zone: ZoneInfo,
+    now: datetime,
+    options: Mapping[str, Container[str]],
+    usual: tuple[str, ...] = (),
 ) -> tuple[Choice, list[str]]:
     """The choice, and a sentence for each part that cannot be: such a part is left out.
 
-    ``options`` has what can be chosen under the names of LISTS.
+    ``options`` has what can be chosen under the names of LISTS, ``usual`` whose money is looked at by itself.
     """
     problems: list[str] = []
     single = {name: values[-1].strip() for name, values in parts.items() if values}
-    choice = default_choice(_zone(single.get("zone", ""), default_zone, problems), now)
+    choice = default_choice(_zone(single.get("zone", ""), default_zone, problems), now, usual)
     choice = _with_range(choice, single.get("range", ""), now, problems)
-    lists: Any = {field: _known(name, parts.get(name, ()), options[name], problems) for name, field in LISTS.items()}
+    given = {**parts, "provenance": [each for each in parts.get("provenance", ()) if each != ALL]}
+    lists: Any = {field: _known(name, given.get(name, ()), options[name], problems) for name, field in LISTS.items()}
+    if not parts.get("provenance"):
+        lists["provenances"] = usual
     by = next((each for each in DIMENSIONS if each == single.get("by")), choice.by)
     return replace(choice, **lists, by=by, text=single.get("q", "")[:_LONGEST_TEXT]), problems
 

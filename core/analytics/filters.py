@@ -11,12 +11,14 @@ from typing import Any, get_args
 from sqlalchemy import ColumnElement, and_, exists, or_
 
 from core.access.roles import Scope
-from core.events import CostBasis, TurnStatus
+from core.events import CostBasis, Provenance, TurnStatus
 from core.store.tables import USUAL, TaskTrace, TraceSession
 from core.store.text import storable
+from core.store.unindexed import unindexed
 
 STATUSES: tuple[TurnStatus, ...] = get_args(TurnStatus)
 BASES: tuple[CostBasis, ...] = get_args(CostBasis)
+PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 
@@ -36,6 +38,8 @@ class TraceFilter:
     people: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    provenances: tuple[str, ...] = ()
+    key_sources: tuple[str, ...] = ()
     text: str = ""
     first_asked: tuple[str, ...] = ()
     ids_only: bool = False
@@ -87,6 +91,18 @@ def asked(chosen: TraceFilter) -> list[ColumnElement[bool]]:
         found += _among(_traces.c.status, chosen.statuses)
     if chosen.bases:
         found += _among(_traces.c.cost_basis, chosen.bases)
+    return [*found, *_paid(chosen)]
+
+
+def _paid(chosen: TraceFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on whose money it was: no index is entered by them where a better one may be."""
+    found: list[ColumnElement[bool]] = []
+    if chosen.provenances:
+        narrower = chosen.agents or chosen.models or chosen.people or len(chosen.provenances) > 1
+        column = unindexed(_traces.c.provenance) if narrower else _traces.c.provenance
+        found.append(column.in_(chosen.provenances))
+    if chosen.key_sources:
+        found.append(_traces.c.key_source.in_(chosen.key_sources))
     return found
 
 

@@ -1,12 +1,13 @@
 """What can be chosen from, and how it is called today."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, func, or_, select, union
+from sqlalchemy import Connection, Select, exists, func, or_, select, union
 
 from core.access.roles import Scope
-from core.analytics.filters import BASES, STATUSES
+from core.analytics.filters import BASES, PROVENANCES, STATUSES, TraceFilter, asked
 from core.analytics.rollups.question import Dimension
 from core.store.access import User
 from core.store.rollups import SERVED
@@ -16,14 +17,26 @@ _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__ta
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _asked = _traces.c.model
 
+KEY_SOURCES = ("own", "organisation", "environment")
+"""Whose key may have paid: the sender's, the organisation's, or the one of the environment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names by id, in the order of the names; a model's id is its name."""
+    """Names by id, in the order of the names, no two alike; a model's id is its name.
+
+    ``usual`` is whose money is looked at where nothing is chosen: what is real, if there is anything real and anything
+    else, and otherwise all, which is told as an empty tuple.
+    """
 
     agent: Mapping[str, str]
     model: Mapping[str, str]
     person: Mapping[str, str]
+    provenance: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> tuple[str, ...]:
+        return ("real",) if "real" in self.provenance and len(self.provenance) > 1 else ()
 
     def of(self, dimension: Dimension, id_: str) -> str:
         """The id itself if it is not known."""
@@ -39,21 +52,37 @@ class Names:
             "person": tuple(self.person),
             "status": STATUSES,
             "basis": BASES,
+            "provenance": PROVENANCES,
+            "key": KEY_SOURCES,
         }
 
 
 def read_names(connection: Connection, limits: Scope) -> Names:
     """Of people and agents those that the limits let through; models are all that were given, asked or billed for."""
     agents = connection.execute(_named_agents(limits).order_by(_agents.c.name))
-    people = select(_people.c.id, _people.c.name).order_by(_people.c.name)
+    people = select(_people.c.id, _people.c.name, _people.c.email).order_by(_people.c.name, _people.c.email)
     if limits.owner_id is not None:
         people = people.where(_people.c.id == limits.owner_id)
     models = connection.execute(union(select(_versions.c.model), _asked_models(), select(SERVED.c.model)))
     return Names(
         agent={row.id: row.name for row in agents},
         model={model: model for model in sorted(model for (model,) in models)},
-        person={row.id: row.name for row in connection.execute(people)},
+        person=told_apart([(row.id, row.name, row.email) for row in connection.execute(people)]),
+        provenance=_provenances(connection, limits.owner_id),
     )
+
+
+def told_apart(people: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """Return the names by id of people given as (id, name, address): equal names get their address added."""
+    often = Counter(name for _, name, _ in people)
+    return {id_: name if often[name] == 1 else f"{name} ({address})" for id_, name, address in people}
+
+
+def _provenances(connection: Connection, owner_id: str | None) -> tuple[str, ...]:
+    """Return those that any trace of the person, or of anybody, has: one look into an index for each."""
+    people = () if owner_id is None else (owner_id,)
+    found = {each: exists().where(*asked(TraceFilter(people=people, provenances=(each,)))) for each in PROVENANCES}
+    return tuple(each for each, any_ in found.items() if connection.execute(select(any_)).scalar())
 
 
 def _named_agents(limits: Scope) -> Select[tuple[str, str]]:

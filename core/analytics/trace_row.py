@@ -20,7 +20,8 @@ _agents, _users = Agent.__table__, User.__table__
 class TraceRow:
     """``total`` None means no known price, or not known yet while it runs; then ``basis`` is None too.
 
-    ``agent_name`` and ``person`` are today's names, ``attempts`` counts the model calls including repeated ones.
+    ``agent_name`` and ``person`` are today's names, which may be equal where the ids are not, ``attempts`` counts the
+    model calls including repeated ones.
     """
 
     id: str
@@ -39,6 +40,11 @@ class TraceRow:
     time_to_first_token_ms: int | None
     error_type: str | None
     attempts: int
+    provenance: str
+    key_source: str
+    key_label: str | None
+    agent_id: str
+    person_id: str
 
 
 TRACES = (
@@ -58,6 +64,11 @@ TRACES = (
         _traces.c.duration_ms,
         _traces.c.time_to_first_token_ms,
         _traces.c.error_type,
+        _traces.c.provenance,
+        _traces.c.key_source,
+        _traces.c.key_label,
+        _traces.c.master_agent_id,
+        _traces.c.owner_id,
         select(func.count())
         .where(_spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call")
         .scalar_subquery()
@@ -88,4 +99,9 @@ def trace_row(row: Row[Any]) -> TraceRow:
         time_to_first_token_ms=row.time_to_first_token_ms,
         error_type=row.error_type,
         attempts=row.attempts,
+        provenance=row.provenance,
+        key_source=row.key_source,
+        key_label=row.key_label,
+        agent_id=row.master_agent_id,
+        person_id=row.owner_id,
     )

@@ -3,18 +3,19 @@
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field
 
 from core.analytics.calendar import EARLIEST, LATEST
-from core.analytics.choice import LISTS, Choice, default_choice
+from core.analytics.choice import ALL, LISTS, Choice, default_choice
 from core.analytics.names import Names
 from core.api.problems import wrong
 from core.api.wire import Given
 from core.clock import now
-from core.events import CostBasis, TurnStatus
+from core.events import CostBasis, Provenance, TurnStatus
+from core.provider.request import KeySource
 
 _USUAL_DAYS = 30
 
@@ -46,17 +47,27 @@ class Filters(Given):
     people: list[str] = _listed("person", "Id of who sent the message.")
     statuses: list[TurnStatus] = _listed("status", "How the turn ended, or that it runs.")
     bases: list[CostBasis] = _listed("basis", "How sure the cost is.")
+    provenances: list[Provenance | Literal["all"]] = _listed(
+        "provenance", "Whose money: usually `real` if there is any besides other, else `all`."
+    )
+    key_sources: list[KeySource] = _listed("key", "Whose key paid.")
 
     def choice(self, default_zone: str, names: Names) -> Choice:
         """Raises a problem that names the parameter, also for what there is not, or not for this person."""
         zone = ZoneInfo(self.zone or default_zone)
-        usual = default_choice(zone, now())
+        usual = default_choice(zone, now(), names.usual)
         last = self.last or max(usual.last, self.first or usual.last)
         first = self.first or max(EARLIEST, last - timedelta(days=_USUAL_DAYS - 1))
         if first > last:
             raise wrong("from", f"{first} is after {last}, the last day")
         lists: Any = {field: _known(name, getattr(self, field), names) for name, field in LISTS.items()}
+        lists["provenances"] = self._provenances(names)
         return replace(usual.with_days(first, last), **lists)
+
+    def _provenances(self, names: Names) -> tuple[str, ...]:
+        if not self.provenances:
+            return names.usual
+        return () if ALL in self.provenances else tuple(dict.fromkeys(self.provenances))
 
 
 def _known(name: str, values: Sequence[str], names: Names) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ class Costs(Data[list[Row]]):
     first: date = Field(alias="from")
     last: date = Field(alias="to")
     zone: str
+    provenance: list[str] = Field(description="Whose money is in it; none: whosever it is.")
     total: Total
 
 
@@ -88,6 +89,7 @@ def read_costs(services: Running, by: Caller, query: Annotated[CostQuery, Query(
         first=choice.first,
         last=choice.last,
         zone=choice.zone.key,
+        provenance=list(choice.provenances),
         total=_total(total, services.costs.accuracy()),
     )
 

@@ -29,6 +29,11 @@ class Trace(Wire):
     time_to_first_token_ms: int | None
     error_type: str | None
     attempts: int
+    provenance: str = Field(description="Whose money: `real`, `simulated` or `demo`.")
+    key_source: str = Field(description="Whose key paid: `own`, `organisation` or `environment`; empty if none did.")
+    key_label: str | None = Field(description="The last characters of that key.")
+    agent_id: str
+    person_id: str
 
 
 class Call(Wire):

@@ -14,7 +14,8 @@ from core.estimates import Estimate
 from core.money import Nanos
 from core.pricing import PriceBook
 from core.store.database import Store
-from core.store.tables import DEMO_SOURCE, TaskTrace, TraceSpan
+from core.store.demo import DEMO_SOURCE
+from core.store.tables import TaskTrace, TraceSpan
 
 LEAST_TYPICAL: Final = 1_000
 TOKENS_A_SEARCH: Final = 10_000

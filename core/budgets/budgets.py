@@ -19,7 +19,8 @@ from core.money import NANOS_PER_USD, Nanos, short_usd
 from core.store.access import User
 from core.store.budgets import Budget, BudgetReservation
 from core.store.database import Store
-from core.store.tables import DEMO_SOURCE, Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.store.demo import DEMO_SOURCE
+from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
 
 LARGEST = 1_000_000_000 * NANOS_PER_USD

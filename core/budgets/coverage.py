@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias, get_args
 from sqlalchemy import Connection, select
 
 from core.money import Nanos
-from core.store.tables import DEMO_SOURCE, TaskTrace, TraceSession, TraceSpan
+from core.store.demo import DEMO_SOURCE
+from core.store.tables import TaskTrace, TraceSession, TraceSpan
 
 Scope: TypeAlias = Literal["organisation", "person", "agent"]
 

@@ -10,6 +10,7 @@ from core.access.credentials import Credentials, CredentialView, CredentialViews
 from core.access.roles import Person
 from core.chat.engine import Engine
 from core.errors import InputError, NoProviderKey, NotFound, ProviderError
+from core.events import Provenance
 from core.provider.client import Provider, environment_key
 from core.provider.request import CallKey, KeySource
 from core.settings import Settings
@@ -54,6 +55,18 @@ class ProviderKeys:
         if self._environment is not None:
             return self._credentials.whose(by.id) or "environment"
         return self._credentials.whose(by.id) or ("nobody" if self._mode == "anthropic" else "simulated")
+
+    def answers_here(self) -> frozenset[Provenance]:
+        """Return what kinds of answers this installation gives now, whoever asks: none, if nobody has a key."""
+        if self._mode == "simulated":
+            return frozenset(("simulated",))
+        for_all = self._environment is not None or self._credentials.anybody(organisation=True)
+        kinds: set[Provenance] = set()
+        if for_all or self._credentials.anybody(organisation=False):
+            kinds.add("real")
+        if not for_all and self._mode == "auto":
+            kinds.add("simulated")
+        return frozenset(kinds)
 
     def list(self, by: Person) -> CredentialViews:
         """The organisation's and one's own. Raises NotAllowed."""

@@ -136,6 +136,8 @@ class Turns:
         except NotFound:
             raise unknown from None
         self._look_for_key(wanted)
+        if agent.demo:
+            raise AgentInactive(f"{agent.name} belongs to the demo month and cannot be asked. Choose another agent.")
         if not agent.active:
             raise AgentInactive(f"Agent {agent.name} is not active. Choose another one, or activate it on Agents.")
         return agent
@@ -207,7 +209,7 @@ class Turns:
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _opening(self, wanted: Wanted, agent: AgentView, history: History, assignment: Assignment) -> Opening:
-        at = now()
+        at, key = now(), assignment.request.key
         return Opening(
             task_trace_id=new_id(),
             session_id=new_id(),
@@ -233,6 +235,9 @@ class Turns:
             bound=self._parts.bounds.of(assignment.asked, at),
             kept=history.kept,
             files=wanted.files,
+            provenance="simulated" if key is None else "real",
+            key_source="" if key is None else key.source,
+            key_label=None if key is None else key.label,
         )
 
 

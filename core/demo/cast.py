@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from core.demo.ids import lasting_id
 from core.settings import PROJECT
-from core.store.tables import DEMO_SOURCE
+from core.store.demo import DEMO_SOURCE
 
 SOURCE = DEMO_SOURCE
 """Of the month's traces."""

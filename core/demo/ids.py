@@ -6,17 +6,16 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement
 
-_LASTING = "00000000-de30-7"
-"""As an id of 1970, which no other is; migration 0004 knows it, too."""
+from core.store.demo import DEMO_IDS
 
 
 def lasting_id(kind: Literal["person", "agent"], number: int) -> str:
-    return f"{_LASTING}000-{'8' if kind == 'person' else '9'}000-{number:012}"
+    return f"{DEMO_IDS}000-{'8' if kind == 'person' else '9'}000-{number:012}"
 
 
 def is_demo(column: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether it is a lasting id; as a range, which an index can find, whatever order the database has."""
-    return column.between(_LASTING, _LASTING + "z")
+    return column.between(DEMO_IDS, DEMO_IDS + "z")
 
 
 def id_at(at: datetime, random: Random) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select
 
 from core.demo.cast import Cast, DemoAgent
 from core.demo.exchange import Talk, record
@@ -50,14 +50,13 @@ def _add_people(connection: Connection, month: Month) -> None:
 
 
 def _add_agents(connection: Connection, month: Month) -> None:
-    """Those that were kept when an earlier month was removed are used again."""
+    """Add those that an earlier month did not leave; none is active, as a demo agent cannot be asked."""
     cast = month.cast
-    rows = [{"id": cast.agent_id(agent), "name": agent.name, "active": True} for agent in cast.agents]
+    rows = [{"id": cast.agent_id(agent), "name": agent.name, "active": False} for agent in cast.agents]
     new = _add_missing(connection, _agents, [{**row, "current_version": 1, "created_at": month.begins} for row in rows])
     versions = [_version(month, agent) for agent in cast.agents if cast.agent_id(agent) in new]
     if versions:
         connection.execute(insert(_versions), versions)
-    connection.execute(update(_agents).where(is_demo(_agents.c.id)).values(active=True))
 
 
 def _version(month: Month, agent: DemoAgent) -> dict[str, Any]:

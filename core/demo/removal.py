@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, insert, select
 
 from core.demo.cast import SOURCE
 from core.demo.ids import is_demo
@@ -58,7 +58,7 @@ def count_traces(connection: Connection) -> int:
 
 
 def remove_rest(connection: Connection) -> None:
-    """What the traces belonged to; an agent that others have used or changed stays, but answers no more."""
+    """Remove what the traces belonged to; an agent that others have used or changed stays, and cannot be asked."""
     if read_state(connection, lock=True) is None:
         return
     _remove_conversations(connection)
@@ -81,9 +81,7 @@ def _remove_conversations(connection: Connection) -> None:
 
 def _remove_agent(connection: Connection, agent_id: str) -> None:
     of_agent = _versions.c.agent_id == agent_id
-    if any(connection.execute(use.limit(1)).first() for use in _uses(agent_id)):
-        connection.execute(update(_agents).where(_agents.c.id == agent_id).values(active=False))
-    else:
+    if not any(connection.execute(use.limit(1)).first() for use in _uses(agent_id)):
         connection.execute(delete(_versions).where(of_agent))
         connection.execute(delete(_agents).where(_agents.c.id == agent_id))
 

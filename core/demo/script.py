@@ -126,6 +126,7 @@ class _Script:
             model=self._month.models[self._agent.name],
             session_type="simulated",
             source=SOURCE,
+            provenance="demo",
             instance_id="demo",
             text=question,
             replaces=None,

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from core.store.tables import DemoState
+from core.store.demo import DemoState
 
 Phase: TypeAlias = Literal["loading", "loaded", "removing"]
 

@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, selec
 
 from core.analytics.filters import TraceFilter, of_sessions
 from core.analytics.served import billed_model
-from core.exports.unindexed import unindexed
 from core.store.access import User
 from core.store.rollups import SERVED
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
+from core.store.unindexed import unindexed
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
 FileName: TypeAlias = Literal["traces", "ledger"]
@@ -59,7 +59,6 @@ def _tokens(name: str, meaning: str) -> Column:
     return Column(name, meaning, "number", _traces.c[name])
 
 
-_simulated = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.session_type == "simulated")
 _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
 _attempts = select(func.count()).where(*_calls).scalar_subquery()
 _master = _traces.c.master_agent_id
@@ -69,11 +68,30 @@ _of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_ses
 _line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
 _uncertain = _lines.c.estimated | _lines.c.amount_nanos.is_(None)
-_span_reason = select(_spans.c.cost_reason).where(_spans.c.id == _lines.c.span_id).scalar_subquery()
-_reason = case((_uncertain, _span_reason))
+_reason = case((_uncertain, _spans.c.cost_reason))
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
 CALLING_AGENT = replace(AGENT, meaning="The agent that made the call, by its present name.")
+SIMULATED = Column(
+    "simulated", "true if nobody was billed: simulated, or demo month.", "flag", _traces.c.provenance != "real"
+)
+CALLING_AGENT_ID = Column("agent_id", "Id of the agent that made the call.", "text", _agents.c.id)
+PERSON_ID = Column("person_id", "Id of who sent the message; names may be equal.", "text", _traces.c.owner_id)
+PERSON_EMAIL = Column("person_email", "E-mail address of who sent the message.", "text", _users.c.email)
+_SOURCE = Column("source", "Where the message came from, such as chat.", "text", _traces.c.source, "chat")
+_KEY_SOURCE = Column(
+    "key_source",
+    "Whose key paid: own, organisation or environment; empty if none did or it was not noted yet.",
+    "text",
+    _traces.c.key_source,
+)
+_KEY_LABEL = Column("key_label", "Last characters of that key; empty if there is none.", "text", _traces.c.key_label)
+_PROVENANCE = Column("provenance", "Whose money: real, simulated or demo.", "text", _traces.c.provenance, "real")
+
+
+def _reported(name: str, meaning: str) -> Column:
+    """A word of the usage that the provider reported for the call of a line."""
+    return Column(name, meaning, "text", _spans.c.usage[name].as_string())
 
 
 def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
@@ -100,8 +118,8 @@ TRACES = ExportFile(
         AGENT,
         Column("model", "The model that was asked.", "text", _traces.c.model),
         Column("conversation_id", "Id of the conversation.", "text", _traces.c.conversation_id),
-        Column("source", "Where the message came from, such as chat.", "text", _traces.c.source, "chat"),
-        Column("simulated", "true if the simulated provider answered, else false.", "flag", _simulated),
+        _SOURCE,
+        SIMULATED,
         Column("attempts", "Calls to the provider, repeated ones included.", "number", _attempts),
         _tokens("input_tokens", "Input tokens neither written to nor read from the cache."),
         _tokens("cache_write_5m_tokens", "Tokens written to the cache for 5 minutes."),
@@ -131,6 +149,12 @@ TRACES = ExportFile(
             _traces.c.time_to_first_token_ms,
         ),
         Column("error_type", "What kind of error ended it; empty if none did.", "text", _traces.c.error_type),
+        PERSON_ID,
+        PERSON_EMAIL,
+        Column("agent_id", "Id of the agent that was asked.", "text", _master),
+        _KEY_SOURCE,
+        _KEY_LABEL,
+        _PROVENANCE,
     ),
     cost=_traces.c.cost_nanos,
     source=_traces,
@@ -193,6 +217,17 @@ LEDGER = ExportFile(
         ),
         Column("price_source", "Where the price was published; empty if none is known.", "text", _lines.c.price_source),
         Column("price_from", "Since when that price holds, UTC; empty if none is known.", "time", _lines.c.price_from),
+        PERSON_ID,
+        PERSON_EMAIL,
+        CALLING_AGENT_ID,
+        Column("request_id", "Id that the provider gave the call; empty if it gave none.", "text", _spans.c.request_id),
+        SIMULATED,
+        _SOURCE,
+        _KEY_SOURCE,
+        _reported("service_tier", "Service tier that the provider reported; empty if it did not."),
+        _reported("inference_geo", "Region of inference that the provider reported; empty if it did not."),
+        _KEY_LABEL,
+        _PROVENANCE,
         Column(
             "cost_reason",
             "Why the call is an estimate or has no price; `at least` marks a lower bound. Empty for others.",
@@ -201,7 +236,9 @@ LEDGER = ExportFile(
         ),
     ),
     cost=_lines.c.amount_nanos,
-    source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)),
+    source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)).join(
+        _spans, _spans.c.id == _lines.c.span_id
+    ),
     agent=_line_agent,
     part=_lines_of,
     order=(*_newest_first, _lines.c.span_id, _lines.c.line),

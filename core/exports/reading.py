@@ -12,12 +12,21 @@ from core.analytics.delegation import anything_delegated, chosen_traces, only_as
 from core.analytics.filters import TraceFilter, asked
 from core.analytics.search import matching
 from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
-from core.exports.columns import AGENT, CALLING_AGENT, PERSON, Column, ExportFile, without_delegation
-from core.exports.unindexed import unindexed
+from core.exports.columns import (
+    AGENT,
+    CALLING_AGENT,
+    CALLING_AGENT_ID,
+    PERSON,
+    PERSON_EMAIL,
+    Column,
+    ExportFile,
+    without_delegation,
+)
 from core.money import Nanos
 from core.store.access import User
 from core.store.tables import Agent, TaskTrace
 from core.store.text import storable
+from core.store.unindexed import unindexed
 
 ROWS_AT_ONCE = 1_000
 _END = b"\r\n"
@@ -45,8 +54,14 @@ def batches(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Ge
 
 
 def _from_sqlite(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
-    people, agents = _named_cells(PERSON, _users), _named_cells(AGENT, _agents)
-    ready = {PERSON: people.c.cell, AGENT: agents.c.cell, CALLING_AGENT: agents.c.cell}
+    people, agents = _ready_cells(_users, PERSON, PERSON_EMAIL), _ready_cells(_agents, AGENT)
+    ready = {
+        PERSON: people.c.person,
+        PERSON_EMAIL: people.c.person_email,
+        AGENT: agents.c.agent,
+        CALLING_AGENT: agents.c.agent,
+        CALLING_AGENT_ID: agents.c.id,
+    }
     line = sqlite_line(ready[column] if column in ready else sqlite_cell(column) for column in file.columns)
     query = select(line, file.cost).select_from(_joined(file, people, agents)).order_by(*file.order)
     limits = [*_in_order(connection, chosen), *file.part(chosen)]
@@ -58,10 +73,10 @@ def _from_sqlite(connection: Connection, file: ExportFile, chosen: TraceFilter) 
             yield Batch("".join(lines).encode(), costs)
 
 
-def _named_cells(column: Column, table: Table) -> CTE:
-    """The cells of all names, made once instead of once a row."""
-    cells = select(table.c.id, sqlite_cell(column).label("cell")).cte(f"{column.name}_cells")
-    return cells.prefix_with("MATERIALIZED")
+def _ready_cells(table: Table, *columns: Column) -> CTE:
+    """The cells of all people or agents, made once instead of once a row."""
+    cells = select(table.c.id, *(sqlite_cell(column).label(column.name) for column in columns))
+    return cells.cte(f"{table.name}_cells").prefix_with("MATERIALIZED")
 
 
 def _joined(file: ExportFile, people: FromClause, agents: FromClause) -> FromClause:

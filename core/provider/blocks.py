@@ -61,8 +61,12 @@ def _server_tools(blocks: Sequence[Block]) -> tuple[set[str], set[str]]:
 
 
 def server_tool_results(blocks: Sequence[Block]) -> Counter[str]:
-    """Results of the provider's own tools, as usage names what it counts of them, but for those that failed."""
-    kinds = (block["type"] for block in blocks if _came_to_something(block))
+    """Calls of the provider's own tools that came to a result among the blocks, as usage names what it counts of them.
+
+    The result of a call from before a pause is counted where it was asked for.
+    """
+    asked = [block.get("id") for block in blocks if str(block.get("type")).endswith("_tool_use")]
+    kinds = (block["type"] for block in blocks if _came_to_something(block) and block.get("tool_use_id") in asked)
     return Counter(name for kind in kinds for end, name in _COUNTED.items() if kind.endswith(end))
 
 

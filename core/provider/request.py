@@ -20,6 +20,11 @@ class CallKey:
     secret: SecretStr
     source: KeySource
 
+    @property
+    def label(self) -> str:
+        """Return its last four characters, by which people tell keys apart."""
+        return f"…{self.secret.get_secret_value()[-4:]}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:

@@ -15,6 +15,7 @@ from core.errors import InputError, NotFound
 from core.registry.agent_draft import AgentDraft, checked, name_key
 from core.store.access import User
 from core.store.database import Store
+from core.store.demo import DEMO_IDS
 from core.store.tables import Agent, AgentVersion
 from core.store.text import storable
 
@@ -46,6 +47,11 @@ class AgentView(AgentDraft):
     created_at: datetime
     edited_at: datetime
     edited_by: str
+
+    @property
+    def demo(self) -> bool:
+        """Whether it belongs to the demo month: such an agent is never active and cannot be asked."""
+        return self.id.startswith(DEMO_IDS)
 
 
 AgentViews: TypeAlias = list[AgentView]
@@ -106,8 +112,10 @@ class Agents:
         return next(view for view in self.versions(by, agent_id) if view.version == number)
 
     def set_active(self, by: Person, agent_id: str, active: bool) -> None:
-        """Only active agents answer. Raises NotAllowed and NotFound."""
+        """Only active agents answer. Raises NotAllowed, NotFound, and InputError for an agent of the demo month."""
         allow(by, Permission.AGENTS)
+        if active and agent_id.startswith(DEMO_IDS):
+            raise InputError("This agent belongs to the demo month: its answers are made up, and it cannot be asked.")
         this = _agents.c.id == storable(agent_id)
 
         def job(connection: Connection) -> None:

@@ -33,8 +33,8 @@ MEASURES = (
 LATENCIES = ("durations", "first_tokens")
 """Of whole traces, in milliseconds; those that are not known, and those of traces that run, are left out."""
 
-OUTCOME = ("status", "basis")
-"""Of the trace; ``basis`` is empty while it is not known."""
+OUTCOME = ("status", "basis", "provenance", "key_source")
+"""Of the trace; ``basis`` is empty while it is not known, ``key_source`` where no key paid."""
 
 
 def _rollup(name: str, *dimensions: str) -> Table:

@@ -5,7 +5,7 @@ providers write is kept whatever it holds (see text.py). Token columns hold disj
 uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Integer, MetaData, Table, text
@@ -132,7 +132,7 @@ class Message(Row, table=True):
 
 USUAL = {"status": "completed", "cost_basis": "computed"}
 """What nearly every trace has: only the others are indexed, and found by saying that they are others."""
-_FOUND_BY = ("master_agent_id", "model", "owner_id")
+_FOUND_BY = ("master_agent_id", "model", "owner_id", "provenance")
 
 
 def _exceptions(column: str, usual: str) -> SqlIndex:
@@ -141,14 +141,11 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
     return SqlIndex(name, column, "started_at", "id", sqlite_where=where, postgresql_where=where)
 
 
-DEMO_SOURCE = "demo"
-"""Of traces of the demo month, which nobody paid for."""
-
-
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
     ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
-    now and then while another process than its own has readers of it.
+    now and then while another process than its own has readers of it. ``provenance``: real, simulated or demo;
+    ``key_source`` is whose key paid (own, organisation or environment) and ``key_label`` its last characters.
     """
 
     __tablename__ = "task_trace"
@@ -181,6 +178,9 @@ class TaskTrace(Tally, table=True):
     heartbeat_at: datetime
     stop_asked_at: datetime | None = None
     watched_at: datetime | None = None
+    provenance: str = Field("real", sa_column_kwargs={"server_default": text("'real'")})
+    key_source: str = Field("", sa_column_kwargs={"server_default": text("''")})
+    key_label: str | None = None
 
 
 def _delegated(name: str, *columns: str) -> SqlIndex:
@@ -285,16 +285,3 @@ class DirtyBucket(Row, table=True):
         sa_type=BigInteger().with_variant(Integer, "sqlite"),
     )
     hour: datetime = Field(index=True)
-
-
-class DemoState(Row, table=True):
-    """At most one row, number 1; ``today`` is the month's last day and nothing in it is later than ``until``.
-
-    ``state`` is loading, loaded or removing.
-    """
-
-    __tablename__ = "demo_month"
-    id: int = Field(1, primary_key=True)
-    today: date
-    until: datetime
-    state: str

@@ -62,7 +62,7 @@ class _Books:
         are still running are not in it.
         """
         limits, names = scope(asking.by), Costs(self.store).names(asking.by)
-        choice = _within(default_choice(ZoneInfo(asking.zone), now()), period, first_day, last_day)
+        choice = _within(default_choice(ZoneInfo(asking.zone), now(), names.usual), period, first_day, last_day)
         choice = replace(
             choice,
             agents=_ids(agents, names.agent, "agent"),
@@ -71,7 +71,8 @@ class _Books:
         ).within(limits)
         whose = "everybody" if limits.owner_id is None else "the person who asks"
         days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-        return f"Spend of {whose} {days}\n{spend_table(_rows(self.store, choice, names, group_by))}"
+        money = f", {' and '.join(choice.provenances)} money only" if choice.provenances else ""
+        return f"Spend of {whose} {days}{money}\n{spend_table(_rows(self.store, choice, names, group_by))}"
 
 
 def _within(choice: Choice, period: Period, first: date | None, last: date | None) -> Choice:
@@ -88,13 +89,14 @@ def _own(people: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ids(wanted: Sequence[str], names: Mapping[str, str], kind: str) -> tuple[str, ...]:
-    """Of those who go by a wanted name, in whatever case."""
-    known = {name.casefold() for name in names.values()}
+    """Return the ids of those who go by a wanted name, in whatever case; equal names are told apart by an address."""
+    called = {id_: {name.casefold(), name.partition(" (")[0].casefold()} for id_, name in names.items()}
+    known = set().union(*called.values())
     unknown = [name for name in wanted if name.casefold() not in known]
     if unknown:
         raise ToolError(f"There is no {kind} {', '.join(unknown)}. There are: {', '.join(list(names.values())[:50])}.")
     asked = {name.casefold() for name in wanted}
-    return tuple(id_ for id_, name in names.items() if name.casefold() in asked)
+    return tuple(id_ for id_, each in called.items() if each & asked)
 
 
 def _rows(store: Store, choice: Choice, names: Names, group_by: Dimension | Step | None) -> Rows:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import TypeAdapter
 
 from core.budgets.bounds import UNKNOWN, Bound
-from core.events import CostBasis, TurnStatus
+from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
 from core.tracing.terms import Once, Quota
 from core.usage import Usage
@@ -40,7 +40,7 @@ class Opening:
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
     The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
-    first model call may cost, as in ``NewAttempt``.
+    first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
     """
 
     task_trace_id: str
@@ -67,6 +67,9 @@ class Opening:
     once: Once | None = None
     quota: Quota | None = None
     bound: Bound = UNKNOWN
+    provenance: Provenance = "real"
+    key_source: str = ""
+    key_label: str | None = None
 
     @property
     def attached(self) -> list[dict[str, Any]]:

@@ -130,6 +130,9 @@ def _trace_row(opening: Opening) -> dict[str, Any]:
         "source": opening.source,
         "instance_id": opening.instance_id,
         "heartbeat_at": opening.at,
+        "provenance": opening.provenance,
+        "key_source": opening.key_source,
+        "key_label": opening.key_label,
         **begun_tally(opening.at),
     }
 

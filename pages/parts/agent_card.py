@@ -40,7 +40,9 @@ def read_names(services: Services, agents: list[AgentView]) -> Names:
 def draw_about(services: Services, agent: AgentView, names: Names) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(as_text(agent.name), anchor=False, width="stretch")
-        if not agent.active:
+        if agent.demo:
+            st.badge("Demo month, cannot be asked", color="gray")
+        elif not agent.active:
             st.badge("Inactive", color="gray")
         st.badge(f"Version {agent.version}", color="blue")
     st.markdown(as_text(agent.description))

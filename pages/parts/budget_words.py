@@ -161,7 +161,8 @@ def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[st
     first, last = days_of(view)
     subjects = () if view.subject_id is None else (view.subject_id,)
     people, agents = (subjects if view.scope == scope else () for scope in ("person", "agent"))
-    choice = Choice(ZoneInfo(view.time_zone), first, last, preset="", people=people, agents=agents)
+    counted = ("real", "simulated")
+    choice = Choice(ZoneInfo(view.time_zone), first, last, preset="", people=people, agents=agents, provenances=counted)
     return as_address(choice, default_zone)
 
 

@@ -1,7 +1,7 @@
 """Charts of spend: few points, colours that the colour-blind tell apart, readable in light and dark."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import altair as alt
@@ -33,31 +33,33 @@ def step_labels(begins: Sequence[datetime], step: calendar.Step) -> list[str]:
     return labels
 
 
-def groups_of(steps: Sequence[Step]) -> list[str]:
-    """The names of those that anything was spent on, most first, and all others last."""
-    spent = Counter[str]()
+def groups_of(steps: Sequence[Step]) -> dict[str, str]:
+    """Return labels by id of those that anything was spent on, most first, all others last, no two alike."""
+    spent, names = Counter[str](), {each.id: each.name for each in steps}
     for each in steps:
-        spent[each.name] += each.spend
-    rest = {each.name for each in steps if each.id == OTHERS}
-    return sorted((name for name in spent if spent[name]), key=lambda name: (name in rest, -spent[name]))
+        spent[each.id] += each.spend
+    ids = sorted((id_ for id_ in spent if spent[id_]), key=lambda id_: (id_ == OTHERS, -spent[id_]))
+    often = Counter(names[id_] for id_ in ids)
+    return {id_: names[id_] if often[names[id_]] == 1 else f"{names[id_]} ({id_[-6:] or '-'})" for id_ in ids}
 
 
 def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: calendar.Step, zone: str) -> alt.Chart:
     """Bars stacked by group, the largest at the bottom; a click picks the group's id under PICKED."""
-    labels, names = step_labels(begins, step), groups_of(steps)
+    labels, groups = step_labels(begins, step), groups_of(steps)
     label_of = dict(zip(begins, labels, strict=True))
-    steps = [each for each in steps if each.name in names]
+    places = {id_: place for place, id_ in enumerate(groups)}
     rows = [
         {
             "step": label_of[each.begins],
-            "group": as_cell(each.name),
+            "group": as_cell(groups[each.id]),
             "id": each.id,
-            "place": names.index(each.name),
+            "place": places[each.id],
             "usd": _dollars(each.spend),
             "spend": _exactly(each),
             "calls": each.calls,
         }
         for each in steps
+        if each.id in groups
     ]
     picked = alt.selection_point(name=PICKED, fields=["id"], on="click", clear="dblclick")
     chart: alt.Chart = (
@@ -73,7 +75,7 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
             y=alt.Y("usd:Q", axis=alt.Axis(title="US dollars", format="$,.4~r", tickCount=5)),
             color=alt.Color(
                 "group:N",
-                scale=alt.Scale(domain=[*map(as_cell, names)], range=_colours(names, steps)),
+                scale=alt.Scale(domain=[*map(as_cell, groups.values())], range=_colours(groups)),
                 legend=alt.Legend(title=None, orient="bottom", columns=_LEGEND_COLUMNS, labelLimit=150, offset=4),
             ),
             order=alt.Order("place:Q"),
@@ -131,9 +133,8 @@ def _time_axis(title: str, *, short: bool) -> alt.Axis:
     return alt.Axis(title=title, labelAngle=0, labelOverlap="greedy", ticks=False, labelExpr=shown)
 
 
-def _colours(names: Sequence[str], steps: Sequence[Step]) -> list[str]:
-    rest = {each.name for each in steps if each.id == OTHERS}
-    return [REST if name in rest else PALETTE[place % len(PALETTE)] for place, name in enumerate(names)]
+def _colours(ids: Iterable[str]) -> list[str]:
+    return [REST if id_ == OTHERS else PALETTE[place % len(PALETTE)] for place, id_ in enumerate(ids)]
 
 
 def _exactly(sums: Billed) -> str:

@@ -97,14 +97,14 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
     """As each amount has the same length, sorting them as text sorts them right."""
     begins = [at for at, _ in view.course]
-    cells: dict[tuple[object, str], Step] = {(step.begins, step.name): step for step in view.steps}
+    cells: dict[tuple[object, str], Step] = {(step.begins, step.id): step for step in view.steps}
     columns = {
         choice.range.step.capitalize(): step_labels(begins, choice.range.step),
         "Total": same_length(usd(known(sums)) for _, sums in view.course),
     }
-    for name in groups_of(view.steps):
-        of_group = (cells.get((at, name)) for at in begins)
-        columns[as_cell(name)] = same_length("" if cell is None else usd(known(cell)) for cell in of_group)
+    for id_, label in groups_of(view.steps).items():
+        of_group = (cells.get((at, id_)) for at in begins)
+        columns[as_cell(label)] = same_length("" if cell is None else usd(known(cell)) for cell in of_group)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

@@ -1,6 +1,6 @@
 """The filter above Costs and Traces. The address is the truth: widgets show it and write it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,6 +20,8 @@ from pages.parts.problems import attempt
 CUSTOM = "custom"
 _WIDTH, _CHOSEN_WIDTH = 142, 230
 """Of each field: all of them fit on one line of a laptop, and two of them on one of a phone; a name needs more."""
+PROVENANCE_LABELS = {"real": "real", "simulated": "simulated", "demo": "demo month"}
+KEY_LABELS = {"own": "a person's own", "organisation": "the organisation's", "environment": "of the environment"}
 _KEPT, _PAGE = "filter-address", "filter-page"
 _RANGE, _DAYS, _ZONE, _TEXT = "filter-range", "filter-days", "filter-zone", "filter-text"
 
@@ -33,7 +35,7 @@ def draw_filters(
     """
     zone = ZoneInfo(services.settings.time_zone)
     _keep_across_pages(page)
-    choice, problems = read_address(address(), zone, now(), names.options)
+    choice, problems = read_address(address(), zone, now(), names.options, names.usual)
     for problem in problems:
         st.warning(as_text(problem), icon=":material/filter_alt_off:")
     bar = _Bar(choice, names, zone)
@@ -48,6 +50,7 @@ def draw_filters(
         bar.draw_more()
         bar.draw_reset()
         more(choice)
+    bar.draw_whose_money()
     return choice
 
 
@@ -72,6 +75,13 @@ def toggle(choice: Choice, name: str, values: tuple[str, ...]) -> Choice:
     field = LISTS[name]
     changed: Any = {field: () if getattr(choice, field) == values else values}
     return replace(choice, **changed)
+
+
+_MONEY = {"real": "real money", "simulated": "simulated answers", "demo": "the demo month"}
+
+
+def _joined(provenances: Sequence[str]) -> str:
+    return " and ".join(_MONEY[each] for each in provenances)
 
 
 class _Bar:
@@ -120,10 +130,21 @@ class _Bar:
         )
 
     def draw_more(self) -> None:
-        chosen = bool(self._choice.statuses) + bool(self._choice.bases) + (self._choice.zone != self._default_zone)
+        choice = self._choice
+        chosen = sum(
+            (
+                bool(choice.statuses),
+                bool(choice.bases),
+                choice.provenances != choice.usual,
+                bool(choice.key_sources),
+                choice.zone != self._default_zone,
+            )
+        )
         with st.popover(f"More · {chosen}" if chosen else "More", icon=":material/tune:"):
             self.draw_list("status", {status: status for status in STATUSES}, "Any status")
             self.draw_list("basis", {basis: basis for basis in BASES}, "Any basis")
+            self.draw_list("provenance", PROVENANCE_LABELS, "Real, simulated and demo")
+            self.draw_list("key", KEY_LABELS, "Any key")
             st.session_state[_ZONE] = self._choice.zone.key
             st.selectbox(
                 "Time zone",
@@ -133,8 +154,28 @@ class _Bar:
                 help=f"Days and hours are this zone's. The organisation's is {self._default_zone.key}.",
             )
 
+    def draw_whose_money(self) -> None:
+        """Say what is left out, or added up together, where there is more than one kind of money."""
+        there, chosen = self._names.provenance, self._choice.provenances
+        if len(there) < 2:
+            return
+        shown = [each for each in there if not chosen or each in chosen]
+        rest = [each for each in there if each not in shown]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if rest:
+                only = f"Only {_joined(shown)}" if shown else "Nothing"
+                st.caption(f":material/filter_alt: {only} is shown here, without {_joined(rest)}.", width="content")
+                st.button("Show all", type="tertiary", on_click=self._take_provenances, args=((),))
+            else:
+                st.caption(f":material/filter_alt: {_joined(shown).capitalize()} are added up here.", width="content")
+                if self._names.usual:
+                    st.button("Only real money", type="tertiary", on_click=self._take_provenances, args=(("real",),))
+
+    def _take_provenances(self, chosen: tuple[str, ...]) -> None:
+        self._go(replace(self._current(), provenances=chosen))
+
     def draw_reset(self) -> None:
-        usual = default_choice(self._choice.zone, now())
+        usual = default_choice(self._choice.zone, now(), self._names.usual)
         if replace(self._choice, by=usual.by) != usual:
             st.button(
                 "Reset", icon=":material/filter_alt_off:", on_click=self._go, args=(usual,), help="Clear all filters"
@@ -145,7 +186,7 @@ class _Bar:
 
     def _current(self) -> Choice:
         """As the address is by now: of several changes at once each callback adds its own."""
-        return read_address(address(), self._default_zone, now(), self._names.options)[0]
+        return read_address(address(), self._default_zone, now(), self._names.options, self._names.usual)[0]
 
     def _take_range(self) -> None:
         name, choice = st.session_state[_RANGE], self._current()

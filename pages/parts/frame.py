@@ -1,6 +1,6 @@
 """What every page has in common: its services, its title, and who is answering."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -8,15 +8,12 @@ import streamlit as st
 from core.access.roles import Permission, Person, may
 from core.chat.provider_keys import Answering
 from core.errors import AppError, NotAllowed
+from core.events import Provenance
 from core.wiring import Services, services
 from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
-_ANSWERING: dict[Answering, str] = {
-    "simulated": "**Simulated provider.** No key is used: answers are made up, and nothing is billed.",
-    "nobody": "**No Anthropic API key.** Until there is one, nothing can be sent.",
-}
 _WHERE = (
     "Costs of made-up answers are what real ones would come to. To talk to Anthropic, enter a key on the page Account "
     "or, as an admin, for all on Settings; or set ANTHROPIC_API_KEY and start again."
@@ -57,6 +54,26 @@ def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
 def _notice(running: Services, me: Person) -> str | None:
     """None also while the database does not answer, which the page itself says."""
     try:
-        return _ANSWERING.get(running.keys.answering(me))
+        return notice(running.keys.answering(me), running.keys.answers_here())
     except AppError:
         return None
+
+
+def notice(own: Answering, here: Collection[Provenance]) -> str | None:
+    """Return as Markdown who answers, of which nothing need be said where all answers are real.
+
+    ``own`` is whose key answers the reader, ``here`` the kinds of answers that this installation gives to anybody.
+    """
+    if own == "nobody":
+        others = " Others have keys of their own, and what they spend is billed." if "real" in here else ""
+        return f"**No Anthropic API key for your messages.** Until there is one, you cannot send any.{others}"
+    if own == "simulated" and "real" in here:
+        return (
+            "**Your answers are simulated:** made up, and not billed. Others here use keys of their own, and what "
+            "they spend is billed."
+        )
+    if own == "simulated":
+        return "**Simulated provider.** No key is used: answers are made up, and nothing is billed."
+    if "simulated" in here:
+        return "**Your key answers you, and is billed.** People without a key get simulated answers."
+    return None

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.analytics.names import Names
 from core.analytics.trace_row import TraceRow
 from pages.parts.figures import NOTHING, same_length, usd
 from pages.parts.markdown import as_cell
@@ -15,14 +16,14 @@ _TABLE, _SHOWN = "traces-table", "traces-shown"
 _TIME = "YYYY-MM-DD HH:mm:ss"
 
 
-def as_row(trace: TraceRow, cost: str) -> dict[str, object]:
+def as_row(trace: TraceRow, cost: str, names: Names) -> dict[str, object]:
     return {
         "Started": trace.started_at,
         "Cost, USD": cost,
         "Status": trace.status,
         "Agent": as_cell(trace.agent_name),
         "Model": as_cell(trace.model),
-        "Person": as_cell(trace.person),
+        "Person": as_cell(names.person.get(trace.person_id, trace.person)),
         "Basis": trace.basis or "not known yet",
         "Input": trace.usage.input,
         "Cache write": trace.usage.cache_write,
@@ -31,6 +32,7 @@ def as_row(trace: TraceRow, cost: str) -> dict[str, object]:
         "First token, ms": trace.time_to_first_token_ms,
         "Duration, ms": trace.duration_ms,
         "Attempts": trace.attempts,
+        "Money": trace.provenance,
         "Error": as_cell(trace.error_type or ""),
         "Trace": trace.id,
     }
@@ -41,12 +43,12 @@ def _dollars(trace: TraceRow) -> str:
     return usd(trace.total) if trace.basis else ""
 
 
-def draw_traces(traces: Sequence[TraceRow], zone: ZoneInfo) -> None:
+def draw_traces(traces: Sequence[TraceRow], names: Names, zone: ZoneInfo) -> None:
     """A click on a row puts its trace into the address."""
     st.session_state[_SHOWN] = [trace.id for trace in traces]
     costs = same_length(map(_dollars, traces))
     st.dataframe(
-        list(map(as_row, traces, costs)),
+        [as_row(trace, cost, names) for trace, cost in zip(traces, costs, strict=True)],
         key=_TABLE,
         hide_index=True,
         height="content",

@@ -64,6 +64,7 @@ class Acts:
         sessions = self.rows[TraceSession]
         who = {"owner_id": self.owner, "master_agent_id": self.agent, "conversation_id": self.conversation}
         how = {"instruction": "What was asked", "source": "chat", "instance_id": "test:1:a", "heartbeat_at": self.at}
+        how["provenance"] = "simulated"
         model = {"model": sessions[0]["model"], "status": "completed"}
         whole = {**self._step(0, took), **who, **how, **model, **_sums(sessions), **columns, "id": self.trace}
         self.rows[TaskTrace] = [whole]

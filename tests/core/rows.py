@@ -72,6 +72,10 @@ class Rows:
         """Completed ones unless a tally says otherwise, each with one session and so many spans."""
         whole = [{**_tally(), **tally} for tally in tallies]
         ids = [tally.pop("id", None) or new_id() for tally in whole]
+        usual = "simulated" if simulated else "real"
+        paid = [
+            {"provenance": tally.pop("provenance", usual), "key_source": tally.pop("key_source", "")} for tally in whole
+        ]
         pairs = list(zip(ids, whole, strict=True))
         who = {"owner_id": owner, "master_agent_id": agent, "conversation_id": conversation}
         how = {
@@ -83,7 +87,8 @@ class Rows:
         }
         ran = {"agent_id": agent, "agent_version": 1, "model": MODEL}
         kind = {"session_type": "simulated" if simulated else "command-center"}
-        self._put(TaskTrace, [{"id": trace, **who, **how, **tally} for trace, tally in pairs])
+        begun = zip(pairs, paid, strict=True)
+        self._put(TaskTrace, [{"id": trace, **who, **how, **tally, **by} for (trace, tally), by in begun])
         sessions = [{"id": new_id(), "task_trace_id": trace, **ran, **kind, **_step(tally)} for trace, tally in pairs]
         self._put(TraceSession, sessions)
         self._put(TraceSpan, [_span(session, number) for session in sessions for number in range(1, spans + 1)])

@@ -85,7 +85,7 @@ def test_pages_say_who_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     wiring.drain()
     settings.cache_clear()
     app = open_app()
-    assert app.caption[0].value.startswith("**No Anthropic API key.**")
+    assert app.caption[0].value.startswith("**No Anthropic API key for your messages.**")
     ask(app, "Hello")
     assert "No Anthropic API key configured" in app.warning[0].value
     assert services().traces.count(services().me) == 0

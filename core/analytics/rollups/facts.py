@@ -23,13 +23,13 @@ from sqlalchemy import (
 
 from core.analytics.served import billed_model
 from core.quarters import Quarter, start_of
-from core.store.rollups import MEASURES
+from core.store.rollups import MEASURES, OUTCOME
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _lines, _conversations = LedgerLine.__table__, Conversation.__table__
 
-GROUP = ("at", "agent", "model", "person", "status", "basis")
+GROUP = ("at", "agent", "model", "person", *OUTCOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Fact:
     person: str
     status: str
     basis: str
+    provenance: str
+    key_source: str
     sums: tuple[int, ...]
 
 
@@ -54,7 +56,8 @@ def read_facts(connection: Connection, start: Quarter, end: Quarter) -> Iterator
 
 
 def _fact(row: Row[Any]) -> Fact:
-    return Fact(row.at, row.agent, row.model, row.person, row.status, row.basis, tuple(row[len(GROUP) :]))
+    outcome = row.status, row.basis, row.provenance, row.key_source
+    return Fact(row.at, row.agent, row.model, row.person, *outcome, tuple(row[len(GROUP) :]))
 
 
 def _facts(dialect: str) -> Select[Any]:
@@ -65,6 +68,8 @@ def _facts(dialect: str) -> Select[Any]:
         "person": _traces.c.owner_id,
         "status": _traces.c.status,
         "basis": func.coalesce(_traces.c.cost_basis, ""),
+        "provenance": _traces.c.provenance,
+        "key_source": _traces.c.key_source,
     }
     sums = _measures()
     return (

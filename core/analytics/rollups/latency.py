@@ -25,6 +25,8 @@ GROUP: Mapping[str, ColumnElement[str]] = {
     "person": _traces.c.owner_id,
     "status": _traces.c.status,
     "basis": func.coalesce(_traces.c.cost_basis, ""),
+    "provenance": _traces.c.provenance,
+    "key_source": _traces.c.key_source,
 }
 """What a trace is told apart by: who and what was asked, whatever other agents took part."""
 

@@ -64,3 +64,5 @@ class Question:
         yield from self._dimension_values()
         yield "status", self.chosen.statuses
         yield "basis", self.chosen.bases
+        yield "provenance", self.chosen.provenances
+        yield "key_source", self.chosen.key_sources

@@ -37,6 +37,8 @@ FOR_NOBODY = {
     "McpRegistry.known": "for McpStatus, which tells no more than one may know",
     "McpRegistry.active": "for the connections",
     "McpRegistry.begin_with": "done at the start",
+    "Credentials.anybody": "for ProviderKeys.answers_here",
+    "ProviderKeys.answers_here": "says only what kinds of answers there are, to everybody",
     "Approvals.ask": "by the turn that waits",
     "Approvals.verdict": "by the turn that waits",
     "Turns.prepare": "for an agent that one was given",

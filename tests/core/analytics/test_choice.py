@@ -1,6 +1,8 @@
 """A choice survives its trip through an address; an address that cannot be says so and loses nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analytics.calendar import PRESETS
-from core.analytics.choice import DIMENSIONS, Choice, as_address, default_choice, read_address
-from core.analytics.filters import BASES, STATUSES
+from core.analytics.choice import DIMENSIONS, LISTS, as_address, default_choice, read_address
+from core.analytics.filters import BASES, PROVENANCES, STATUSES
+from core.analytics.names import KEY_SOURCES
 
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,6 +22,8 @@ OPTIONS = {
     "person": ("p1",),
     "status": STATUSES,
     "basis": BASES,
+    "provenance": PROVENANCES,
+    "key": KEY_SOURCES,
 }
 
 
@@ -42,10 +47,11 @@ def test_an_address_leads_back_to_its_choice(
 ) -> None:
     choice = default_choice(zone, NOW)
     choice = choice.with_preset(preset, NOW) if preset else choice.with_days(*picked)
-    agents, models, people, statuses, bases = lists
-    whole = Choice(choice.zone, choice.first, choice.last, choice.preset, agents, models, people, statuses, bases, text)
-    whole = whole.stacked(next(each for each in DIMENSIONS if each == by))
-    assert read_address(as_address(whole, BERLIN), BERLIN, NOW, OPTIONS) == (whole, [])
+    chosen: Any = dict(zip(LISTS.values(), lists, strict=True))
+    whole = replace(choice, **chosen, text=text).stacked(next(each for each in DIMENSIONS if each == by))
+    for usual in ((), ("real",)):
+        whole = replace(whole, usual=usual)
+        assert read_address(as_address(whole, BERLIN), BERLIN, NOW, OPTIONS, usual) == (whole, [])
 
 
 def test_the_usual_choice_has_no_address() -> None:

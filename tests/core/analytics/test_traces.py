@@ -42,6 +42,11 @@ def test_a_row_holds_who_asked_whom_and_what_it_took(books: Books) -> None:
             time_to_first_token_ms=400,
             error_type=None,
             attempts=3,
+            provenance="simulated",
+            key_source="",
+            key_label=None,
+            agent_id=books.agent,
+            person_id=books.person,
         )
     ]
 

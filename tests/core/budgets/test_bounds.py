@@ -10,7 +10,7 @@ from core.agent.tools.catalogue import provider_tools
 from core.budgets.bounds import LEAST_TYPICAL, Asked, Bounds, most_found, most_searches, typical_replies
 from core.estimates import Estimate
 from core.store.database import Store
-from core.store.tables import DEMO_SOURCE
+from core.store.demo import DEMO_SOURCE
 from tests.core.tracing.histories import AT, BOOK, MODEL, a_finish, a_reply, an_attempt, an_end
 from tests.core.tracing.in_store import finished, opened
 

@@ -22,7 +22,8 @@ from core.errors import BudgetSpent
 from core.money import NANOS_PER_USD
 from core.store.budgets import Budget, BudgetReservation
 from core.store.database import Store, open_store
-from core.store.tables import DEMO_SOURCE, TraceSpan
+from core.store.demo import DEMO_SOURCE
+from core.store.tables import TraceSpan
 from core.tracing.books import finish
 from core.tracing.entries import Opening
 from core.tracing.opening import open_turn

@@ -23,6 +23,7 @@ from core.wiring import open_services
 from tests.core.agent.toolkit import asks, says
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.keyring import FROM_ENVIRONMENT, ORGANISATIONS, OWN, SIMULATED, Keyring, keyring
+from tests.core.rows import Rows
 from tests.core.tracing.in_store import rows
 
 Open = Callable[..., Keyring]
@@ -66,6 +67,50 @@ def test_ones_own_key_comes_first_then_the_organisations_then_the_environments(o
         ("environment", FROM_ENVIRONMENT),
     ]
     assert {row["session_type"] for row in rows(store, TraceSession)} == {"command-center"}
+
+
+def test_e3_a_trace_keeps_whose_key_paid_and_which(open_ring: Open, store: Store) -> None:
+    ring = open_ring(anthropic_api_key=FROM_ENVIRONMENT)
+    keys = ring.services.keys
+    ring.say()
+    keys.set(ring.me, ORGANISATIONS, organisation=True)
+    ring.say()
+    keys.set(ring.me, OWN, organisation=False)
+    ring.say()
+    simulated = open_ring(provider="simulated")
+    simulated.say()
+    paid = [(row["provenance"], row["key_source"], row["key_label"]) for row in rows(store, TaskTrace)]
+    assert sorted(paid) == [
+        ("real", "environment", "…0000"),
+        ("real", "organisation", "…0001"),
+        ("real", "own", "…0002"),
+        ("simulated", "", None),
+    ]
+
+
+@pytest.mark.parametrize("provider", ["auto", "anthropic", "simulated"])
+@pytest.mark.parametrize("environment", [None, FROM_ENVIRONMENT])
+def test_e3_it_is_told_what_this_installation_answers_to_anybody(
+    open_ring: Open, store: Store, provider: str, environment: str | None
+) -> None:
+    ring = open_ring(provider=provider, anthropic_api_key=environment)
+    keys, other = ring.services.keys, Person(Rows(store).person("Bob"), "Bob", "operator")
+    nobody = {"simulated"} if provider == "auto" else set()
+
+    def expected(*, own: bool, organisation: bool) -> set[str]:
+        if provider == "simulated":
+            return {"simulated"}
+        if organisation or environment:
+            return {"real"}
+        return {"real", *nobody} if own else nobody
+
+    assert keys.answers_here() == expected(own=False, organisation=False)
+    keys.set(other, OWN, organisation=False)
+    assert keys.answers_here() == expected(own=True, organisation=False)
+    keys.set(ring.me, ORGANISATIONS, organisation=True)
+    assert keys.answers_here() == expected(own=True, organisation=True)
+    keys.remove(other, organisation=False)
+    assert keys.answers_here() == expected(own=False, organisation=True)
 
 
 def test_without_any_key_each_turn_says_that_it_was_simulated_and_with_one_that_it_was_not(open_ring: Open) -> None:

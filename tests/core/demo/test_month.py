@@ -201,11 +201,11 @@ def test_who_removes_what_another_is_loading_wins(store: Store, demo: DemoMonth)
     assert contents(store) == before
 
 
-def test_an_agent_that_was_used_or_changed_stays_and_answers_no_more(store: Store, demo: DemoMonth) -> None:
+def test_an_agent_that_was_used_or_changed_stays_and_still_cannot_be_asked(store: Store, demo: DemoMonth) -> None:
     demo.load(ADMIN, TODAY)
     real = Rows(store)
     me = real.person("Grace")
-    used, changed, *_ = agents = Agents(store).active()
+    used, changed, *_ = agents = Agents(store).list(ADMIN, include_inactive=True)
     conversation = real.conversation(me, used.id)
     Agents(store).edit(Person(me, "Grace", "admin"), changed.id, changed)
     demo.remove(ADMIN)
@@ -215,7 +215,8 @@ def test_an_agent_that_was_used_or_changed_stays_and_answers_no_more(store: Stor
     assert [agent.version for agent in Agents(store).versions(ADMIN, changed.id)] == [2, 1]
     assert [row["id"] for row in rows(store, TaskTrace)] == []
     demo.load(ADMIN, TODAY)
-    assert [agent.id for agent in Agents(store).active()] == [agent.id for agent in agents]
+    again = Agents(store).list(ADMIN, include_inactive=True)
+    assert [agent.id for agent in again] == [agent.id for agent in agents]
     demo.remove(ADMIN)
     with store.read() as connection:
         assert connection.execute(text("SELECT id FROM conversations")).scalars().all() == [conversation]
@@ -265,3 +266,15 @@ def test_only_rows_that_were_born_as_demo_can_be_deleted_and_none_be_changed(
 
 def run(store: Store, statement: str) -> None:
     store.write(lambda connection: connection.execute(text(statement)).close()).result()
+
+
+def test_e3_demo_agents_cannot_be_asked_nor_made_to_answer(store: Store, demo: DemoMonth) -> None:
+    demo.load(ADMIN, TODAY)
+    agents = Agents(store)
+    assert agents.active() == []
+    for agent in agents.list(ADMIN, include_inactive=True):
+        assert agent.demo
+        with pytest.raises(InputError, match="cannot be asked"):
+            agents.set_active(ADMIN, agent.id, True)
+    assert agents.active() == []
+    assert {row["provenance"] for row in rows(store, TaskTrace)} == {"demo"}

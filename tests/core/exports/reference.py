@@ -53,6 +53,8 @@ def _is_chosen(trace: Any, chosen: TraceFilter) -> bool:
         (trace.owner_id, chosen.people),
         (trace.status, chosen.statuses),
         (trace.cost_basis, chosen.bases),
+        (trace.provenance, chosen.provenances),
+        (trace.key_source, chosen.key_sources),
     ]
     in_time = (chosen.start is None or trace.started_at >= chosen.start) and (
         chosen.end is None or trace.started_at < chosen.end
@@ -67,16 +69,18 @@ def _is_session_chosen(agent: str, model: str, chosen: TraceFilter) -> bool:
 def _trace_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[Any]]:
     person, agent = _names(connection)
     attempts = Counter(span.task_trace_id for span in _all(connection, TraceSpan))
-    simulated = {each.task_trace_id for each in _all(connection, TraceSession) if each.session_type == "simulated"}
+    emails = _emails(connection)
     for trace in chosen_traces(connection, chosen):
         who = person(trace.owner_id), agent(trace.master_agent_id), safe(trace.model), safe(trace.conversation_id)
-        how = safe(trace.source), flag(trace.id in simulated), attempts[trace.id]
+        how = safe(trace.source), flag(trace.provenance != "real"), attempts[trace.id]
         written = trace.cache_write_5m_tokens, trace.cache_write_1h_tokens
         read = trace.cache_read_tokens, trace.output_tokens, trace.thinking_tokens, trace.web_searches
         took = trace.duration_ms, trace.time_to_first_token_ms, safe(trace.error_type)
         yield [
             *(safe(trace.id), time(trace.started_at), safe(trace.status), *who, *how, trace.input_tokens, *written),
             *(*read, usd(trace.cost_nanos), safe(trace.cost_basis), *took),
+            *(safe(trace.owner_id), safe(emails[trace.owner_id]), safe(trace.master_agent_id)),
+            *(safe(trace.key_source), safe(trace.key_label), safe(trace.provenance)),
         ]
 
 
@@ -84,10 +88,11 @@ def _ledger_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[A
     person, agent = _names(connection)
     lines = sorted(_all(connection, LedgerLine), key=lambda line: (line.span_id, line.line))
     sessions = {each.id: each for each in _all(connection, TraceSession)}
-    session_of = {span.id: sessions[span.trace_session_id] for span in _all(connection, TraceSpan)}
+    spans, emails = {span.id: span for span in _all(connection, TraceSpan)}, _emails(connection)
     for trace in chosen_traces(connection, chosen):
         for line in lines:
-            session = session_of[line.span_id]
+            span = spans[line.span_id]
+            session = sessions[span.trace_session_id]
             if line.task_trace_id != trace.id or not _is_session_chosen(session.agent_id, session.model, chosen):
                 continue
             times = time(trace.started_at), time(line.billed_at), time(line.recorded_at)
@@ -95,7 +100,14 @@ def _ledger_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[A
             money = safe(line.unit_price_usd), usd(line.amount_nanos), usd(line.uncached_nanos)
             price = safe(line.price_source), None if line.price_from is None else time(line.price_from)
             what = safe(trace.id), safe(line.span_id), line.line
-            yield [*what, *times, *who, line.quantity, *money, flag(line.estimated), flag(line.correction), *price]
+            whose = safe(trace.owner_id), safe(emails[trace.owner_id]), safe(session.agent_id), safe(span.request_id)
+            how = flag(trace.provenance != "real"), safe(trace.source), safe(trace.key_source)
+            said = [safe((span.usage or {}).get(name)) for name in ("service_tier", "inference_geo")]
+            certain = flag(line.estimated), flag(line.correction)
+            yield [
+                *(*what, *times, *who, line.quantity, *money, *certain, *price),
+                *(*whose, *how, *said, safe(trace.key_label), safe(trace.provenance)),
+            ]
 
 
 def _all(connection: Connection, table: type[Row]) -> list[Any]:
@@ -106,6 +118,10 @@ def _names(connection: Connection) -> tuple[Callable[[str], str | None], Callabl
     people = {each.id: safe(each.name) for each in _all(connection, User)}
     agents = {each.id: safe(each.name) for each in _all(connection, Agent)}
     return people.__getitem__, agents.__getitem__
+
+
+def _emails(connection: Connection) -> dict[str, str]:
+    return {each.id: each.email for each in _all(connection, User)}
 
 
 def safe(text: str | None) -> str | None:

@@ -11,7 +11,8 @@ from core.store.tables import DirtyBucket, LedgerLine, Message, TaskTrace, Trace
 from core.tracing import books
 from core.tracing.entries import Checkpoint, NewAttempt
 from core.tracing.opening import HistoryMoved, open_turn
-from core.tracing.recovery import recover
+from core.tracing.recovery import NOTED, recover
+from core.tracing.used import HIDDEN_THINKING, NO_PROMPT
 from core.usage import Usage
 from tests.core.tracing.histories import (
     AT,
@@ -170,3 +171,29 @@ def test_the_ledger_takes_no_change(store: Store, ids: tuple[str, str], statemen
     with pytest.raises(Exception, match="append-only"):
         store.write(lambda connection: connection.execute(text(statement)).rowcount).result()
     assert rows(store, LedgerLine) == before
+
+
+def test_a7_what_a_checkpoint_knew_of_a_lost_turn_is_booked_as_at_least_so_much(
+    store: Store, ids: tuple[str, str]
+) -> None:
+    """A4 and A5 too: the prompt that nobody reported and the searches that were seen."""
+    opening = opened(store, ids)
+    point = Checkpoint(
+        span_id=opening.span_id,
+        answer_message_id=opening.answer_message_id,
+        usage=Usage(input=40, output=9, web_searches=2),
+        usage_json={"input_tokens": 0, "output_tokens": 1},
+        response_model=opening.model,
+        request_id="req_1",
+        time_to_first_token_ms=300,
+        content=[{"type": "text", "text": "Mu"}],
+        text="Mu",
+        cost_reason=HIDDEN_THINKING,
+    )
+    store.write(lambda connection: books.checkpoint(connection, [point])).result()
+    assert recover(store, BOOK, lambda _: True) == 1
+    (span,) = rows(store, TraceSpan, id=opening.span_id)
+    assert (span["input_tokens"], span["output_tokens"], span["web_searches"]) == (40, 9, 2)
+    assert (span["cost_nanos"], span["cost_basis"]) == (40 * 4_000 + 9 * 20_000 + 2 * 10_000_000, "estimated")
+    for part in (NOTED, HIDDEN_THINKING, NO_PROMPT):
+        assert part in span["cost_reason"]

@@ -132,6 +132,8 @@ def _chosen(chosen: TraceFilter, trace: Any, session: Any) -> bool:
         (chosen.people, trace["owner_id"]),
         (chosen.statuses, trace["status"]),
         (chosen.bases, trace["cost_basis"]),
+        (chosen.provenances, trace["provenance"]),
+        (chosen.key_sources, trace["key_source"]),
     )
     return all(not values or value in values for values, value in pairs)
 
