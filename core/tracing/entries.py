@@ -79,8 +79,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None means no known price.
-
+    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None where no price is known.
     ``uncached`` is what cached tokens would have cost as plain input.
     """
 
