@@ -22,7 +22,6 @@ from structlog.testing import capture_logs
 from core.errors import MigrationFailed, SchemaTooNew
 from core.store.access import AuditEntry
 from core.store.attachment_tables import Attachment
-from core.store.budgets import BudgetRefusal
 from core.store.database import Store, open_store
 from core.store.demo import DemoState
 from core.store.programs import IdempotencyKey
