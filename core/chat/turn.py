@@ -43,6 +43,12 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     "lost": ("interrupted", TurnLost.code, TurnLost("").for_user),
 }
 
+_OUT_OF_TIME: tuple[TurnStatus, str, str] = (
+    "failed",
+    "turn_timeout",
+    "The answer took longer than TURN_SECONDS allows and was ended. What had arrived is kept. Ask for less.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -140,10 +146,12 @@ class Turn:
 
     async def _answer(self) -> Outcome:
         with CancelScope() as self._scope:
+            self._run.clock.limit(self._scope)
             if self._stop is not None:
                 self._scope.cancel()
             return await self._run.follow()
-        status, error_type, text = _STOPPED[self._stop or "shutdown"]
+        out_of_time = self._stop is None and self._run.clock.is_up
+        status, error_type, text = _OUT_OF_TIME if out_of_time else _STOPPED[self._stop or "shutdown"]
         return Outcome(status, error_type, text)
 
     def _tell(self, event: RunEvent) -> None:
@@ -202,6 +210,7 @@ class Turn:
             duration_ms=end.duration_ms,
             error_type=end.error_type,
             error_text=end.error_text,
+            task_trace_id=self.id,
         )
 
 
@@ -222,8 +231,7 @@ def _start(opening: Opening, assignment: Assignment) -> RunStart:
         session_id=opening.session_id,
         span_id=opening.span_id,
         model=opening.model,
-        prompt_estimate=assignment.prompt_estimate,
-        max_tokens=assignment.request.max_tokens,
+        asked=assignment.asked,
         trace_started_at=opening.at,
         answer_message_id=opening.answer_message_id,
     )
