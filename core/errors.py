@@ -12,6 +12,7 @@ AppError
 ├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
 ├── BudgetSpent           402  a budget has no room for what a model call may cost
 ├── ConversationBusy      409  a turn is running in it already
+├── TurnLost              409  another process answers for the turn by now
 ├── TooManyRequests       429
 ├── ShuttingDown          503
 ├── NotReady              503  up, but not fit to take turns at this moment
@@ -22,7 +23,8 @@ AppError
 │   └── ProviderBroken    502  the stream ended early: cut, silent, garbled
 ├── StoreError            503  the database cannot be used now
 │   ├── SchemaTooNew      503
-│   └── MigrationFailed   503
+│   ├── MigrationFailed   503
+│   └── BackupError       503  a backup could not be written, or is not one
 ├── ToolError             502  a tool could not do what the model asked of it
 │   ├── ToolInputInvalid  400
 │   ├── ToolUnavailable   503  what the tool needs does not answer now
@@ -79,11 +81,30 @@ class NoProviderKey(AppError):
 
 
 class BudgetSpent(AppError):
+    """``budget_id`` is the one that refused, ``agent_id`` whose call."""
+
     status, code = 402, "budget_spent"
+
+    def __init__(self, for_user: str, *, budget_id: str | None = None, agent_id: str | None = None) -> None:
+        super().__init__(for_user)
+        self.budget_id, self.agent_id = budget_id, agent_id
 
 
 class ConversationBusy(AppError):
     status, code = 409, "conversation_busy"
+
+
+class TurnLost(AppError):
+    """``task_trace_id`` is the turn's, which its instance must not write to any more."""
+
+    status, code = 409, "taken_over"
+
+    def __init__(self, task_trace_id: str) -> None:
+        super().__init__(
+            "Another process took this answer over, because this one did not answer for a while. "
+            "What had arrived is kept. Press Retry to ask again."
+        )
+        self.task_trace_id = task_trace_id
 
 
 class TooManyRequests(AppError):
@@ -109,10 +130,7 @@ class TooManyExports(AppError):
 
 
 class ProviderError(AppError):
-    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds.
-
-    ``sent`` is False when the request surely never reached the provider, so that it cannot have been billed.
-    """
+    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds."""
 
     status, code = 502, "provider_error"
 
@@ -125,7 +143,6 @@ class ProviderError(AppError):
         http_status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        sent: bool = True,
     ) -> None:
         super().__init__(for_user)
         self.kind = kind
@@ -133,7 +150,6 @@ class ProviderError(AppError):
         self.http_status = http_status
         self.request_id = request_id
         self.retry_after = retry_after
-        self.sent = sent
 
 
 class ProviderBusy(ProviderError):
@@ -149,7 +165,13 @@ class ProviderBroken(ProviderError):
 
 
 class StoreError(AppError):
+    """``reason`` says in a few words, fit for anybody, what is wrong with the database."""
+
     status, code = 503, "store_unavailable"
+
+    def __init__(self, for_user: str, *, reason: str = "the database cannot be used") -> None:
+        super().__init__(for_user)
+        self.reason = reason
 
 
 class SchemaTooNew(StoreError):
@@ -158,6 +180,10 @@ class SchemaTooNew(StoreError):
 
 class MigrationFailed(StoreError):
     code = "migration_failed"
+
+
+class BackupError(StoreError):
+    code = "backup_failed"
 
 
 class ToolError(AppError):

@@ -10,19 +10,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 from uvicorn.config import HTTP_PROTOCOLS
 
 from core.api.guard.connection import Connection
+from core.children import keep_memory_private
 from core.errors import AppError, SetupError
 from core.logs import set_up_logging
 from core.settings import PROJECT, Settings, settings
+
+BIND_SECONDS = 5.0
+_BIND_AGAIN_SECONDS = 0.2
 
 
 def main() -> None:
     """Serve until a signal; exit status 1 and one sentence on standard error if that cannot begin."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    keep_memory_private()
     try:
         chosen = settings()
         set_up_logging(chosen.log_level, chosen.secrets)
@@ -36,7 +42,15 @@ def main() -> None:
 
 
 def check_port(address: str, port: int) -> None:
-    """Raise SetupError if nothing could listen there now."""
+    """Raise SetupError if nothing could listen there for some seconds: whoever was there before may be about to go."""
+    give_up = monotonic() + BIND_SECONDS
+    while (error := _cannot_listen(address, port)) is not None:
+        if error.errno != errno.EADDRINUSE or monotonic() > give_up:
+            raise SetupError(_about_port(address, port, error)) from None
+        sleep(_BIND_AGAIN_SECONDS)
+
+
+def _cannot_listen(address: str, port: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,7 +58,8 @@ def check_port(address: str, port: int) -> None:
             probe.bind((address, port))
             probe.listen(1)
         except OSError as error:
-            raise SetupError(_about_port(address, port, error)) from None
+            return error
+    return None
 
 
 def _about_port(address: str, port: int, error: OSError) -> str:

@@ -12,12 +12,15 @@ from types import FrameType
 import structlog
 from anyio import to_thread
 
+from core.children import keep_memory_private
 from core.logs import set_up_logging
 from core.settings import settings
-from core.wiring import drain, leave, services, start
+from core.wiring import drain, leave, rescue, services, start
 
 _log = structlog.get_logger(__name__)
 _LAST_GOODBYES_SECONDS = 3
+STOP_WITHIN_SECONDS = 22.0
+"""From the signal to the end, whatever hangs: a database, a server of tools, a browser."""
 
 
 @asynccontextmanager
@@ -25,6 +28,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     """Ready means that the books are open; when it ends every live turn is in them."""
     chosen = settings()
     set_up_logging(chosen.log_level, chosen.secrets)
+    keep_memory_private()
     await to_thread.run_sync(start)
     # Whole before anybody draws: a chart that finds it half imported takes it for loaded, and fails.
     await to_thread.run_sync(importlib.import_module, "pandas")
@@ -48,7 +52,8 @@ def _listen_for_signals() -> None:
 
 def _leave_and(earlier: object) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=_leave, name="leaving", daemon=True).start()
+        for work in (_leave, _leave_at_last):
+            threading.Thread(target=work, name="leaving", daemon=True).start()
         if callable(earlier):
             earlier(number, frame)
 
@@ -59,4 +64,11 @@ def _leave() -> None:
     leave()
     time.sleep(_LAST_GOODBYES_SECONDS)
     _log.warning("a connection did not close in time; leaving without it")
+    os._exit(0)
+
+
+def _leave_at_last() -> None:
+    time.sleep(STOP_WITHIN_SECONDS)
+    rescue()
+    _log.error("the stop took too long; what is not booked will be at the next start")
     os._exit(0)

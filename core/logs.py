@@ -1,13 +1,15 @@
 """The log: one line an event on standard error, JSON unless a person watches, never a secret."""
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from functools import lru_cache
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -31,6 +33,15 @@ def keep_from_log(secret: str) -> None:
     """From now on; for secrets that no setting holds."""
     global _learned
     _learned |= {secret}
+
+
+def log_failure(task: "asyncio.Future[Any] | Future[Any]") -> None:
+    """Put into the log what ended a task that nobody waits for: to be its callback when it is done."""
+    error = None if task.cancelled() else task.exception()
+    if told := getattr(error, "for_user", None):
+        structlog.get_logger().warning("task_failed", reason=told)
+    elif error is not None:
+        structlog.get_logger().error("task_failed", exc_info=error)
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:

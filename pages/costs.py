@@ -21,7 +21,7 @@ from pages.parts.latency_table import draw_latencies
 def draw(services: Services, choice: Choice, view: CostsView) -> None:
     zone = ZoneInfo(services.settings.time_zone)
     draw_headline(view)
-    draw_certainty(choice, view, zone)
+    draw_certainty(choice, view, zone, services.costs.accuracy() if view.total.estimated else None)
     draw_month(choice, view)
     draw_steps(choice, view, zone)
     draw_details(choice, view, zone)

@@ -4,6 +4,8 @@ import streamlit as st
 
 from core.access.roles import Permission, allow
 from core.settings import Settings
+from core.tracing.kept import MOST_BYTES
+from core.wiring import Services
 from pages.parts.frame import page
 from pages.parts.provider_keys import draw_organisation_key
 
@@ -29,12 +31,27 @@ def draw_settings(chosen: Settings) -> None:
     )
 
 
+def draw_waiting(services: Services) -> None:
+    """What the database has not taken, while there is any."""
+    turns, size = services.recorder.kept.size()
+    waiting, refused = services.recorder.spooled()
+    if turns or waiting:
+        most = MOST_BYTES // 2**20
+        st.warning(
+            f"{turns} ended answers in memory ({size:,} bytes) and {waiting:,} bytes in files wait, because "
+            f"the database takes nothing. Give it and the disk room. From {most} MB on no message is taken."
+        )
+    if refused:
+        st.error(f"{refused:,} bytes of ends of answers can never be booked: see spool/*.refused in DATA_DIR.")
+
+
 def main() -> None:
     with page("Settings") as services:
         allow(services.me, Permission.KEYS)
         draw_organisation_key(services)
         st.header("Who answers", anchor=False)
         st.markdown(f"`PROVIDER={services.settings.provider}`: {_MODE[services.settings.provider]}")
+        draw_waiting(services)
         draw_settings(services.settings)
 
 

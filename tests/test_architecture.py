@@ -27,7 +27,7 @@ LAYERS = [
     "app",
     "pages",
     "pages.parts",
-    "core.launch core.lifespan",
+    "core.launch core.lifespan core.pricing.__main__",
     "core.api",
     "core.wiring",
     "core.demo",
@@ -40,7 +40,7 @@ LAYERS = [
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events core.files core.key_file",
-    "core.usage core.money core.clock core.quarters core.errors core.logs",
+    "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children",
 ]
 _SQL = (
     "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.tracing "
@@ -83,7 +83,7 @@ BROAD_EXCEPTS = {
     "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",
     "core.store.writers._settle": "a job's error belongs to whoever waits for it, not to the writer's thread",
     "core.tracing.recorder.finish": "a turn's end outlives whatever the database does",
-    "core.tracing.together._write_batch": "the error belongs to whoever waits for the item",
+    "core.tracing.together._try": "the error belongs to whoever waits for the item",
     "core.tracing.spool._booked": "one end that can never be booked must not hold up those behind it",
 }
 

@@ -15,7 +15,7 @@ from core.access.links import Link, address
 from core.access.people import People
 from core.errors import AppError, InputError
 from core.settings import Settings, settings
-from core.store.database import Store, open_store
+from core.store.database import Store, existing, open_store
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     given = parser.parse_args()
     run: Callable[[Settings, Store, Namespace], str] = given.run
     try:
+        existing(settings().url)
         store = open_store(settings().url)
         try:
             said = run(settings(), store, given)

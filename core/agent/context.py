@@ -7,18 +7,20 @@ from typing import Any
 
 from core.agent.tools.tool import Tool
 from core.errors import ContextTooLong
-from core.provider.blocks import Block, as_messages, lone_server_tools, server_tools, with_every_result
+from core.estimates import Estimate, estimate
+from core.provider.blocks import THINKING, Block, as_messages, lone_server_tools, server_tools, with_every_result
 from core.provider.media import media_tokens
 from core.provider.models import find_model
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
-from core.usage import Usage, UsageContradicts, estimate_tokens
+from core.usage import read_usage
 
 _CACHED = {"cache_control": {"type": "ephemeral"}}
-_THINKING = ("thinking", "redacted_thinking")
 _TOOL_BLOCKS = ("tool_use", "tool_result")
 _NO_RESULT = "This tool was not run."
 _LEAST_ANSWER = 256
+_TOLD_OF_TOOLS = Estimate(0, 500)
+"""What the provider itself tells a model that has tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,18 @@ def build_request(persona: Persona, history: Sequence[Said], text: str, attached
     earlier = [message for said in history for message in _messages(said, persona)]
     latest = _messages(Said("user", [*attached, {"type": "text", "text": text}]), persona)
     messages = [*_with_last_block_cached(earlier), *_with_last_block_cached(latest)]
-    estimate = estimate_prompt(persona, history, text, attached)
+    prompt = estimate_prompt(persona, history, text, attached)
     return ModelRequest(
         model=persona.model,
         system=[{"type": "text", "text": persona.system_prompt, **_CACHED}] if persona.system_prompt.strip() else [],
         messages=messages,
-        max_tokens=_room_for_answer(persona.model, persona.max_output_tokens, estimate),
+        max_tokens=_room_for_answer(persona.model, persona.max_output_tokens, prompt),
         thinking=persona.thinking,
         tools=list(persona.tools),
     )
 
 
-def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, Any]]) -> tuple[ModelRequest, int]:
+def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, Any]]) -> tuple[ModelRequest, Estimate]:
     """The request that goes on after a reply, and about how many tokens its prompt has. Raises ContextTooLong.
 
     The reply goes back as it came, its results after it; only the newest results are marked for caching, because
@@ -80,13 +82,13 @@ def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, A
     """
     said = [{"role": "assistant", "content": reply.content}] if reply.content else []
     given = _with_last_block_cached([{"role": "user", "content": list(results)}]) if results else []
-    prompt = _tokens_up_to(request, reply) + estimate_tokens(_plain(results))
+    prompt = _tokens_up_to(request, reply) + estimate(_plain(results), request.model)
     messages = [*_unmarked_results(request.messages), *said, *given]
     room = _room_for_answer(request.model, request.max_tokens, prompt)
     return replace(request, messages=messages, max_tokens=room), prompt
 
 
-def estimate_prompt(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> int:
+def estimate_prompt(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> Estimate:
     """Tokens of the prompt: the provider's own count as far as there is one, the rest estimated from what it holds."""
     counted, since = 0, list(history)
     for place, said in enumerate(history, 1):
@@ -95,21 +97,29 @@ def estimate_prompt(persona: Persona, history: Sequence[Said], text: str, attach
     blocks = [*(block for said in since for block in said.blocks), *attached]
     texts = _plain(blocks) + text
     fixed = "" if counted else _fixed(persona.system_prompt, persona.tools)
-    return counted + estimate_tokens(fixed + texts) + media_tokens(blocks, persona.model)
+    hidden = _TOLD_OF_TOOLS if persona.tools and not counted else Estimate()
+    return Estimate(counted, counted) + hidden + _estimated(fixed + texts, blocks, persona.model)
+
+
+def _estimated(text: str, blocks: Sequence[Block], model: str) -> Estimate:
+    """A text, and the images and documents in blocks, of which the provider may see more than we do."""
+    media = media_tokens(blocks, model)
+    return estimate(text, model) + Estimate(media, 2 * media)
 
 
 def _fixed(system_prompt: str, tools: Sequence[dict[str, Any]]) -> str:
     return system_prompt + "".join(json.dumps(tool) for tool in tools)
 
 
-def _tokens_up_to(request: ModelRequest, reply: Reply) -> int:
+def _tokens_up_to(request: ModelRequest, reply: Reply) -> Estimate:
     """All that a reply read and wrote, as the provider counted it; estimated where its figures make no sense."""
-    try:
-        return Usage.from_json(reply.usage).total
-    except UsageContradicts:
-        blocks = [block for message in request.messages for block in message["content"]]
-        texts = _fixed(_plain(request.system), request.tools) + _plain(blocks)
-        return estimate_tokens(texts) + media_tokens(blocks, request.model)
+    used = read_usage(reply.usage).usage
+    wrote = Estimate(used.output, used.output) if used.output else reply.written
+    if used.prompt:
+        return Estimate(used.prompt, used.prompt) + wrote
+    blocks = [block for message in request.messages for block in message["content"]]
+    texts = _fixed(_plain(request.system), request.tools) + _plain(blocks)
+    return _estimated(texts, blocks, request.model) + wrote
 
 
 def _plain(blocks: Iterable[dict[str, Any]]) -> str:
@@ -127,15 +137,16 @@ def _plain_block(block: dict[str, Any]) -> str:
     return str(block.get("text") or block.get("thinking") or "")
 
 
-def _room_for_answer(model_id: str, wanted: int, prompt: int) -> int:
+def _room_for_answer(model_id: str, wanted: int, prompt: Estimate) -> int:
     model = find_model(model_id)
     if model is None:
         return wanted
-    room = model.context_window - prompt
+    room = model.context_window - prompt.upper
     if room < _LEAST_ANSWER:
         raise ContextTooLong(
-            f"This conversation is about {prompt:,} tokens long and {model.label} takes at most "
-            f"{model.context_window:,}. Nothing was sent. Start a new conversation, or shorten the message."
+            f"This conversation is about {prompt.central:,} tokens long, perhaps {prompt.upper:,}, and {model.label} "
+            f"takes at most {model.context_window:,}. Nothing was sent. Start a new conversation, or shorten the "
+            "message."
         )
     return min(wanted, room)
 
@@ -161,7 +172,7 @@ def _without(calls: set[str], blocks: Sequence[dict[str, Any]]) -> list[dict[str
     """Without these calls of the provider's tools, the thoughts that led there and references to what they found."""
     left = [block for block in blocks if (block.get("id") or block.get("tool_use_id")) not in calls]
     if calls:
-        left = [block for block in left if block.get("type") not in _THINKING]
+        left = [block for block in left if block.get("type") not in THINKING]
     return [{key: value for key, value in block.items() if key != "citations"} for block in left]
 
 
@@ -170,7 +181,7 @@ def _unfit_kinds(said: Said, persona: Persona) -> tuple[str, ...]:
     tool_blocks = () if persona.tools else _TOOL_BLOCKS
     changed = any(block.get("type") in tool_blocks for block in said.blocks)
     thinks = persona.thinking and said.model == persona.model and not said.foreign and not changed
-    return tool_blocks if thinks else (*tool_blocks, *_THINKING)
+    return tool_blocks if thinks else (*tool_blocks, *THINKING)
 
 
 def _fits(block: dict[str, Any], unfit: tuple[str, ...]) -> bool:
@@ -182,7 +193,7 @@ def _fits(block: dict[str, Any], unfit: tuple[str, ...]) -> bool:
 
 def _with_last_block_cached(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mark the end as a place to cache up to; thinking blocks cannot carry the mark."""
-    if not messages or messages[-1]["content"][-1].get("type") in _THINKING:
+    if not messages or messages[-1]["content"][-1].get("type") in THINKING:
         return messages
     *before, last = messages[-1]["content"]
     return [*messages[:-1], {**messages[-1], "content": [*before, {**last, **_CACHED}]}]

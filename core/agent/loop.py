@@ -13,6 +13,7 @@ from core.agent.limits import Allowance, CutShort
 from core.agent.tools.running import run_tool
 from core.agent.tools.tool import Asking, Tool, ToolOutcome
 from core.errors import ContextTooLong
+from core.estimates import Estimate
 from core.events import IterationStarted, ToolProgress, ToolsExecuting, ToolStatus
 from core.provider.blocks import Block, ToolCall, tool_calls, tool_result
 from core.provider.client import Provider
@@ -52,7 +53,7 @@ class GoingOn:
     """The model will be asked again, for the ``n``-th time, when the generator is resumed."""
 
     n: int
-    prompt_estimate: int
+    prompt_estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Loop:
 
     def __init__(self, provider: Provider, work: Work, allowance: Allowance) -> None:
         self._provider, self._work, self._allowance = provider, work, allowance
-        self._request, self._n, self._prompt_estimate = work.request, 1, 0
+        self._request, self._n, self._prompt_estimate = work.request, 1, Estimate()
         self._room_for_tools = asyncio.Semaphore(AT_ONCE)
         self._reply: Reply | None = None
         self._results: list[Block] = []
@@ -93,7 +94,7 @@ class Loop:
         """
         while True:
             yield IterationStarted(self._n)
-            async with aclosing(self._provider.stream(self._allowed())) as events:
+            async with aclosing(self._provider.stream(self._allowed(), self._allowance.whole.seconds_left())) as events:
                 async for event in events:
                     self._notice(event)
                     yield event
@@ -110,7 +111,7 @@ class Loop:
             yield GoingOn(self._n, self._prompt_estimate)
 
     def _allowed(self) -> ModelRequest:
-        return replace(self._request, max_tokens=self._allowance.room(self._request.max_tokens))
+        return replace(self._request, max_tokens=self._allowance.begin_call(self._request.max_tokens))
 
     def _notice(self, event: ProviderEvent) -> None:
         if isinstance(event, ReplyEnded):

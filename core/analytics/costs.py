@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from time import monotonic
 
 from core.access.roles import Person, scope
+from core.analytics.accuracy import Accuracy, compare, summed_up
 from core.analytics.calendar import Range, first_of_month, last_of_month, same_clocks
 from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.names import Names, read_names
@@ -24,6 +26,7 @@ SHOWN_APART = 8
 OTHERS = ""
 _SHOWN_OF_GROUPS = ("spend_nanos", "calls", "unpriced_calls")
 _THURSDAY = 3
+_REPLIES_COMPARED, _ACCURACY_SECONDS = 300, 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,14 @@ class Costs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._accuracy: tuple[float, Accuracy | None] | None = None
+
+    def accuracy(self) -> Accuracy | None:
+        """How near the estimates of the newest finished replies are; None for none. Looked at now and then."""
+        if self._accuracy is None or monotonic() - self._accuracy[0] > _ACCURACY_SECONDS:
+            with self._store.read() as connection:
+                self._accuracy = monotonic(), summed_up(compare(connection, _REPLIES_COMPARED))
+        return self._accuracy[1]
 
     def names(self, by: Person) -> Names:
         """What the person can choose."""

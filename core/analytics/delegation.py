@@ -6,10 +6,12 @@ mean, as is usual, all is found as if there were no such thing.
 
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tuple_
 
 from core.analytics.filters import TraceFilter, asked, conditions, delegated
 from core.analytics.search_request import Key, Wanted, checked
+from core.analytics.served import anything_served, newest_served, served
+from core.store.rollups import SERVED
 from core.store.tables import TaskTrace, TraceSession
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
@@ -17,24 +19,36 @@ _PLACE = _sessions.c.trace_started_at, _sessions.c.task_trace_id
 
 
 def anything_delegated(connection: Connection) -> bool:
-    """Whether any agent ever asked another."""
-    return bool(connection.execute(select(exists().where(_sessions.c.parent_span_id.is_not(None)))).scalar())
+    """Whether any agent ever asked another, or any model that was not asked was billed for."""
+    delegated_ever = exists().where(_sessions.c.parent_span_id.is_not(None))
+    return bool(connection.execute(select(or_(delegated_ever, exists(select(SERVED.c.model))))).scalar())
 
 
 def only_asked(connection: Connection, chosen: TraceFilter) -> bool:
-    """Whether nobody but people asked for the sessions of the choice."""
+    """Whether nobody but people asked for the sessions of the choice, and for the models that were billed."""
     if not chosen.agents and not chosen.models:
         return True
+    if anything_served(connection, chosen):
+        return False
     return not connection.execute(select(exists().where(*_in_time(chosen)))).scalar()
 
 
 def chosen_traces(connection: Connection, chosen: TraceFilter) -> list[ColumnElement[bool]]:
     """What ``task_trace`` rows must meet, except for ``text``."""
-    return asked(chosen) if only_asked(connection, chosen) else conditions(chosen)
+    return asked(chosen) if only_asked(connection, chosen) else taking_part(chosen)
+
+
+def taking_part(chosen: TraceFilter) -> list[ColumnElement[bool]]:
+    """What ``task_trace`` rows must meet in which a chosen agent or model took part, whoever asked for it."""
+    if not chosen.models:
+        return conditions(chosen)
+    others = replace(chosen, agents=(), models=())
+    members = conditions(TraceFilter(agents=chosen.agents, models=chosen.models))
+    return [*asked(others), or_(and_(*members), served(chosen))]
 
 
 def newest_delegated(connection: Connection, wanted: Wanted, *limits: ColumnElement[bool]) -> list[Key]:
-    """The newest traces in which another agent asked for a chosen session, and which meet the limits.
+    """The newest traces in which another agent asked for a chosen session, or a chosen model came in unasked.
 
     Of one agent or model at a time, which an index has in order.
     """
@@ -42,7 +56,8 @@ def newest_delegated(connection: Connection, wanted: Wanted, *limits: ColumnElem
     single = [replace(chosen, agents=(agent,)) for agent in chosen.agents] or [
         replace(chosen, models=(model,)) for model in chosen.models
     ]
-    return [key for each in single for key in _newest_of(connection, replace(wanted, chosen=each), limits)]
+    found = [key for each in single for key in _newest_of(connection, replace(wanted, chosen=each), limits)]
+    return [*found, *newest_served(connection, wanted, *limits)]
 
 
 def _newest_of(connection: Connection, wanted: Wanted, limits: tuple[ColumnElement[bool], ...]) -> list[Key]:

@@ -10,6 +10,7 @@ from core.access.roles import Scope
 from core.analytics.filters import BASES, PROVENANCES, STATUSES, TraceFilter, asked
 from core.analytics.rollups.question import Dimension
 from core.store.access import User
+from core.store.rollups import SERVED
 from core.store.tables import Agent, AgentVersion, TaskTrace, TraceSession
 
 _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__table__
@@ -57,12 +58,12 @@ class Names:
 
 
 def read_names(connection: Connection, limits: Scope) -> Names:
-    """Of people and agents those that the limits let through; models are all that were given or ever asked."""
+    """Of people and agents those that the limits let through; models are all that were given, asked or billed for."""
     agents = connection.execute(_named_agents(limits).order_by(_agents.c.name))
     people = select(_people.c.id, _people.c.name, _people.c.email).order_by(_people.c.name, _people.c.email)
     if limits.owner_id is not None:
         people = people.where(_people.c.id == limits.owner_id)
-    models = connection.execute(union(select(_versions.c.model), _asked_models()))
+    models = connection.execute(union(select(_versions.c.model), _asked_models(), select(SERVED.c.model)))
     return Names(
         agent={row.id: row.name for row in agents},
         model={model: model for model in sorted(model for (model,) in models)},

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from core.api.agents import agents
 from core.api.auth import auth
+from core.api.budgets import budgets
 from core.api.chat_doors import ADDRESSES, chat_doors
 from core.api.conversations import conversations
 from core.api.costs import costs
@@ -42,7 +43,8 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
-    for router in (health, metrics, auth, agents, messages, chat_doors, conversations, traces, costs, exports, docs):
+    reading = (conversations, traces, costs, budgets, exports, docs)
+    for router in (health, metrics, auth, agents, messages, chat_doors, *reading):
         app.include_router(router)
     return app
 

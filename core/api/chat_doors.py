@@ -19,6 +19,7 @@ from core.api.sse.response import EventStream, Whole, WholeReply
 from core.api.talking import REFUSALS, IdempotencyKey, streamed
 from core.chat.following import Following
 from core.errors import InputError, NotFound
+from core.events import CostBasis
 from core.registry.agent_draft import name_key
 from core.wiring import Services
 
@@ -48,6 +49,9 @@ class ChatReply(BaseModel):
     message_id: str
     reply: str
     created_at: datetime
+    task_trace_id: str
+    stop_reason: str | None
+    basis: CostBasis
 
 
 def _stream(events: Events) -> dict[str, Any]:
@@ -102,6 +106,14 @@ def _named(services: Services, by: Person, name: str) -> str:
 
 
 def _reply(whole: Whole) -> dict[str, Any]:
-    head = whole.head
-    reply = ChatReply(chat_id=head.conversation_id, message_id=head.message_id, reply=whole.text, created_at=head.at)
+    head, end = whole.head, whole.end
+    reply = ChatReply(
+        chat_id=head.conversation_id,
+        message_id=head.message_id,
+        reply=whole.text,
+        created_at=head.at,
+        task_trace_id=head.task_trace_id,
+        stop_reason=end.stop_reason,
+        basis=end.basis,
+    )
     return reply.model_dump(mode="json")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from core.analytics.accuracy import Accuracy
 from core.analytics.parts import MOST_DAYS, Unit
 from core.analytics.spend import Spend
 from core.api.caller import Caller, Running
@@ -33,7 +34,9 @@ class Sum(Wire):
     cost: Money | None = Field(description="Null as soon as one call has no known price.")
     known_cost: Money = Field(description="Of the calls whose price is known.")
     unpriced_calls: int = Field(description="Calls without a known price, which are in no sum.")
-    estimated_cost: Money = Field(description="The part of `knownCost` that is an estimate: of answers cut off.")
+    estimated_cost: Money = Field(
+        description="The part of `knownCost` that is an estimate: of what the provider did not report."
+    )
     saved_by_cache: Money = Field(description="What tokens of the cache would have cost more as plain input.")
     calls: int = Field(description="Calls to the provider, repeated ones included.")
     input_tokens: int
@@ -47,6 +50,10 @@ class Row(Sum, Named):
 
 
 class Total(Sum):
+    estimates_within: float | None = Field(
+        description="How far estimates may be off: of nine in ten finished replies here they are within this share of "
+        "the true count. Null while there are too few."
+    )
     turns: int = Field(description="Turns that have ended.")
     conversations: int = Field(description="Those that began in this time.")
 
@@ -83,8 +90,13 @@ def read_costs(services: Running, by: Caller, query: Annotated[CostQuery, Query(
         last=choice.last,
         zone=choice.zone.key,
         provenance=list(choice.provenances),
-        total=Total(turns=total.traces, conversations=total.conversations, **_sums(total)),
+        total=_total(total, services.costs.accuracy()),
     )
+
+
+def _total(total: Spend, accuracy: Accuracy | None) -> Total:
+    within = None if accuracy is None or accuracy.off is None else round(accuracy.off, 3)
+    return Total(turns=total.traces, conversations=total.conversations, estimates_within=within, **_sums(total))
 
 
 def _sums(spend: Spend) -> dict[str, Money | int | None]:

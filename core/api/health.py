@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from core.api.problems import raises
-from core.errors import AppError, NotReady
+from core.errors import AppError, NotReady, StoreError
 
 health = APIRouter(tags=["operations"])
 
@@ -23,12 +23,17 @@ async def is_alive() -> Health:
 
 @health.get("/readyz", responses=raises(NotReady))
 def is_ready(request: Request) -> Health:
-    """Whether the database answers and turns are taken: not while the process starts, drains or is held up."""
+    """Whether a message sent now would be answered and booked, which is tried by a small write.
+
+    It is not while the process starts, drains or is held up, nor while the database or the disk takes nothing.
+    """
     try:
         services = request.app.state.services()
         services.store.check()
         services.engine.check()
+        services.recorder.check()
     except AppError as error:
-        # Why is for the log and the people it concerns, not for whoever asks.
-        raise NotReady("The server cannot take requests at this moment. Try again in a few seconds.") from error
+        # Where and how is for the log and the people it concerns, not for whoever asks.
+        reason = f": {error.reason}" if isinstance(error, StoreError) else " at this moment"
+        raise NotReady(f"The server cannot take requests{reason}. Try again in a few seconds.") from error
     return Health()

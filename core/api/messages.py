@@ -16,6 +16,7 @@ from core.api.talking import REFUSALS, AcceptHeader, IdempotencyKey, streamed, w
 from core.api.wire import Given, Wire
 from core.chat.following import SAVED, Place
 from core.errors import InputError, NotAllowed, NotFound
+from core.events import CostBasis
 
 messages = APIRouter(prefix="/api/command-center", tags=["messages"], responses=raises(NotAllowed))
 
@@ -33,6 +34,7 @@ class Cost(Wire):
     output_tokens: int
     total_cost: float | None
     estimated: bool
+    basis: CostBasis
 
 
 class NotWhole(Wire):
@@ -48,6 +50,7 @@ class Reply(Wire):
     message_id: str
     status: str
     reply: str
+    stop_reason: str | None
     cost: Cost
     error: NotWhole | None
 
@@ -161,6 +164,7 @@ def _reply(whole: Whole) -> dict[str, Any]:
         message_id=head.message_id,
         status=end.status,
         reply=whole.text,
+        stop_reason=end.stop_reason,
         cost=Cost.model_validate(cost_of(end)),
         error=NotWhole.model_validate(error) if (error := error_of(end)) else None,
     )

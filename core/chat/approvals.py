@@ -16,6 +16,7 @@ from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan
 from core.store.text import storable
 from core.store.tool_tables import ToolApproval
+from core.tracing.fence import hold
 
 LOOK_EVERY_SECONDS = 0.3
 LONGEST_REASON = 1_000
@@ -44,18 +45,23 @@ class Verdict:
 
 
 class Approvals:
-    """``seconds`` is how long a call waits before it counts as denied."""
+    """``seconds`` is how long a call waits before it counts as denied; ``instance_id`` runs the turns that ask."""
 
-    def __init__(self, store: Store, seconds: float) -> None:
-        self._store, self._seconds = store, seconds
+    def __init__(self, store: Store, seconds: float, instance_id: str) -> None:
+        self._store, self._seconds, self._instance_id = store, seconds, instance_id
 
     async def ask(self, span_id: str, task_trace_id: str, tool_name: str) -> datetime:
-        """Returns, once it is committed, until when it waits. Raises StoreError."""
+        """Returns, once it is committed, until when it waits. Raises StoreError, TurnLost."""
         at = now()
         expires_at = at + timedelta(seconds=self._seconds)
         row = {"span_id": span_id, "task_trace_id": task_trace_id, "tool_name": tool_name, "reason": ""}
         times = {"asked_at": at, "expires_at": expires_at}
-        await asyncio.wrap_future(self._store.write(lambda each: each.execute(insert(_approvals), {**row, **times})))
+
+        def job(connection: Connection) -> None:
+            hold(connection, task_trace_id, self._instance_id)
+            connection.execute(insert(_approvals), {**row, **times})
+
+        await asyncio.wrap_future(self._store.write(job))
         return expires_at
 
     async def verdict(self, span_id: str, expires_at: datetime) -> Verdict:

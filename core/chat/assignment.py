@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
-from core.money import Nanos
-from core.pricing import PriceBook
+from core.budgets.bounds import Asked, most_found, most_searches
+from core.estimates import Estimate
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
 from core.registry.agents import AgentView, limits_of
@@ -20,16 +19,19 @@ class Assignment:
     """``path`` led to the agent: ids of agents, the master's first, its own last."""
 
     request: ModelRequest
-    prompt_estimate: int
+    prompt_estimate: Estimate
     toolset: Toolset
     asking: Asking
     limits: Limits
     ask_first: frozenset[str]
     path: tuple[str, ...]
 
-    def most(self, book: PriceBook, at: datetime) -> Nanos | None:
-        """What its first model call may cost; None where no price is known."""
-        return book.most(self.request.model, self.prompt_estimate, self.request.max_tokens, at)
+    @property
+    def asked(self) -> Asked:
+        """What bounds its first model call."""
+        request = self.request
+        searches, found = most_searches(request.tools), most_found(request.tools)
+        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, found)
 
 
 def assign(

@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from time import monotonic
 from typing import TypeAlias, TypeVar
@@ -14,6 +16,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from core.chat.tally import Tally
 from core.chat.turn import Turn
 from core.errors import NotReady, ShuttingDown, StoreError
+from core.logs import log_failure
 from core.tracing.instance import HEARTBEAT_SECONDS
 from core.tracing.recorder import Recorder
 
@@ -24,7 +27,7 @@ T = TypeVar("T")
 Deactivated: TypeAlias = Callable[[set[str]], set[str]]
 
 TICK_SECONDS = 1.0
-TAKE_OVER_SECONDS = 15.0
+TAKE_OVER_SECONDS = 5.0
 ENDED_KEPT_SECONDS = 60.0
 UNWATCHED_AFTER_SECONDS = 2.0
 ANSWERS_WITHIN_SECONDS = 2.0
@@ -49,9 +52,7 @@ class Engine:
             start_blocking_portal(backend_options={"use_uvloop": find_spec("uvloop") is not None}, name="engine")
         )
         self._loop = self._portal.call(_running_loop)
-        self._chores = [
-            self._portal.start_task_soon(chore) for chore in (self._save_often, self._stay_alive, self._turn_away)
-        ]
+        self._chores = [self._task(chore) for chore in (self._save_often, self._stay_alive, self._turn_away)]
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -71,7 +72,13 @@ class Engine:
         with self._lock:
             self._turns[turn.conversation_id] = turn
             self._ended_at.pop(turn.conversation_id, None)
-        self._portal.start_task_soon(self._run, turn)
+        self._task(partial(self._run, turn))
+
+    def _task(self, work: Callable[[], Awaitable[object]]) -> Future[object]:
+        """Whatever ends it is in the log, since nobody waits for it."""
+        task = self._portal.start_task_soon(work)
+        task.add_done_callback(log_failure)
+        return task
 
     def find(self, conversation_id: str) -> Turn | None:
         """The conversation's turn, while it runs and for a little while after."""
@@ -104,7 +111,7 @@ class Engine:
     def begin(self, chore: str, work: Callable[[], Awaitable[object]]) -> None:
         """The same without waiting; what goes wrong is only logged."""
         with suppress(ShuttingDown), self.admission():
-            self._portal.start_task_soon(lambda: self._quietly(chore, work()))
+            self._task(lambda: self._quietly(chore, work()))
 
     def call_soon(self, call: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(call)
@@ -114,9 +121,11 @@ class Engine:
         self._due.set()
 
     async def _run(self, turn: Turn) -> None:
-        await turn.run()
-        self.tally.add(turn.status, turn.calls())
-        self._ended_at[turn.conversation_id] = monotonic()
+        try:
+            await turn.run()
+            self.tally.add(turn.status, turn.calls())
+        finally:
+            self._ended_at[turn.conversation_id] = monotonic()
 
     async def _save_often(self) -> None:
         looked_at = monotonic()
@@ -131,9 +140,15 @@ class Engine:
             await self._quietly("checkpoint", self._checkpoint())
 
     async def _checkpoint(self) -> None:
-        points = [point for turn in self.live() for point in turn.checkpoints()]
+        points = {turn.id: points for turn in self.live() if (points := list(turn.checkpoints()))}
         if points:
-            await self._recorder.checkpoint(points)
+            self._give_up(await self._recorder.checkpoint(points))
+
+    def _give_up(self, lost: Collection[str]) -> None:
+        """These are another process's by now: what they spend here nobody would read."""
+        for turn in self.live():
+            if turn.id in lost:
+                turn.halt("lost")
 
     async def _hear(self) -> None:
         """What other processes say of the turns that run here."""
@@ -172,13 +187,17 @@ class Engine:
         took_over = 0.0
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            if self.live():
-                await self._quietly("heartbeat", self._recorder.heartbeat())
-            await self._quietly("replay", asyncio.to_thread(self._recorder.replay_own))
+            if live := [turn.id for turn in self.live()]:
+                await self._quietly("heartbeat", self._beat(live))
+            await self._quietly("book kept", self._recorder.book_kept())
+            await self._quietly("replay", asyncio.to_thread(self._recorder.replay_spool))
             if monotonic() - took_over > TAKE_OVER_SECONDS:
                 took_over = monotonic()
-                live = {turn.id for turn in self.live()}
-                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over, live))
+                own = {turn.id for turn in self.live()}
+                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over, own))
+
+    async def _beat(self, live: Collection[str]) -> None:
+        self._give_up(await self._recorder.heartbeat(live))
 
     async def _quietly(self, chore: str, work: Awaitable[object]) -> None:
         try:

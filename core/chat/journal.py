@@ -1,21 +1,24 @@
 """What an agent's run has done so far, as values for the books: it writes nothing itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.agent.tools.tool import ToolOutcome
+from core.budgets.bounds import Asked, Bounds
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
 from core.errors import ProviderError
+from core.estimates import Estimate
 from core.events import CostSoFar, TurnStatus
 from core.pricing import PriceBook
 from core.provider.blocks import Block, ToolCall
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
-from core.tracing.settling import Attempt, Ending, Spent, price_reply, read_usage, settle, total_of, usage_so_far
-from core.usage import Usage
+from core.tracing.settling import Attempt, Ending, Spent, price_reply, settle, total_of
+from core.tracing.used import Used, used_so_far
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +33,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """One agent's run as its books were opened; only the master agent's run writes an answer.
+    """One agent's run as its books were opened with the first call that is ``asked``.
 
-    A reply has at most ``max_tokens``.
+    Only the master agent's run writes an answer.
     """
 
     task_trace_id: str
     session_id: str
     span_id: str
     model: str
-    prompt_estimate: int
-    max_tokens: int
+    asked: Asked
     trace_started_at: datetime
     answer_message_id: str | None = None
 
@@ -51,10 +53,11 @@ class Journal:
     What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
     """
 
-    def __init__(self, start: RunStart, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
-        self._start, self._book, self._elapsed_ms = start, book, elapsed_ms
+    def __init__(self, start: RunStart, book: PriceBook, bounds: Bounds, elapsed_ms: Callable[[], int]) -> None:
+        self._start, self._book, self._bounds, self._elapsed_ms = start, book, bounds, elapsed_ms
         self._iteration, self._attempt_began = 1, 0
-        self._attempt = Attempt(start.span_id, 1, start.model, start.prompt_estimate, now())
+        self._asked = start.asked
+        self._attempt = Attempt(start.span_id, 1, start.model, start.asked.prompt.central, now())
         self._under_way = True
         self._following: Attempt | None = None
         self.ended: list[AttemptEnd] = []
@@ -71,8 +74,8 @@ class Journal:
         """How much of the reply has arrived, input of tools included."""
         return self._reply.characters if self._reply else 0
 
-    def attempt_starting(self) -> None:
-        self._attempt_began = self._elapsed_ms()
+    def attempt_starting(self, passage: Passage | None = None) -> None:
+        self._attempt_began, self._attempt.passage = self._elapsed_ms(), passage
 
     def reply_started(self, reply: Reply) -> None:
         self._attempt.reply = reply
@@ -91,7 +94,7 @@ class Journal:
     def attempt_failed(self, error: ProviderError) -> Step:
         """Another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
-        return self._about_to_ask(self._attempt.number + 1, self._attempt.prompt_estimate)
+        return self._about_to_ask(self._attempt.number + 1, self._asked.prompt)
 
     def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
         self._tools.announce(calls, self._iteration)
@@ -108,7 +111,7 @@ class Journal:
     def call_ended(self, place: int, outcome: ToolOutcome) -> None:
         self._tools.end(place, outcome)
 
-    def going_on(self, iteration: int, prompt_estimate: int) -> Step:
+    def going_on(self, iteration: int, prompt_estimate: Estimate) -> Step:
         """The results are in, and the model is about to be asked again."""
         self._iteration = iteration
         return self._about_to_ask(1, prompt_estimate)
@@ -129,10 +132,10 @@ class Journal:
         ended, reply = self.total(), self._reply
         if reply is None:
             return CostSoFar(ended.usage, ended.total, self.first_token_ms)
-        usage = usage_so_far(reply)
-        priced = price_reply(self._book, self._attempt, usage)
+        used = used_so_far(reply, self._attempt.prompt_estimate)
+        priced = price_reply(self._book, self._attempt, used)
         total = None if priced.total is None or ended.total is None else priced.total + ended.total
-        return CostSoFar(read_usage(usage) + ended.usage, total, self.first_token_ms)
+        return CostSoFar(used.usage + ended.usage, total, self.first_token_ms)
 
     def total(self) -> Spent:
         """What the attempts came to that have ended."""
@@ -143,23 +146,33 @@ class Journal:
         """The text of the last reply that had any."""
         return self._so_far()[1] if not self._texts else self._texts[-1]
 
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """Differs as soon as a checkpoint would."""
+        passage = self._passage
+        return self.characters, self._attempt.span_id, passage.sent_at, passage.answered_at
+
     def checkpoint(self) -> Checkpoint | None:
-        """How far it has come, once anything has arrived."""
+        """How far it has come, once a request was sent or anything has arrived."""
         attempt, (content, text) = self._attempt, self._so_far()
-        reply = attempt.reply
-        if reply is None and not content:
+        reply, passage = attempt.reply, self._passage
+        if reply is None and not content and passage.sent_at is None:
             return None
+        used = used_so_far(reply, attempt.prompt_estimate) if reply else Used({"input_tokens": attempt.prompt_estimate})
         return Checkpoint(
             span_id=attempt.span_id,
             answer_message_id=self._start.answer_message_id,
-            usage=read_usage(usage_so_far(reply)) if reply else Usage(input=attempt.prompt_estimate),
+            usage=used.usage,
             usage_json=dict(reply.usage) if reply else None,
             response_model=reply.model if reply else None,
-            request_id=reply.request_id if reply else None,
+            request_id=(reply.request_id if reply else None) or passage.request_id,
             time_to_first_token_ms=attempt.time_to_first_token_ms,
             content=content,
             text=text,
             tools=self._tools.ended,
+            sent_at=passage.sent_at,
+            answered_at=passage.answered_at,
+            cost_reason="; ".join(used.remarks) or None,
         )
 
     def end(self, outcome: Outcome) -> SessionEnd:
@@ -186,12 +199,17 @@ class Journal:
         return whole(self._content), self._text
 
     @property
+    def _passage(self) -> Passage:
+        return self._attempt.passage or Passage()
+
+    @property
     def _reply(self) -> Reply | None:
         """What is arriving now."""
         return self._attempt.reply if self._under_way else None
 
-    def _about_to_ask(self, number: int, prompt_estimate: int) -> Step:
-        self._following = Attempt(new_id(), number, self._start.model, prompt_estimate, now())
+    def _about_to_ask(self, number: int, prompt_estimate: Estimate) -> Step:
+        self._asked = replace(self._asked, prompt=prompt_estimate)
+        self._following = Attempt(new_id(), number, self._start.model, prompt_estimate.central, now())
         return self._step()
 
     def _step(self) -> Step:
@@ -220,7 +238,7 @@ class Journal:
             number=attempt.number,
             trace_started_at=self._start.trace_started_at,
             iteration=self._iteration,
-            most=self._book.most(attempt.model, attempt.prompt_estimate, self._start.max_tokens, attempt.started_at),
+            bound=self._bounds.of(self._asked, attempt.started_at),
         )
 
     def _settle(self, outcome: Outcome) -> None:

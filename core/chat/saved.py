@@ -3,16 +3,26 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, ScalarSelect, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.chat.turn import Head
 from core.events import TurnEnded, TurnStarted
-from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSession
+from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
 
 _traces, _sessions, _agents = TaskTrace.__table__, TraceSession.__table__, Agent.__table__
+_spans = TraceSpan.__table__
 _messages, _conversations = Message.__table__, Conversation.__table__
+
+
+def _last_stop_reason() -> ScalarSelect[str | None]:
+    """Of the master agent's last call, as for a turn that is followed where it runs."""
+    last = select(_spans.c.stop_reason).where(_spans.c.trace_session_id == _sessions.c.id)
+    last = last.where(_spans.c.kind == "model_call").order_by(_spans.c.started_at.desc(), _spans.c.id.desc())
+    return last.limit(1).correlate(_sessions).scalar_subquery()
+
+
 _QUERY = (
     select(
         _traces.c.id,
@@ -33,6 +43,7 @@ _QUERY = (
         _messages.c.text,
         _sessions.c.session_type,
         _agents.c.name.label("agent_name"),
+        _last_stop_reason().label("stop_reason"),
     )
     .join(_conversations, (_conversations.c.id == _traces.c.conversation_id) & _conversations.c.deleted_at.is_(None))
     .join(_agents, _agents.c.id == _traces.c.master_agent_id)
@@ -68,9 +79,10 @@ def _end(row: Row[Any]) -> TurnEnded:
         usage=usage_of(row),
         total=row.cost_nanos,
         basis=row.cost_basis,
-        stop_reason=None,
+        stop_reason=row.stop_reason,
         time_to_first_token_ms=row.time_to_first_token_ms,
         duration_ms=row.duration_ms or 0,
         error_type=row.error_type,
         error_text=row.error_text,
+        task_trace_id=row.id,
     )

@@ -9,15 +9,17 @@ from typing import Literal, TypeAlias
 from anyio import CancelScope
 
 from core.access.roles import Person, may_use_agent
-from core.chat.agent_run import AgentRun, Parts, Reader
+from core.chat.agent_run import DEFECT, AgentRun, Parts, Reader
 from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
+from core.errors import TurnLost
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
 from core.tracing.elsewhere import Heard
 from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
+from core.usage import Usage
 
-StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown"]
+StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown", "lost"]
 
 COST_EVERY_SECONDS = 0.3
 
@@ -38,7 +40,14 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
         "shutdown",
         "The server was shut down during this answer. What had arrived is kept. Press Retry to ask again.",
     ),
+    "lost": ("interrupted", TurnLost.code, TurnLost("").for_user),
 }
+
+_OUT_OF_TIME: tuple[TurnStatus, str, str] = (
+    "failed",
+    "turn_timeout",
+    "The answer took longer than TURN_SECONDS allows and was ended. What had arrived is kept. Ask for less.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +135,23 @@ class Turn:
 
     async def run(self) -> None:
         """Ask the provider, follow its reply, close the books: whatever happens in between."""
-        outcome = await self._answer()
-        with CancelScope(shield=True):
-            await self._close(outcome)
+        try:
+            outcome = await self._answer()
+            with CancelScope(shield=True):
+                await self._close(outcome)
+        finally:
+            if not self.log.ended:  # a defect of ours; readers wait for an end, and the books get theirs by take-over
+                self.status = "failed"
+                self.log.append(self._broken_off())
 
     async def _answer(self) -> Outcome:
         with CancelScope() as self._scope:
+            self._run.clock.limit(self._scope)
             if self._stop is not None:
                 self._scope.cancel()
             return await self._run.follow()
-        status, error_type, text = _STOPPED[self._stop or "shutdown"]
+        out_of_time = self._stop is None and self._run.clock.is_up
+        status, error_type, text = _OUT_OF_TIME if out_of_time else _STOPPED[self._stop or "shutdown"]
         return Outcome(status, error_type, text)
 
     def _tell(self, event: RunEvent) -> None:
@@ -177,6 +193,11 @@ class Turn:
             delegated=tuple(self._run.ends_not_booked()),
         )
 
+    def _broken_off(self) -> TurnEnded:
+        """What it cost is not known here."""
+        took = self.log.elapsed_ms()
+        return TurnEnded("failed", Usage(), None, "unpriced", None, None, took, "internal", DEFECT)
+
     def _last_event(self, end: Finish) -> TurnEnded:
         spent = self._run.total()
         return TurnEnded(
@@ -189,6 +210,7 @@ class Turn:
             duration_ms=end.duration_ms,
             error_type=end.error_type,
             error_text=end.error_text,
+            task_trace_id=self.id,
         )
 
 
@@ -209,8 +231,7 @@ def _start(opening: Opening, assignment: Assignment) -> RunStart:
         session_id=opening.session_id,
         span_id=opening.span_id,
         model=opening.model,
-        prompt_estimate=opening.prompt_estimate,
-        max_tokens=assignment.request.max_tokens,
+        asked=assignment.asked,
         trace_started_at=opening.at,
         answer_message_id=opening.answer_message_id,
     )

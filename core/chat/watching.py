@@ -7,6 +7,7 @@ from time import monotonic
 from core.access.roles import Person
 from core.clock import now
 from core.errors import StoreError
+from core.logs import log_failure
 from core.store.database import Store
 from core.tracing.elsewhere import watched
 
@@ -27,7 +28,8 @@ class Watchers:
         """From any thread, as often as one likes. Nobody waits for it, and what is lost is told again soon."""
         if self._is_due(task_trace_id):
             with suppress(StoreError):
-                self._store.write(lambda connection: watched(connection, by.id, task_trace_id, now()))
+                told = self._store.write(lambda connection: watched(connection, by.id, task_trace_id, now()))
+                told.add_done_callback(log_failure)
 
     def _is_due(self, task_trace_id: str) -> bool:
         if self._every is None:

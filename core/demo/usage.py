@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from core.demo.cast import DemoAgent
-from core.usage import tokens_in
+from core.estimates import estimate
 
 _KEPT = {"none": timedelta(0), "5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
 _LONGEST_ANSWER = 6_000
@@ -32,7 +32,7 @@ class Context:
 
     def ask(self, question: str, at: datetime) -> Used:
         """What an answer to the question uses; the conversation grows by both."""
-        new = tokens_in(len(question)) + self._pasted()
+        new = estimate(question, self._agent.models[0]).central + self._pasted()
         prompt = self._prompt(new, at)
         thinking, answer = self._thinking(), self._drawn(self._agent.answer_tokens)
         searches = self._random.randint(1, 3) if self._random.random() < self._agent.searches else 0

@@ -12,8 +12,11 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import ColumnElement, FromClause, case, exists, func, or_, select
 
 from core.analytics.filters import TraceFilter, of_sessions
+from core.analytics.served import billed_model
 from core.store.access import User
+from core.store.rollups import SERVED
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.store.text import storable
 from core.store.unindexed import unindexed
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
@@ -60,9 +63,12 @@ _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
 _attempts = select(func.count()).where(*_calls).scalar_subquery()
 _master = _traces.c.master_agent_id
 _delegating = exists().where(_sessions.c.task_trace_id == _traces.c.id, _sessions.c.parent_span_id.is_not(None))
+_served = exists().where(SERVED.c.task_trace_id == _traces.c.id)
 _of_line = _spans.c.id == _lines.c.span_id, _sessions.c.id == _spans.c.trace_session_id
 _line_agent = case((_delegating, select(_sessions.c.agent_id).where(*_of_line).scalar_subquery()), else_=_master)
 _newest_first = _traces.c.started_at.desc(), _traces.c.id.desc()
+_uncertain = _lines.c.estimated | _lines.c.amount_nanos.is_(None)
+_reason = case((_uncertain, _spans.c.cost_reason))
 PERSON = Column("person", "Who sent the message.", "text", _users.c.name)
 AGENT = Column("agent", "The agent that was asked, by its present name.", "text", _agents.c.name)
 CALLING_AGENT = replace(AGENT, meaning="The agent that made the call, by its present name.")
@@ -93,10 +99,12 @@ def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def _lines_of(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """Of a chosen trace that lines of other sessions belong to as well, those of the chosen ones."""
+    """Of a chosen trace that lines of other sessions or models belong to as well, those of the chosen ones."""
     if not chosen.agents and not chosen.models:
         return []
-    return [or_(~_delegating, exists().where(*_of_line, *of_sessions(chosen)))]
+    agents = of_sessions(TraceFilter(agents=chosen.agents))
+    billed = [billed_model().in_([storable(model) for model in chosen.models])] if chosen.models else []
+    return [or_(~_delegating & ~_served, exists().where(*_of_line, *agents, *billed))]
 
 
 TRACES = ExportFile(
@@ -220,6 +228,12 @@ LEDGER = ExportFile(
         _reported("inference_geo", "Region of inference that the provider reported; empty if it did not."),
         _KEY_LABEL,
         _PROVENANCE,
+        Column(
+            "cost_reason",
+            "Why the call is an estimate or has no price; `at least` marks a lower bound. Empty for others.",
+            "text",
+            _reason,
+        ),
     ),
     cost=_lines.c.amount_nanos,
     source=_traces.join(_lines, _lines.c.task_trace_id == unindexed(_traces.c.id)).join(

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select, Table, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core.analytics.delegation import anything_delegated, chosen_traces, only_asked
-from core.analytics.filters import TraceFilter, asked, conditions
+from core.analytics.delegation import anything_delegated, chosen_traces, only_asked, taking_part
+from core.analytics.filters import TraceFilter, asked
 from core.analytics.search import matching
 from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
 from core.exports.columns import (
@@ -89,9 +89,9 @@ def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement
 
     What is exceptional is few, and sorted; so is what has a text.
     """
-    taking_part: list[ColumnElement[bool]] = []
+    members: list[ColumnElement[bool]] = []
     if not only_asked(connection, chosen):
-        taking_part = conditions(TraceFilter(agents=chosen.agents, models=chosen.models))
+        members = taking_part(TraceFilter(agents=chosen.agents, models=chosen.models))
         chosen = replace(chosen, agents=(), models=())
     several: dict[str, ColumnElement[str]] = {
         "agents": _traces.c.master_agent_id,
@@ -102,7 +102,7 @@ def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement
     none: Any = dict.fromkeys(mixed, ())
     single = replace(chosen, **none)
     by_hand = [unindexed(several[name]).in_(map(storable, values)) for name, values in mixed.items()]
-    return [*asked(single), *by_hand, *taking_part, *matching(chosen, "sqlite")]
+    return [*asked(single), *by_hand, *members, *matching(chosen, "sqlite")]
 
 
 def _from_postgresql(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:

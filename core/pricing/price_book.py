@@ -1,5 +1,6 @@
 """A price book: dated rates as data, and the one call that prices a reply by them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +12,18 @@ from core.pricing.not_billed import why_not_billed
 from core.pricing.other_vendors import vendor_rates
 from core.pricing.priced import NoPrice, Priced, PricedLine, Unit
 from core.pricing.rates import ModelRates, RateCard, Rates, Row, find_row, rate_card
-from core.usage import Iteration, Usage, UsageContradicts, UsageJson, read_iterations
+from core.usage import Iteration, Reading, Usage, UsageJson, read_usage
 
 STANDARD = "standard"
 FREE = Decimal(0)
 UNCHANGED = Decimal(1)
+
+_GATEWAY = re.compile(
+    r"(?:.*[/:]|databricks-)?(?:(?:us|us-gov|eu|apac|jp|au|ca|global)\.)?(?:anthropic\.)?(?P<name>claude-[a-z0-9.-]+?)"
+    r"(?:@(?:(?P<date>[0-9]{8})|latest|default))?(?:-v[0-9]+(?::[0-9]+)?(?::[0-9]+k)?)?(?:\[1m\])?"
+)
+_VERSION_FIRST = re.compile(r"claude-([0-9]+-[0-9]+)-(opus|sonnet|haiku)(?=$|-[0-9]{8})")
+_DATE = re.compile(r"-(?:20[0-9]{6}|latest)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +54,31 @@ class PriceBook:
         """Price a reply from the provider's ``usage`` by the prices in effect when it was asked for (naive is UTC).
 
         ``model`` is the one that answered. A number of content blocks without a stop reason is a reply that was not
-        seen to end: its cost is an estimate. Usage that cannot be true or has no known price is unpriced, not raised.
+        seen to end: its cost is an estimate, and so is that of usage of which a field makes no sense. Usage without any
+        count that makes sense, or without a known price, is unpriced, not raised.
         """
+        reading = read_usage(usage)
+        if not reading.counted:
+            why = "; ".join(reading.remarks) or "the reply reports no token counts"
+            return Priced(None, (), "unpriced", f"the usage cannot be priced: {why}")
+        call = Call(self._named(model), usage, _aware(at), stop_reason, content_blocks)
         try:
-            iterations = read_iterations(usage)
-        except UsageContradicts as problem:
-            return Priced(None, (), "unpriced", f"the usage cannot be priced: {problem}")
-        call = Call(model, usage, _aware(at), stop_reason, content_blocks)
-        try:
-            return self._priced(call, iterations)
+            return self._priced(call, reading, f"answered as {model}" if call.model != model else None)
         except NoPrice as problem:
-            return Priced(None, tuple(_unpriced_lines(model, iterations)), "unpriced", str(problem))
+            reason = "; ".join((str(problem), *reading.remarks))
+            return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
-    def most(self, model: str, prompt: int, output: int, at: datetime) -> Nanos | None:
+    def most(self, model: str, prompt: int, output: int, at: datetime, *, searches: int = 0) -> Nanos | None:
         """What a call may cost whose prompt has about so many tokens, all of them perhaps new to the cache."""
-        read = self.price_usage(model, {"input_tokens": prompt, "output_tokens": output}, at).total
-        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, "output_tokens": output}
+        written_too = {"output_tokens": output, "server_tool_use": {"web_search_requests": searches}}
+        read = self.price_usage(model, {"input_tokens": prompt, **written_too}, at).total
+        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, **written_too}
         written = self.price_usage(model, cached, at).total
         return None if read is None else max(read, written or 0)
 
     def rate_card(self, model: str, at: datetime) -> RateCard | None:
         """The model's list price at standard speed, or None if none is known."""
+        model = self._named(model)
         try:
             rates = self._rates(model, _aware(at))
         except NoPrice:
@@ -76,17 +88,30 @@ class PriceBook:
         above = rate_card(model, longer.rates, prompt_over=longer.prompt_over) if longer else None
         return rate_card(model, rates, long_prompts=above)
 
-    def _priced(self, call: Call, iterations: Sequence[Iteration]) -> Priced:
+    def _named(self, model: str) -> str:
+        """The model of this book that an id of a gateway names; the id itself if it names none."""
+        if model in self.models:
+            return model
+        return next((name for name in names_in(model) if name in self.models), model)
+
+    def _priced(self, call: Call, reading: Reading, renamed: str | None) -> Priced:
+        iterations = reading.iterations
         free = self._why_free(call, iterations)
         lines: list[PricedLine] = []
         for iteration, reason in zip(iterations, free, strict=True):
             lines += self._lines(call, iteration) if reason is None else self._free_lines(call, iteration)
         total = sum(line.amount for line in lines if line.amount is not None)  # none is: that raised NoPrice
-        remarks = [*filter(None, free), *call.remarks(self.models.get(call.model), iterations[0].usage.prompt)]
-        return Priced(total, tuple(lines), "estimated" if call.unfinished else "computed", "; ".join(remarks) or None)
+        remarks = [
+            *filter(None, free),
+            *call.remarks(self.models.get(call.model), iterations[0].usage.prompt),
+            *([f"{renamed}, priced as {call.model}"] if renamed else []),
+            *reading.remarks,
+        ]
+        certain = reading.certain and not call.unfinished
+        return Priced(total, tuple(lines), "computed" if certain else "estimated", "; ".join(remarks) or None)
 
     def _lines(self, call: Call, iteration: Iteration) -> Iterator[PricedLine]:
-        model = iteration.model or call.model
+        model = self._named(iteration.model or call.model)
         token_rates = self._rates(model, call.at, self._speed(call, model), iteration.usage.prompt)
         factor = self._factor(call, model)
         for unit, quantity in _quantities(iteration.usage):
@@ -104,7 +129,7 @@ class PriceBook:
 
     def _free_lines(self, call: Call, iteration: Iteration) -> Iterator[PricedLine]:
         assert self.refusals is not None
-        rates, model = self.refusals.rates, iteration.model or call.model
+        rates, model = self.refusals.rates, self._named(iteration.model or call.model)
         for unit, quantity in _quantities(iteration.usage):
             yield PricedLine(unit, quantity, FREE, 0, model, rates.source, rates.since)
 
@@ -127,14 +152,14 @@ class PriceBook:
         return row.rates
 
     def _speed(self, call: Call, model: str) -> str:
-        speed = call.usage.get("speed")
+        speed = call.term("speed")
         if speed is None or speed == STANDARD:
             return STANDARD
-        if call.usage.get("service_tier") == "batch":
+        if call.term("service_tier") == "batch":
             raise NoPrice(f"no price is known for {speed} speed in a batch")
         if model != call.model:
             raise NoPrice(f"the reply does not say whether {model} ran at {speed} speed too")
-        return str(speed)
+        return speed
 
     def _factor(self, call: Call, model: str) -> Decimal:
         tier, geo = (self._multiplier(call, field) for field in ("service_tier", "inference_geo"))
@@ -150,12 +175,25 @@ class PriceBook:
         return UNCHANGED
 
     def _multiplier(self, call: Call, field: str) -> Decimal:
-        value = call.usage.get(field)
+        value = call.term(field)
         if value is None:
             return UNCHANGED
-        if not isinstance(value, str) or value not in self.multipliers[field]:
+        if value not in self.multipliers[field]:
             raise NoPrice(f"no price is known for {field} {value!r}")
         return self.multipliers[field][value]
+
+
+def names_in(model: str) -> Iterator[str]:
+    """What a gateway's id may name: ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``anthropic/claude-opus-4.5``."""
+    found = _GATEWAY.fullmatch(model.strip().lower())
+    if found is None:
+        return
+    name = found["name"].replace(".", "-")
+    name = _VERSION_FIRST.sub(r"claude-\2-\1", name)
+    if found["date"]:
+        yield f"{name}-{found['date']}"
+    yield name
+    yield _DATE.sub("", name)
 
 
 def _aware(at: datetime) -> datetime:

@@ -1,11 +1,19 @@
 """Content blocks as the Messages API has them: calls of tools, their results, and the messages they make up."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
 Block: TypeAlias = dict[str, Any]
+
+_COUNTED = {
+    "web_search_tool_result": "web_search_requests",
+    "web_fetch_tool_result": "web_fetch_requests",
+    "code_execution_tool_result": "code_execution_requests",
+}
+THINKING = ("thinking", "redacted_thinking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,22 @@ def server_tools(blocks: Sequence[Block]) -> set[str]:
 def _server_tools(blocks: Sequence[Block]) -> tuple[set[str], set[str]]:
     asked = {block["id"] for block in blocks if block["type"].endswith("_tool_use")}
     return asked, {block["tool_use_id"] for block in blocks if block["type"].endswith("_tool_result")}
+
+
+def server_tool_results(blocks: Sequence[Block]) -> Counter[str]:
+    """Calls of the provider's own tools that came to a result among the blocks, as usage names what it counts of them.
+
+    The result of a call from before a pause is counted where it was asked for.
+    """
+    asked = [block.get("id") for block in blocks if str(block.get("type")).endswith("_tool_use")]
+    kinds = (block["type"] for block in blocks if _came_to_something(block) and block.get("tool_use_id") in asked)
+    return Counter(name for kind in kinds for end, name in _COUNTED.items() if kind.endswith(end))
+
+
+def _came_to_something(block: Block) -> bool:
+    content = block.get("content")
+    failed = isinstance(content, dict) and str(content.get("type", "")).endswith("_error")
+    return str(block.get("type", "")).endswith("_tool_result") and not failed
 
 
 def open_calls(blocks: Sequence[Block]) -> list[ToolCall]:

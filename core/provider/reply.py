@@ -1,15 +1,19 @@
 """One answer, folded from the raw events of the wire while they arrive."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from core.estimates import Estimate, Tally
 from core.events import TextDelta, ThinkingDelta, ToolDetected
+from core.provider.blocks import THINKING, server_tool_results
 from core.usage import fold_usage
 
 RawEvent: TypeAlias = Mapping[str, Any]
 
 _LATER = {"content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"}
+_ASKS = ("tool_use", "server_tool_use")
 _GROWS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
@@ -83,11 +87,27 @@ class Reply:
         self.id: str | None = message.get("id")
         self.model: str = message["model"]
         self.request_id = request_id
-        self.usage: dict[str, Any] = dict(message.get("usage") or {})
+        self.usage: dict[str, Any] = fold_usage({}, message.get("usage") or {})
         self.stop_reason: str | None = message.get("stop_reason")
         self.stop_details: dict[str, Any] | None = message.get("stop_details")
         self.complete = False
         self._blocks: dict[int, _Block] = {}
+        self._tally = Tally()
+
+    @property
+    def written(self) -> Estimate:
+        """About how many tokens of it are to be seen so far."""
+        return self._tally.tokens(self.model)
+
+    @property
+    def thought(self) -> bool:
+        """Whether thinking began, of which never all is shown."""
+        return any(block.start.get("type") in THINKING for block in self._blocks.values())
+
+    @property
+    def tools_seen(self) -> Counter[str]:
+        """Calls of the provider's own tools that came to a result, as usage names what it counts of them."""
+        return server_tool_results([block.start for block in self._blocks.values()])
 
     @property
     def content(self) -> list[dict[str, Any]]:
@@ -143,6 +163,11 @@ class Reply:
         if index in self._blocks or not isinstance(start, dict):
             raise MalformedEvent(f"block {index} cannot start")
         self._blocks[index] = _Block(dict(start))
+        for key in ("text", "thinking"):
+            if isinstance(start.get(key), str):
+                self._tally.add(start[key])
+        if start.get("type") in _ASKS and start.get("input"):
+            self._tally.add(json.dumps(start["input"], ensure_ascii=False))
 
     def _finish(self, block: _Block) -> ToolDetected | None:
         done = block.finish()
@@ -157,6 +182,8 @@ class Reply:
     def _grow(self, event: RawEvent) -> TextDelta | ThinkingDelta | ToolDetected | None:
         delta = event["delta"]
         self._blocks[event["index"]].add(delta)
+        if (grows := _GROWS.get(delta["type"])) is not None:
+            self._tally.add(delta[grows])
         match delta["type"]:
             case "text_delta":
                 return TextDelta(delta["text"])
@@ -169,6 +196,14 @@ class Reply:
         self.stop_reason = delta.get("stop_reason") or self.stop_reason
         self.stop_details = delta.get("stop_details") or self.stop_details
         self.usage = fold_usage(self.usage, event.get("usage") or {})
+
+
+def is_content(event: object) -> bool:
+    """Whether something of the answer arrived: no ping is, no event of an unknown kind and no empty piece of text."""
+    if not isinstance(event, Mapping) or event.get("type") not in _LATER:
+        return False
+    delta = event.get("delta")
+    return not isinstance(delta, Mapping) or any(delta.get(key) != "" for key in delta if key != "type")
 
 
 def start_reply(event: object, request_id: str | None) -> Reply | None:

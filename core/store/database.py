@@ -43,7 +43,8 @@ class Store:
             yield connection
 
     def check(self) -> None:
-        """That the database answers and has the version this program knows. Raises StoreError, SchemaTooNew."""
+        """That the database answers, has room and the version this program knows. Raises StoreError, SchemaTooNew."""
+        self._writer.check()
         with self.read() as connection:
             if not is_current(connection, known_versions(VERSIONS)):
                 raise StoreError("The database has an older version than this program. Start the program again.")
@@ -69,14 +70,15 @@ def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) 
     ``busy_seconds`` is how long to wait for its locks, ``versions`` the folder of the migrations. Raises
     StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
     """
-    address = _address(url)
+    address = address_of(url)
     with told_plainly(address):
         if address.get_backend_name() == "sqlite":
             return _open_sqlite(url, address, busy_seconds, versions)
         return _open_postgresql(url, address, busy_seconds, versions)
 
 
-def _address(url: str) -> URL:
+def address_of(url: str) -> URL:
+    """Return the address with its driver. Raises StoreError for what is none."""
     try:
         address = make_url(url.strip())
     except (ArgumentError, ValueError):
@@ -87,6 +89,17 @@ def _address(url: str) -> URL:
     if backend in ("postgresql", "postgres") and address.database:
         return address.set(drivername="postgresql+psycopg")
     raise StoreError(_NOT_AN_ADDRESS)
+
+
+def existing(url: str) -> URL:
+    """Return the address of a database that a command is meant for. Raises StoreError where there is no file."""
+    address = address_of(url)
+    if address.get_backend_name() == "sqlite" and not Path(str(address.database)).is_file():
+        raise StoreError(
+            f"There is no database {address.database}. Say in DATA_DIR or DATABASE_URL which one is meant, "
+            "as for the server."
+        )
+    return address
 
 
 def _open_sqlite(url: str, address: URL, busy_seconds: float, versions: Path) -> Store:

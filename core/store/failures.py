@@ -51,6 +51,21 @@ _REFUSALS = {
 }
 # Conflicts with other transactions, and a server that stops or starts.
 _PASSING_CLASSES = {"40", "57"}
+# For whoever must not learn where the database is: by a part of the sentence.
+_REASONS = {
+    "is full": "the disk is full",
+    "is locked": "the database is locked",
+    "only be read": "the database may only be read",
+    "cannot be opened": "the database's file is gone or closed to this user",
+    "may not be used": "the database is closed to this user",
+    "damage": "the database is damaged",
+    "disk failed": "the disk failed",
+    "cannot be reached": "the database cannot be reached",
+    "broke": "the database cannot be reached",
+    "stopping or starting": "the database is stopping or starting",
+    "too busy": "the database is too busy",
+    "too many people": "too many people read the database",
+}
 _UNREACHABLE = "The database {place} cannot be reached. Check that PostgreSQL runs and that DATABASE_URL names it."
 _EXHAUSTED = "Too many people read the database {place} at once. Try again in a moment."
 
@@ -78,7 +93,7 @@ def told_plainly(url: URL) -> Iterator[None]:
 def store_error(error: BaseException, url: URL) -> StoreError | None:
     """The StoreError that says it, or None for an error that lies in what was asked, such as IntegrityError."""
     sentence = _EXHAUSTED if isinstance(error, PoolExhausted) else _sentence(error)
-    return None if sentence is None else StoreError(sentence.format(place=place(url)))
+    return None if sentence is None else StoreError(sentence.format(place=place(url)), reason=_reason(sentence))
 
 
 def passes(error: BaseException) -> bool:
@@ -94,6 +109,11 @@ def _sentence(error: BaseException) -> str | None:
     if known is None and _unanswered(error):
         return next((sentence for part, sentence in _REFUSALS.items() if part in str(original)), _UNREACHABLE)
     return known
+
+
+def _reason(sentence: str) -> str:
+    found = (reason for part, reason in _REASONS.items() if part in sentence.lower())
+    return next(found, "the database cannot be used")
 
 
 def _longest(sentences: dict[str, str], code: str) -> str | None:

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.store.tables import Row
+from core.store.text import StorableText
 
 MEASURES = (
     "traces",
@@ -108,5 +110,15 @@ ROLLUPS = tuple(
     for table in tables.values()
 )
 """All of them."""
+SERVED = Table(
+    "served_models",
+    Row.metadata,
+    Column("model", StorableText, primary_key=True),
+    Column("trace_started_at", UTCDateTime, primary_key=True),
+    Column("task_trace_id", Text, primary_key=True),
+    Column("agent_id", Text, primary_key=True),
+    Index("ix_served_models_task_trace_id", "task_trace_id"),
+)
+"""Which traces were billed for models that were not asked, and for whose calls; the ledger says it too, but slowly."""
 STATE = Table("rollup_state", Row.metadata, Column("zone", Text, primary_key=True))
 """One row: the zone whose hours and days the tables hold."""

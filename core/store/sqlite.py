@@ -14,6 +14,9 @@ from core.store.dialects import SQLITE_READING, SQLITE_WRITING
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.
 WAL_LIMIT = 64 * 2**20
+CHECKED_AT_START = 2**30
+"""Bytes of a file that is looked through at each start, which takes about a second; of larger ones a command does."""
+LEAST_ROOM = 2**20
 _CHECKPOINT_WAIT_MS = 200
 _BEING_CREATED_SECONDS = 1.0
 _STATEMENTS_KEPT = 512
@@ -30,7 +33,18 @@ def open_file(url: URL, busy_seconds: float) -> "DatabaseFile":
     else:
         _refuse_unusable_file(path)
     _use_write_ahead_log(path, busy_seconds)
+    _refuse_damaged(path)
     return DatabaseFile(path)
+
+
+def _refuse_damaged(path: Path) -> None:
+    """A damaged page would refuse messages one by one later; a very large file is not read for that at each start."""
+    wrong = damage(path, thorough=False) if path.stat().st_size <= CHECKED_AT_START else None
+    if wrong is not None:
+        raise StoreError(
+            f"The database {path} is damaged: {wrong}. Keep the file, and put a backup back with "
+            "python -m core.store restore --replace."
+        )
 
 
 def _path(url: URL) -> Path:
@@ -114,6 +128,22 @@ def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def damage(path: Path, *, thorough: bool) -> str | None:
+    """Return what SQLite finds wrong in the file, or None; ``thorough`` compares indexes and references as well."""
+    connection = connect(path, busy_seconds=5)
+    try:
+        (found,) = connection.execute(f"PRAGMA {'integrity' if thorough else 'quick'}_check(1)").fetchone()
+        if found == "ok" and thorough and (broken := connection.execute("PRAGMA foreign_key_check").fetchone()):
+            found = f"a row of {broken[0]} points at a row of {broken[2]} that is not there"
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        found = str(error)
+    finally:
+        connection.close()
+    return None if found == "ok" else str(found).replace("\n", " ")
+
+
 def _size(log: Path) -> int:
     """0 also where there is none: somebody else may remove it at any moment."""
     try:
@@ -133,7 +163,19 @@ class DatabaseFile:
     def check(self) -> None:
         """Raise StoreError if the file was taken away: SQLite would go on writing where nobody will ever read."""
         if self._look() != self._identity:
-            raise StoreError(f"The database {self.path} was moved, deleted or replaced. Put it back, or restart.")
+            raise StoreError(
+                f"The database {self.path} was moved, deleted or replaced. Put it back, or restart.",
+                reason="the database's file is gone",
+            )
+
+    def check_room(self) -> None:
+        """Raise StoreError if the next transaction of some length would not fit on the disk."""
+        found = os.statvfs(self.path)
+        if found.f_bavail * found.f_frsize < LEAST_ROOM:
+            raise StoreError(
+                f"The disk is full, so that {self.path} cannot grow. Free some space; a restart is not needed.",
+                reason="the disk is full",
+            )
 
     def tidy(self, connection: Connection) -> None:
         """Empty a log that has grown long because there was always somebody reading it."""
@@ -189,17 +231,22 @@ def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "wri
     return engine
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """A consistent copy, complete and synced under its name or not there at all; raises sqlite3.Error, OSError."""
+def copy_database(source: Path, target: Path, mode: int | None = None) -> None:
+    """Write a consistent copy, complete and synced under its name or not there at all.
+
+    ``mode`` are its rights, by default those of the source; nobody else can read it before it has them. Raises
+    sqlite3.Error, OSError.
+    """
     unfinished = target.with_name(f"{target.name}.part")
     unfinished.unlink(missing_ok=True)
     try:
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         connection = connect(source, busy_seconds=5)
         try:
             connection.execute("VACUUM INTO ?", (str(unfinished),))
         finally:
             connection.close()
-        unfinished.chmod(source.stat().st_mode & 0o777)
+        unfinished.chmod(source.stat().st_mode & 0o777 if mode is None else mode)
         _sync(unfinished)
         unfinished.replace(target)
         _sync(target.parent)

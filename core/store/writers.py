@@ -44,6 +44,10 @@ _SETTLED_SECONDS = 10
 class Writer(Protocol):
     def write(self, job: Job[T]) -> Future[T]: ...
 
+    def check(self) -> None:
+        """Raise StoreError for what is known to keep jobs from being done, without doing one."""
+        ...
+
     def close(self) -> None:
         """Finish what was accepted, then stop; later jobs raise StoreError."""
         ...
@@ -83,6 +87,10 @@ class GroupWriter:
             self._waiting.put(entry)
         return entry.future
 
+    def check(self) -> None:
+        self._file.check()
+        self._file.check_room()
+
     def close(self) -> None:
         with self._closing:
             self._closed = True
@@ -111,24 +119,27 @@ class GroupWriter:
             self._waiting.put(None)
         return group
 
-    def _settle(self, group: list[_Entry[Any]]) -> None:
+    def _settle(self, group: list[_Entry[Any]], *, again: bool = True) -> None:
         try:
             results = self._transact(group)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the job
             self._disconnect()
-            self._blame(group, error)
+            self._blame(group, error, again=again)
             return
         for entry, result in zip(group, results, strict=True):
             entry.future.set_result(result)
 
-    def _blame(self, group: list[_Entry[Any]], error: BaseException) -> None:
-        """Fail the job whose fault it is: of several, run each alone to find it, unless nothing can be written."""
-        if len(group) > 1 and not isinstance(error, _NotBegun):
-            for entry in group:
-                self._settle([entry])
-            return
+    def _blame(self, group: list[_Entry[Any]], error: BaseException, *, again: bool) -> None:
+        """Fail the job whose fault it is; what keeps the whole database from writing is nobody's, and fails all.
+
+        Of several jobs each is run alone to find the one; a refusal of the database is tried once more for all.
+        """
         cause = error.cause if isinstance(error, _NotBegun) else error
         told = store_error(cause, self._engine.url)
+        if len(group) > 1 and not isinstance(error, _NotBegun) and (told is None or again):
+            for some in [[entry] for entry in group] if told is None else [group]:
+                self._settle(some, again=False)
+            return
         if told is not None:
             told.__cause__ = cause
         for entry in group:
@@ -183,6 +194,9 @@ class PoolWriter:
             return self._threads.submit(self._run, job)
         except RuntimeError:
             raise StoreError(_CLOSED) from None
+
+    def check(self) -> None:
+        """Only the server knows."""
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -1,4 +1,4 @@
-"""What processes tell each other of running turns, through the books: who lives, what shall stop, what is read."""
+"""What processes tell each other of running turns, through the books: what shall stop, what is read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,6 @@ class Heard:
     task_trace_id: str
     stop_asked: bool
     watched_at: datetime | None
-
-
-def heartbeat(connection: Connection, instance_id: str, at: datetime) -> None:
-    own = _traces.c.instance_id == instance_id, _RUNNING
-    connection.execute(update(_traces).where(*own).values(heartbeat_at=at))
 
 
 def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> None:

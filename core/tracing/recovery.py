@@ -1,9 +1,9 @@
 """Turns whose process died: closed as interrupted, with the cost of what had been delivered, marked as estimated."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
@@ -14,15 +14,21 @@ from core.store.database import Store
 from core.store.tables import Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing.books import INSTANCE_LOST, finish
 from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEnd
-from core.tracing.settling import NO_ANSWER, lines_of, read_usage
+from core.tracing.fence import claim
+from core.tracing.instance import read_instance
+from core.tracing.liveness import Running
+from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, remarked
 from core.tracing.tool_calls import new_tool
+from core.tracing.used import AT_LEAST, Seen, Used, complete
 
-INTERRUPTED = (
-    "The server stopped while this answer was being written. What had arrived is kept; its cost is an estimate. "
-    "Press Retry to ask again."
-)
+_KEPT = "What had arrived is kept; its cost is an estimate. Press Retry to ask again."
+_AT_ONCE = 50
 
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
+
+NOTED = f"{AT_LEAST} so much: what came after the last note of it before the server stopped is not counted"
+
+_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _spans, _messages = TraceSpan.__table__, Message.__table__
@@ -30,14 +36,13 @@ _LOST = (
     select(
         _traces.c.id.label("task_trace_id"),
         _traces.c.started_at.label("trace_started_at"),
-        _traces.c.instance_id,
         _traces.c.heartbeat_at,
         _messages.c.id.label("answer_message_id"),
         _messages.c.content,
         _messages.c.text,
     )
     .join(_messages, (_messages.c.task_trace_id == _traces.c.id) & (_messages.c.role == "assistant"))
-    .where(_traces.c.status == "running")
+    .where(_traces.c.id.in_(bindparam("ids", expanding=True)), _traces.c.status == "running")
 )
 _RUNS = (
     select(_sessions.c.id, _sessions.c.task_trace_id, _sessions.c.parent_span_id, _sessions.c.started_at)
@@ -68,6 +73,7 @@ class _Lost:
 
     turn: RowMapping
     runs: list[_LostRun]
+    why: str
 
     @property
     def last_seen(self) -> datetime:
@@ -75,21 +81,36 @@ class _Lost:
         return seen
 
 
-def recover(store: Store, book: PriceBook, is_lost: Callable[[RowMapping], bool]) -> int:
-    """Close the running turns that nobody answers for any more; returns how many this call closed.
+def recover(store: Store, book: PriceBook, lost: Sequence[Running], by: str) -> int:
+    """Close turns that nobody answers for any more, for the instance ``by``; returns how many this call closed.
 
-    ``is_lost`` looks at a row's task_trace_id, instance_id, heartbeat_at and trace_started_at.
+    Of a turn that its instance wrote to meanwhile nothing is changed.
     """
-    with store.read() as connection:
-        turns = [row for row in connection.execute(_LOST).mappings() if is_lost(row)]
-        lost = _with_runs(connection, turns) if turns else []
-    ends = [_ended(one, book) for one in lost]
-    return sum(store.write(lambda connection: finish(connection, ends)).result()) if ends else 0
+    closed = 0
+    for first in range(0, len(lost), _AT_ONCE):
+        some = lost[first : first + _AT_ONCE]
+        closed += store.write(partial(_take_over, book=book, lost=some, by=by)).result()
+    return closed
 
 
-def _with_runs(connection: Connection, turns: list[RowMapping]) -> list[_Lost]:
-    ids = {"ids": [turn["task_trace_id"] for turn in turns]}
-    lost, runs = {turn["task_trace_id"]: _Lost(turn, []) for turn in turns}, dict[str, _LostRun]()
+def _take_over(connection: Connection, book: PriceBook, lost: Sequence[Running], by: str) -> int:
+    """What its instance writes comes before this transaction or never."""
+    claimed = {one.task_trace_id: _why(one, by) for one in claim(connection, lost, by)}
+    ends = [_ended(one, book) for one in _with_runs(connection, claimed)]
+    return sum(finish(connection, ends)) if ends else 0
+
+
+def _why(one: Running, by: str) -> str:
+    if one.instance_id == by:
+        return f"The server lost this answer before it began. {_KEPT}"
+    dead = read_instance(one.instance_id)
+    return f"Taken over after a crash of process {dead.pid} on {dead.host}. {_KEPT}"
+
+
+def _with_runs(connection: Connection, claimed: Mapping[str, str]) -> list[_Lost]:
+    ids, runs = {"ids": sorted(claimed)}, dict[str, _LostRun]()
+    turns = connection.execute(_LOST, ids).mappings()
+    lost = {turn["task_trace_id"]: _Lost(turn, [], claimed[turn["task_trace_id"]]) for turn in turns}
     for row in connection.execute(_RUNS, ids):
         runs[row.id] = _LostRun(row.id, row.parent_span_id, row.started_at, [], [])
         lost[row.task_trace_id].runs.append(runs[row.id])
@@ -118,7 +139,7 @@ def _ended(lost: _Lost, book: PriceBook) -> Finish:
         ended_at=end,
         time_to_first_token_ms=own.time_to_first_token_ms,
         error_type=INSTANCE_LOST,
-        error_text=INTERRUPTED,
+        error_text=lost.why,
         delegated=tuple(_run_ended(lost, run, book, end) for run in lost.runs if run is not master),
     )
 
@@ -131,45 +152,68 @@ def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> Se
         session_id=run.id,
         status="interrupted",
         duration_ms=_milliseconds(run.started_at, lost.last_seen),
-        attempt=_attempt_end(run.calls[-1], lost.last_seen, len(content), book, end),
+        attempt=_attempt_end(lost, run.calls[-1], len(content), book, end),
         tools=tuple(_tools_ended(run, content, lost.last_seen, end)),
         ended_at=end,
         time_to_first_token_ms=next((first for first in first_tokens if first is not None), None),
         error_type=INSTANCE_LOST,
-        error_text=INTERRUPTED,
+        error_text=lost.why,
     )
 
 
-def _attempt_end(row: RowMapping, last_seen: datetime, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
+def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
-    usage = _used(row)
+    reason = _why_nothing(row)
+    used = Used({}) if reason else _used(row)
     model = row["response_model"] or row["model"]
-    priced = book.price_usage(model, usage, row["started_at"], stop_reason=None, content_blocks=blocks)
+    priced = (
+        nothing(reason)
+        if reason
+        else book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
+    )
+    priced = remarked(priced, used.remarks)
     return AttemptEnd(
         span_id=row["id"],
         status="interrupted",
         started_at=row["started_at"],
         ended_at=end,
-        duration_ms=_milliseconds(row["started_at"], last_seen),
+        duration_ms=_milliseconds(row["started_at"], lost.last_seen),
         time_to_first_token_ms=row["time_to_first_token_ms"],
-        usage=read_usage(usage),
+        usage=used.usage,
         total=priced.total,
         basis=priced.basis,
-        cost_reason=priced.reason if row["usage"] else NO_ANSWER,
+        cost_reason=priced.reason if row["usage"] or reason else NO_REPLY,
         lines=lines_of(priced),
         usage_json=row["usage"],
         response_model=row["response_model"],
         request_id=row["request_id"],
+        asked_model=row["model"],
         error_type=INSTANCE_LOST,
-        error_text=INTERRUPTED,
+        error_text=lost.why,
+        sent_at=row["sent_at"],
+        answered_at=row["answered_at"],
     )
 
 
-def _used(row: RowMapping) -> dict[str, Any]:
-    """What the last checkpoint knew: the provider's usage with the output it had counted, else the estimated prompt."""
-    if row["usage"]:
-        return {**row["usage"], "output_tokens": max(row["output_tokens"], row["usage"].get("output_tokens") or 0)}
-    return {"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]}
+def _why_nothing(row: RowMapping) -> str | None:
+    """As for a call that was followed to its end; but what was not written down may have happened all the same."""
+    if row["usage"] or row["request_id"]:
+        return None
+    if row["answered_at"] is not None:
+        return ANSWERED_FOR
+    return PERHAPS_SENT if row["sent_at"] is None else NO_ANSWER
+
+
+def _used(row: RowMapping) -> Used:
+    """What the last checkpoint knew: the provider's usage, what was counted beside it, and the estimated prompt."""
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
+    prompt = sum(row[column] for column in _PROMPT)
+    seen = Seen(prompt, row["output_tokens"], searches, ended=False)
+    noted, used = row["cost_reason"] or "", complete(row["usage"], seen)
+    further = (remark for remark in used.remarks if remark not in noted)
+    return replace(used, remarks=(NOTED, *([noted] if noted else []), *further))
 
 
 def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolEnd]:

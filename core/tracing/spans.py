@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from core.clock import now
 from core.store.tables import LedgerLine, TraceSpan
+from core.store.text import StorableText
 from core.tracing.entries import AttemptEnd, Checkpoint, Line, NewAttempt, NewTool, ToolEnd
 from core.usage import Usage
 
@@ -17,6 +18,12 @@ NOT_MADE = "not_made"
 _spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 _INSERT_SPAN = insert(_spans)
 _INSERT_LINE = insert(_lines)
+_NOTE_SERVED = text(
+    "INSERT INTO served_models (model, trace_started_at, task_trace_id, agent_id) "
+    "SELECT :model, t.started_at, t.id, se.agent_id FROM trace_spans s "
+    "JOIN trace_sessions se ON se.id = s.trace_session_id JOIN task_trace t ON t.id = s.task_trace_id "
+    "WHERE s.id = :span ON CONFLICT DO NOTHING"
+).bindparams(bindparam("model", type_=StorableText()))
 _CHANGE_SPAN = update(_spans).where(_spans.c.id == bindparam("span"))
 _CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
 
@@ -31,6 +38,7 @@ def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: i
         "model": attempt.model,
         "attempt": attempt.number,
         "iteration": attempt.iteration,
+        "most_nanos": attempt.bound.most,
         **begun_tally(at),
         "input_tokens": prompt_estimate,
     }
@@ -44,8 +52,22 @@ def open_tools(connection: Connection, task_trace_id: str, session_id: str, tool
 
 
 def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
+    """Also notes which models they were billed for unasked."""
     if ends:
         connection.execute(_CHANGE_SPAN, [_ended_columns(end) for end in ends])
+    others = [{"span": end.span_id, "model": model} for end in ends for model in sorted(_not_asked(end))]
+    if others:
+        connection.execute(_NOTE_SERVED, others)
+
+
+def _not_asked(end: AttemptEnd) -> set[str]:
+    """Models it was billed for that are others than the one asked, by whatever date of it."""
+    asked = end.asked_model
+    return {line.model for line in end.lines if asked and not _is_same(line.model, asked)}
+
+
+def _is_same(model: str, asked: str) -> bool:
+    return model == asked or (model.startswith(f"{asked}-20") and len(model) == len(f"{asked}-20260101"))
 
 
 def end_tools(connection: Connection, ends: Mapping[str, ToolEnd]) -> None:
@@ -75,6 +97,9 @@ def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) ->
             "response_model": point.response_model,
             "request_id": point.request_id,
             "time_to_first_token_ms": point.time_to_first_token_ms,
+            "sent_at": point.sent_at,
+            "answered_at": point.answered_at,
+            "cost_reason": point.cost_reason,
             **token_columns(point.usage),
         }
         for point in points
@@ -92,13 +117,17 @@ def line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str,
     return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
 
 
-def reverse_lines(connection: Connection, span_id: str) -> list[dict[str, Any]]:
-    """Take back an attempt's lines by adding their opposites, which are returned."""
+def reverse_lines(connection: Connection, span_id: str) -> tuple[list[dict[str, Any]], int]:
+    """Take back an attempt's lines that still stand by adding their opposites.
+
+    Returns these, and the number of the next line.
+    """
     written = connection.execute(select(_lines).where(_lines.c.span_id == span_id).order_by(_lines.c.line))
     rows = [dict(row) for row in written.mappings()]
-    opposites = [_opposite(row, number) for number, row in enumerate(rows, len(rows) + 1)]
+    settled = max((place for place, row in enumerate(rows, 1) if row["correction"]), default=0)
+    opposites = [_opposite(row, number) for number, row in enumerate(rows[settled:], len(rows) + 1)]
     add_lines(connection, opposites)
-    return opposites
+    return opposites, len(rows) + len(opposites) + 1
 
 
 def _opposite(row: dict[str, Any], number: int) -> dict[str, Any]:
@@ -174,6 +203,8 @@ def _ended_columns(end: AttemptEnd) -> dict[str, Any]:
         "request_id": end.request_id,
         "http_status": end.http_status,
         "stop_reason": end.stop_reason,
+        "sent_at": end.sent_at,
+        "answered_at": end.answered_at,
         **token_columns(end.usage),
     }
 
@@ -194,5 +225,5 @@ def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> d
         "estimated": end.basis == "estimated",
         "correction": False,
         "billed_at": end.started_at,
-        "recorded_at": end.ended_at,
+        "recorded_at": now(),
     }

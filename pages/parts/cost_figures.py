@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.analytics.accuracy import Accuracy
 from core.analytics.choice import Choice, as_address
 from core.analytics.costs import CostsView, round_half_even
 from core.analytics.spend import Spend, known
@@ -132,20 +133,29 @@ def _draw(figure: _Figure, view: CostsView) -> None:
     )
 
 
-def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
+def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo, accuracy: Accuracy | None) -> None:
     """How much of the spend is known exactly, with the ways to what is not."""
     total = view.total
     priced = share((total.calls - total.unpriced_calls) * _SHARES // total.calls)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{priced} of the calls have a known price", width="content")
         if total.unpriced_calls:
-            _draw_way(choice, default_zone, "unpriced", f"{total.unpriced_calls:,} unpriced, not in the sums")
+            _draw_way(choice, default_zone, ("unpriced",), f"{total.unpriced_calls:,} unpriced, not in the sums")
         if total.estimated:
-            _draw_way(choice, default_zone, "estimated", f"{show_usd(total.estimated)} estimated".replace("$", r"\$"))
+            # Of a turn with an unpriced call a part may be estimated as well.
+            bases = ("estimated", "unpriced") if total.unpriced_calls else ("estimated",)
+            _draw_way(choice, default_zone, bases, f"{show_usd(total.estimated)} estimated".replace("$", r"\$"))
+            st.caption(_how_near(accuracy), width="content")
 
 
-def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) -> None:
-    address = as_address(replace(choice, bases=(basis,)), default_zone)
+def _how_near(accuracy: Accuracy | None) -> str:
+    if accuracy is None or accuracy.off is None:
+        return "How near estimates are is not known yet: too few answers have ended."
+    return f"Nine of ten estimates of the newest {accuracy.replies:,} finished answers are within {accuracy.off:.0%}"
+
+
+def _draw_way(choice: Choice, default_zone: ZoneInfo, bases: tuple[str, ...], label: str) -> None:
+    address = as_address(replace(choice, bases=bases), default_zone)
     st.page_link("pages/traces.py", label=label, icon=":material/arrow_outward:", query_params=address)
 
 

@@ -8,7 +8,10 @@ from core.usage import Usage
 
 BASIS = {
     "computed": ("computed", "Every token was counted by the provider and has a known price."),
-    "estimated": ("estimate", "The provider did not report the end of this answer; what arrived was counted instead."),
+    "estimated": (
+        "estimate",
+        "Not all of it was reported, so what was seen is counted; its trace says at least if more is hidden.",
+    ),
     "unpriced": (
         "no price known",
         "No price is known for this model or these terms, so the cost is unknown, not zero.",

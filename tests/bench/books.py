@@ -14,6 +14,7 @@ from core.demo.agents import read_demo_agents
 from core.registry.agents import Agents
 from core.store.database import Store, open_store
 from core.tracing.entries import Finish, Opening
+from core.tracing.instance import read_instance
 from core.tracing.opening import open_turn
 from core.tracing.recorder import Recorder
 from core.tracing.spool import Spool
@@ -106,7 +107,7 @@ async def finish_all(store: Store, ends: list[Finish]) -> Timed:
     """As the engine does it: every producer waits for its turn's end to be committed before the next one."""
     timed = Timed()
     with tempfile.TemporaryDirectory() as folder:
-        recorder = Recorder(store, BOOK, Spool(Path(folder), "bench:1:a"), "bench:1:a")
+        recorder = Recorder(store, BOOK, Spool(Path(folder), "bench:1:a"), read_instance("bench:1:a"))
 
         async def produce(share: list[Finish]) -> None:
             for end in share:

@@ -39,3 +39,23 @@ def test_a_server_that_hangs_on_a_connection_still_ends_after_its_books_are_clos
     assert (process.returncode, out) == (0, "told\n")
     assert "did not close in time" in log.splitlines()[-1]
     assert "Traceback" not in log
+
+
+def test_j1_a_stop_is_bounded_whatever_hangs(tmp_path: Path) -> None:
+    """As with a database that neither answers nor refuses: nothing after it is waited for."""
+    stuck = "import core.lifespan, time\ncore.lifespan.STOP_WITHIN_SECONDS = 1.0\n"
+    stuck += "core.lifespan.leave = lambda: time.sleep(600)\n" + _STUCK
+    process = subprocess.Popen(
+        [sys.executable, "-c", stuck],
+        cwd=PROJECT,
+        env=clean_environment(DATA_DIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up, pandas whole: True\n"
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=25)
+    assert process.returncode == 0
+    assert "the stop took too long" in log.splitlines()[-1]

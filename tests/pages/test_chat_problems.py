@@ -11,7 +11,6 @@ from core.conversations.conversations import Conversations
 from core.conversations.transcript import Transcript
 from core.money import exact_usd
 from core.settings import settings
-from core.tracing import recorder
 from core.wiring import open_services
 from tests.core.chat.test_database_faults import Outage
 from tests.pages.screen import (
@@ -66,7 +65,6 @@ def test_an_answer_that_is_not_whole_says_so_also_when_nothing_failed(order: str
 
 
 def test_whoever_reads_an_answer_that_another_process_writes_is_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
     with closing(open_services(settings())) as other:
         agent = other.agents.list(other.me)[0]
         turn = other.turns.send(owner=other.me, agent_id=agent.id, text="[[fault: silence after 3]]")

@@ -27,6 +27,7 @@ from core.agent.mcp.results import text_of
 from core.agent.mcp.server import Condition, Limits, McpServer, McpToolView, ServerState
 from core.agent.tools.tool import Asking, Tool
 from core.errors import ToolError, ToolUnavailable
+from core.logs import log_failure
 
 _log = structlog.get_logger(__name__)
 _MOST_TOOLS = 500
@@ -50,6 +51,7 @@ class Connection:
         self._scope = anyio.CancelScope()
         # Without the context of the turn that happens to be the first to ask.
         self._task = asyncio.create_task(self._keep(), name=f"MCP {server.name}", context=contextvars.Context())
+        self._task.add_done_callback(log_failure)
 
     @property
     def state(self) -> ServerState:

@@ -16,6 +16,7 @@ from mcp.types import jsonrpc_message_adapter
 
 from core.agent.mcp.reasons import without_secrets
 from core.agent.mcp.server import LARGEST_MESSAGE, McpServer, command_line
+from core.children import tied
 from core.settings import PROJECT
 
 _log = structlog.get_logger(__name__)
@@ -52,9 +53,8 @@ class ServerProcess:
     async def streams(self) -> AsyncIterator[tuple[Incoming, Outgoing]]:
         """Raises OSError if the command cannot be started."""
         environment = {**get_default_environment(), **self._server.env}
-        process = await anyio.open_process(
-            command_line(self._server), env=environment, cwd=PROJECT, start_new_session=True
-        )
+        command = tied(command_line(self._server), environment)
+        process = await anyio.open_process(command, env=environment, cwd=PROJECT, start_new_session=True)
         assert process.stdin
         assert process.stdout
         assert process.stderr

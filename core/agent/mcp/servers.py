@@ -11,6 +11,7 @@ from core.agent.mcp.naming import is_of
 from core.agent.mcp.server import Limits, McpServer, ServerState
 from core.agent.tools.tool import Tool
 from core.errors import SetupError, StoreError
+from core.logs import log_failure
 
 if TYPE_CHECKING:
     from core.agent.mcp.connection import Connection
@@ -107,6 +108,7 @@ class McpServers:
         stopping = asyncio.create_task(self._connections.pop(server_id).stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
+        stopping.add_done_callback(log_failure)
 
 
 async def _tools_of(opened: "Sequence[Connection]") -> dict[str, Tool]:

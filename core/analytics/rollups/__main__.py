@@ -10,7 +10,7 @@ from core.analytics.rollups.state import empty_tables
 from core.clock import now
 from core.errors import AppError
 from core.settings import settings
-from core.store.database import Store, open_store
+from core.store.database import Store, existing, open_store
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("task", choices=("check", "rebuild"))
     task = parser.parse_args().task
     try:
+        existing(settings().url)
         store = open_store(settings().url)
         try:
             sys.exit(check(store) if task == "check" else rebuild(store, ZoneInfo(settings().time_zone)))

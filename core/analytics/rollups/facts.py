@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
 )
 
+from core.analytics.served import billed_model
 from core.quarters import Quarter, start_of
 from core.store.rollups import MEASURES, OUTCOME
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
@@ -63,7 +64,7 @@ def _facts(dialect: str) -> Select[Any]:
     group = {
         "at": quarter(dialect),
         "agent": _sessions.c.agent_id,
-        "model": _sessions.c.model,
+        "model": billed_model(),
         "person": _traces.c.owner_id,
         "status": _traces.c.status,
         "basis": func.coalesce(_traces.c.cost_basis, ""),

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from core.api.wire import Given
+from core.events import CostBasis
 
 Events: TypeAlias = dict[str, dict[str, Any]]
 
@@ -90,13 +91,22 @@ class Spent(Given):
     output_tokens: int
     total_cost: float | None = Field(description="Null if the price is not known.")
     estimated: bool
+    basis: CostBasis = Field(description="How sure the cost is: unpriced where no price is known.")
 
 
-class Done(Given):
+class Last(Given):
+    """What is known at the end; not there if only this reader cannot go on."""
+
+    task_trace_id: str | None = None
+    stop_reason: str | None = Field(None, description="Why the model stopped, as the provider says it.")
+    basis: CostBasis | None = None
+
+
+class Done(Last):
     """The answer is whole. The last event."""
 
 
-class Failed(Given):
+class Failed(Last):
     """The answer is not whole, and why. The last event."""
 
     error: str
@@ -110,7 +120,7 @@ class Token(Given):
     done: Literal[False]
 
 
-class FullText(Given):
+class FullText(Last):
     """The answer is whole. The last event."""
 
     token: Literal[""]
@@ -118,7 +128,7 @@ class FullText(Given):
     full_text: str
 
 
-class TokenFailed(Given):
+class TokenFailed(Last):
     """The answer is not whole. The last event."""
 
     error: str
@@ -141,6 +151,8 @@ class Complete(Typed, Spent):
     """The answer is whole. The last event."""
 
     full_text: str
+    task_trace_id: str
+    stop_reason: str | None
 
 
 class TypedFailed(Typed, Failed):

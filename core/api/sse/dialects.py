@@ -68,9 +68,10 @@ class Tokens:
                 self._pieces.append(storable(text))
                 yield WireEvent({"token": self._pieces[-1], "done": False})
             case TurnEnded(status="completed"):
-                yield WireEvent({"token": "", "done": True, "fullText": "".join(self._pieces)})
+                last = {"token": "", "done": True, "fullText": "".join(self._pieces)}
+                yield WireEvent({**last, **known_of(followed.event)})
             case TurnEnded() as end:
-                yield WireEvent({"error": _code(end), "message": _why(end)})
+                yield WireEvent({"error": _code(end), "message": _why(end), **known_of(end)})
 
     def failed(self, error: AppError) -> WireEvent:
         return WireEvent({"error": error.code, "message": error.for_user})
@@ -97,9 +98,9 @@ class TypedEvents:
                 self._text = text if isinstance(event, WholeText) else self._text + text
                 yield "text_chunk", {"chunk": text, "accumulated": self._text}
             case TurnEnded(status="completed"):
-                yield "complete", {"fullText": self._text, **cost_of(event)}
+                yield "complete", {"fullText": self._text, **cost_of(event), **known_of(event)}
             case TurnEnded():
-                yield "error", {**_error(_code(event), _why(event)), **cost_of(event)}
+                yield "error", {**_error(_code(event), _why(event)), **cost_of(event), **known_of(event)}
             case _:
                 yield from _named(event)
 
@@ -109,7 +110,12 @@ def cost_of(end: TurnEnded) -> Fields:
     # As a JSON number: exact to the nano-dollar, as the shortest text of a float is up to 15 digits.
     total = None if end.total is None else float(usd_from_nanos(end.total))
     tokens = {"inputTokens": end.usage.prompt, "outputTokens": end.usage.output}
-    return {**tokens, "totalCost": total, "estimated": end.basis == "estimated"}
+    return {**tokens, "totalCost": total, "estimated": end.basis == "estimated", "basis": end.basis}
+
+
+def known_of(end: TurnEnded) -> Fields:
+    """What the last event of every door tells: which trace it was, why the model stopped, and how sure the cost is."""
+    return {"taskTraceId": end.task_trace_id, "stopReason": end.stop_reason, "basis": end.basis}
 
 
 def error_of(end: TurnEnded) -> Fields | None:
@@ -133,7 +139,8 @@ def _named(event: Event | WholeText) -> Iterator[Told]:
             yield from _by_another(call, agent, inner)
         case TurnEnded():
             yield "cost", cost_of(event)
-            yield ("done", {}) if event.status == "completed" else ("error", _error(_code(event), _why(event)))
+            failed = {} if event.status == "completed" else _error(_code(event), _why(event))
+            yield "error" if failed else "done", {**failed, **known_of(event)}
         case ApprovalDecided() | CostSoFar():
             pass
         case _:

@@ -9,6 +9,7 @@ from typing import Self, cast
 
 import httptools
 
+from core.logs import log_failure
 from core.provider.simulator.wire import Answers, WireRequest, WireResponse, paced
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -104,6 +105,7 @@ class _Connection(asyncio.Protocol):
         request = WireRequest(method, path, self._headers, bytes(self._body))
         planned = self._server.answers.answer(request)
         self._answering = asyncio.get_running_loop().create_task(self._answer(planned))
+        self._answering.add_done_callback(log_failure)
 
     async def _answer(self, planned: WireResponse) -> None:
         self._server.open_streams += 1

@@ -15,6 +15,7 @@ from core.access.__main__ import main
 from core.access.credentials import Credentials
 from core.access.encryption import EncryptionKeys
 from core.access.sign_in import SignIn
+from core.settings import settings
 from core.store.database import Store
 from tests.core.access.conftest import HOME, PASSWORD, House
 from tests.forked import forked
@@ -43,6 +44,7 @@ def run(url: str, folder: Path, *task: str, **more: str) -> Said:
 def _run(_: object, own: Mapping[str, str], task: Sequence[str], out: Path, err: Path) -> None:
     """As ``python -m core.access`` does."""
     os.environ.update(own)
+    settings.cache_clear()  # the process that this one was forked from may have read others
     sys.argv[1:] = task
     sys.stdout, sys.stderr = out.open("w"), err.open("w")
     main()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.agent.context import Persona, Said, build_request, estimate_prompt, follow_up
 from core.errors import ContextTooLong
+from core.estimates import Estimate, estimate
 from core.provider.reply import Reply
 
 MODEL = "claude-opus-5-5"
@@ -76,8 +77,8 @@ def test_an_answer_without_text_is_left_out() -> None:
 
 def test_what_the_provider_counted_is_not_estimated_again() -> None:
     history = [said("user", text("x" * 9_000)), said("assistant", text("y" * 9_000), tokens=5_000)]
-    assert estimate_prompt(PERSONA, history, "") == 5_000
-    assert estimate_prompt(PERSONA, history, "z" * 36) == 5_010
+    assert estimate_prompt(PERSONA, history, "") == Estimate(5_000, 5_000)
+    assert estimate_prompt(PERSONA, history, "z" * 36) == Estimate(5_000, 5_000) + estimate("z" * 36, MODEL)
 
 
 def test_a_conversation_that_cannot_fit_says_so_with_both_sizes() -> None:
@@ -89,7 +90,7 @@ def test_a_conversation_that_cannot_fit_says_so_with_both_sizes() -> None:
 def test_the_answer_gets_only_the_room_there_is() -> None:
     history = [said("user", text("one")), said("assistant", text("two"), tokens=999_500)]
     request = build_request(PERSONA, history, "abc")
-    assert request.max_tokens == 1_000_000 - 999_501
+    assert request.max_tokens == 1_000_000 - 999_500 - estimate("abc", MODEL).upper
 
 
 @given(st.lists(st.text(max_size=40), max_size=6), st.text(min_size=1, max_size=40))
@@ -150,9 +151,10 @@ def test_another_models_thinking_is_left_out_beside_its_calls() -> None:
 
 def test_tools_and_what_they_gave_count_into_the_prompt() -> None:
     bare, offered = (estimate_prompt(persona, [], "x") for persona in (PERSONA, SKILLED))
-    assert offered > bare
+    assert offered.central > bare.central
+    assert offered.upper > bare.upper + 500
     history = [said("assistant", CALL, {**RESULT, "content": "y" * 36_000})]
-    assert estimate_prompt(SKILLED, history, "x") > 10_000
+    assert estimate_prompt(SKILLED, history, "x").central > 10_000
 
 
 def a_reply(usage: dict[str, Any]) -> Reply:
@@ -168,12 +170,29 @@ def test_the_request_that_goes_on_holds_the_reply_and_its_results() -> None:
         {"role": "assistant", "content": [CALL]},
         {"role": "user", "content": [{**RESULT, "cache_control": MARK}]},
     ]
-    assert (following.tools, following.max_tokens, prompt) == ([ECHO], 1_000, 502)
+    assert (following.tools, following.max_tokens) == ([ECHO], 1_000)
+    assert prompt == Estimate(500, 500) + estimate("Hi back", MODEL)
 
 
 def test_the_request_that_goes_on_has_only_the_room_there_is_or_is_not_sent() -> None:
     request = build_request(SKILLED, [], "one")
     following, _ = follow_up(request, a_reply({"input_tokens": 999_000, "output_tokens": 500}), [RESULT])
-    assert following.max_tokens == 1_000_000 - 999_502
+    assert following.max_tokens == 1_000_000 - 999_500 - estimate("Hi back", MODEL).upper
     with pytest.raises(ContextTooLong):
         follow_up(request, a_reply({"input_tokens": 999_800, "output_tokens": 1}), [RESULT])
+
+
+def test_a6_what_must_fit_the_model_is_judged_by_the_upper_bound() -> None:
+    history = [said("user", text("one")), said("assistant", text("two"), tokens=900_000)]
+    chinese = "今天的天气很好，我们决定去公园散步。" * 4_000
+    likely = estimate(chinese, MODEL)
+    assert 900_000 + likely.central < 1_000_000 < 900_000 + likely.upper
+    with pytest.raises(ContextTooLong, match=f"perhaps {900_000 + likely.upper:,}"):
+        build_request(PERSONA, history, chinese)
+
+
+def test_a4_a_reply_that_reports_no_prompt_goes_on_with_our_estimate_of_it() -> None:
+    request = build_request(SKILLED, [], "word " * 1_000)
+    for usage in ({}, {"input_tokens": 0, "output_tokens": 0}, {"input_tokens": "?", "output_tokens": 7}):
+        _, prompt = follow_up(request, a_reply(usage), [RESULT])
+        assert prompt.central > estimate("word " * 1_000, MODEL).central

@@ -10,7 +10,6 @@ import pytest
 
 from core.api.sse import response
 from core.chat import engine
-from core.tracing import recorder
 from tests.core.api.programs import MESSAGE, SLOW, Program
 from tests.core.api.sse.reading import read_events, text_of
 from tests.core.api.test_exports import eventually
@@ -65,7 +64,7 @@ def test_when_the_log_is_gone_the_books_tell_the_answer(program: Program, monkey
     assert [(event.name, event.data) for event in resumed] == [
         ("chunk", {"text": text_of(whole), "replace": True}),
         ("cost", whole[-2].data),
-        ("done", {}),
+        ("done", whole[-1].data),
     ]
     assert read_events(program.resume(trace, str(fresh[-1].id)).content) == resumed
 
@@ -73,7 +72,6 @@ def test_when_the_log_is_gone_the_books_tell_the_answer(program: Program, monkey
 def test_an_answer_that_another_process_writes_is_followed_and_stopped(
     make_program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
     here, there = make_program(), make_program()
     with there.stream(SLOW) as stream:
         trace = stream.headers["x-task-trace-id"]

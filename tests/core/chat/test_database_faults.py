@@ -48,7 +48,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def spooled(folder: Path) -> bool:
-    return any(folder.glob("spool/*"))
+    return any(folder.glob("spool/*.jsonl"))
 
 
 def test_without_books_nothing_is_asked(services: Services) -> None:

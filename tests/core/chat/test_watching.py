@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import cast
 
@@ -16,7 +17,6 @@ from core.clock import new_id, now
 from core.errors import StoreError
 from core.store.database import Store
 from core.store.tables import TaskTrace
-from core.tracing import recorder
 from core.tracing.elsewhere import watched
 from core.wiring import Services
 from tests.core.chat.conftest import ended
@@ -47,7 +47,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def processes(make_services: Make, monkeypatch: pytest.MonkeyPatch) -> tuple[Services, Services]:
-    monkeypatch.setattr(recorder, "is_dead", lambda *_: False)
     return make_services(grace_seconds=GRACE), make_services(grace_seconds=GRACE)
 
 
@@ -87,10 +86,16 @@ class Told:
     def __init__(self) -> None:
         self.times = 0
 
-    def write(self, _job: object) -> None:
+    def write(self, _job: object) -> Future[None]:
         self.times += 1
-        if self.times % 2:
+        if self.times % 3 == 0:
             raise StoreError("Away.")
+        told: Future[None] = Future()
+        if self.times % 3 == 1:
+            told.set_exception(StoreError("Away."))
+        else:
+            told.set_result(None)
+        return told
 
 
 def test_the_database_is_told_seldom_by_however_many_readers_and_may_be_away(clock: Clock) -> None:

@@ -104,9 +104,10 @@ def _ledger_rows(connection: Connection, chosen: TraceFilter) -> Iterable[list[A
             how = flag(trace.provenance != "real"), safe(trace.source), safe(trace.key_source)
             said = [safe((span.usage or {}).get(name)) for name in ("service_tier", "inference_geo")]
             certain = flag(line.estimated), flag(line.correction)
+            reason = safe(span.cost_reason) if line.estimated or line.amount_nanos is None else None
             yield [
                 *(*what, *times, *who, line.quantity, *money, *certain, *price),
-                *(*whose, *how, *said, safe(trace.key_label), safe(trace.provenance)),
+                *(*whose, *how, *said, safe(trace.key_label), safe(trace.provenance), reason),
             ]
 
 

@@ -100,8 +100,32 @@ def test_a_mid_stream_reply_may_still_carry_the_model_that_was_asked() -> None:
     assert priced.total == 100 * 10_000 + 7 * 50_000 + 50 * 4000 + 5 * 20_000
 
 
-def test_tokens_on_top_that_no_run_holds_are_a_contradiction() -> None:
+def test_a2_tokens_on_top_that_no_run_holds_go_to_the_last_that_served_and_are_marked() -> None:
     priced = _price("claude-opus-5-5", (51, 5), _run("message", 50, 5))
-    assert (priced.total, priced.lines, priced.basis) == (None, (), "unpriced")
+    assert (priced.total, priced.basis) == (51 * 4_000 + 5 * 20_000, "estimated")
     assert priced.reason is not None
-    assert "51 input tokens are reported, but the iterations hold only 50" in priced.reason
+    assert "1 input" in priced.reason
+
+
+def test_a2_runs_of_others_leave_the_whole_to_be_counted() -> None:
+    priced = _price("claude-opus-5-5", (3, 7), _run("compaction", 50, 5))
+    assert (priced.total, priced.basis) == (53 * 4_000 + 12 * 20_000, "estimated")
+
+
+def test_b3_searches_are_those_of_the_run_that_made_them_or_of_the_last_that_served() -> None:
+    told = {"server_tool_use": {"web_search_requests": 2}}
+    usage = {
+        "input_tokens": 2,
+        "output_tokens": 2,
+        "server_tool_use": {"web_search_requests": 3},
+        "iterations": [
+            _run("message", 1, 1, "claude-opus-5-5", **told),
+            _run("message", 1, 1, "claude-opus-5-5"),
+            _run("advisor_message", 1, 1, "claude-fable-5"),
+        ],
+    }
+    lines = price_usage("claude-opus-5-5", usage, NOW).lines
+    assert [(line.model, line.quantity) for line in lines if line.unit == "web_search"] == [
+        ("claude-opus-5-5", 2),
+        ("claude-opus-5-5", 1),
+    ]

@@ -54,35 +54,55 @@ def test_nothing_used_costs_nothing_if_the_provider_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "usage",
-    [
-        {},
-        None,
-        [],
-        "usage",
-        {"input_tokens": None, "output_tokens": None},
-        {"input_tokens": -1, "output_tokens": 1},
-        {"input_tokens": 1.0, "output_tokens": 1},
-        {"input_tokens": True, "output_tokens": 1},
-        {"input_tokens": "12", "output_tokens": 1},
-        {"input_tokens": float("nan"), "output_tokens": 1},
-        {"input_tokens": 10**12 + 1, "output_tokens": 1},
-        {"input_tokens": 1, "cache_creation_input_tokens": 5, "cache_creation": {"ephemeral_1h_input_tokens": 6}},
-        {"input_tokens": 1, "cache_creation": 7},
-        {"input_tokens": 1, "server_tool_use": ["web_search"]},
-        {"input_tokens": 1, "output_tokens": 5, "output_tokens_details": {"thinking_tokens": 6}},
-        {"input_tokens": 1, "output_tokens_details": 3},
-        {"input_tokens": 1, "iterations": "many"},
-        {"input_tokens": 1, "iterations": [1]},
-        {"input_tokens": 0, "iterations": [{"type": "message", "input_tokens": -1}]},
-        {"input_tokens": 0, "iterations": [{"type": "message", "input_tokens": 1, "model": ["claude-opus-5"]}]},
-    ],
+    "usage", [{}, None, [], "usage", {"input_tokens": None, "output_tokens": None}, {"input_tokens": "many"}]
 )
-def test_figures_that_are_missing_or_cannot_be_true_have_no_cost_and_a_reason(usage: Any) -> None:
+def test_a_reply_without_any_count_has_no_cost_and_a_reason(usage: Any) -> None:
     priced = price_usage("claude-opus-5-5", usage, NOW)
     assert (priced.total, priced.lines, priced.basis) == (None, (), "unpriced")
     assert priced.reason is not None
     assert priced.reason.startswith("the usage cannot be priced: ")
+
+
+NUMBERS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+SENSIBLE = {"input_tokens": 1_000, "output_tokens": 100, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 3}
+RATES = {"input_tokens": 4_000, "output_tokens": 20_000, "cache_read_input_tokens": 200}
+RATES["cache_creation_input_tokens"] = 5_000
+ABSURD: tuple[Any, ...] = (-1, 10**30, 1.5, float("nan"), float("inf"), True, "many", "", [], [5], {}, {"all": 5})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ABSURD)
+def test_a2_one_absurd_count_is_set_aside_and_all_others_are_priced_and_marked(name: str, value: Any) -> None:
+    priced = price_usage("claude-opus-5-5", {**SENSIBLE, name: value}, NOW, stop_reason="end_turn", content_blocks=1)
+    assert priced.total == sum(SENSIBLE[each] * RATES[each] for each in NUMBERS if each != name)
+    assert priced.basis == "estimated"
+    assert priced.reason is not None
+    assert name in priced.reason
+
+
+PARTS = ("cache_creation", "server_tool_use", "iterations")
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("value", [-1, 10**30, 1.5, True, "many", [7], [None]])
+def test_a2_one_absurd_part_is_set_aside_and_all_counts_are_priced_and_marked(name: str, value: Any) -> None:
+    priced = price_usage("claude-opus-5-5", {**SENSIBLE, name: value}, NOW, stop_reason="end_turn", content_blocks=1)
+    assert (priced.total, priced.basis) == (sum(SENSIBLE[each] * RATES[each] for each in NUMBERS), "estimated")
+
+
+@pytest.mark.parametrize("thinking", [101, *ABSURD])
+def test_a2_thinking_never_voids_a_price_nor_makes_it_uncertain(thinking: Any) -> None:
+    usage = {**SENSIBLE, "output_tokens_details": {"thinking_tokens": thinking}}
+    priced = price_usage("claude-opus-5-5", usage, NOW, stop_reason="end_turn", content_blocks=1)
+    assert (priced.total, priced.basis) == (sum(SENSIBLE[each] * RATES[each] for each in NUMBERS), "computed")
+    assert priced.reason is not None
+    assert "thinking" in priced.reason
+
+
+@pytest.mark.parametrize("write", [float, str, lambda count: f"{count}.0"])
+def test_a2_whole_numbers_written_otherwise_are_priced_as_exactly(write: Any) -> None:
+    usage = {name: write(count) for name, count in SENSIBLE.items()}
+    assert price_usage("claude-opus-5-5", usage, NOW) == price_usage("claude-opus-5-5", SENSIBLE, NOW)
 
 
 JSON = st.recursive(
@@ -104,3 +124,13 @@ def test_no_usage_raises_and_a_total_is_the_sum_of_its_lines(usage: Mapping[str,
     else:
         assert priced.total == sum(amount for amount in amounts if amount is not None)
         assert None not in amounts
+
+
+@given(usage=st.dictionaries(FIELDS, JSON, max_size=6), kept=st.sampled_from(NUMBERS), count=st.integers(10**6, 10**9))
+def test_a2_whatever_else_a_usage_holds_a_count_that_makes_sense_is_priced(
+    usage: dict[str, Any], kept: str, count: int
+) -> None:
+    terms = {"service_tier": "standard", "inference_geo": None, "speed": None}
+    priced = price_usage("claude-opus-5-5", {**usage, kept: count, **terms}, NOW)
+    assert priced.total is not None
+    assert priced.total >= count * RATES[kept]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.pricing import price_usage
+from core.pricing import price_usage, rate_card
 from tests.core.pricing import oracle
 from tests.core.pricing.oracle import PRICES, TruePrice
 
@@ -72,11 +72,10 @@ def test_a_retired_model_keeps_its_last_price_and_says_so() -> None:
         "claude-mythos-preview",
         "claude-opus-6",
         "claude-haiku-4-5-foo",
-        "claude-opus-5-20260724",
-        "claude-opus-4-6[1m]",
-        "Claude-Opus-5",
-        "anthropic/claude-opus-5",
-        "us.anthropic.claude-opus-4-8-v1:0",
+        "us.anthropic.claude-opus-6-v1:0",
+        "my-claude-opus-5",
+        "claude-opus-5-foo@20260724",
+        "arn:aws:bedrock:us-east-1:4:application-inference-profile/a1b2",
         "gpt-from-nowhere",
         "",
     ],
@@ -90,6 +89,39 @@ def test_a_model_the_book_does_not_name_exactly_is_unpriced_but_counted(model: s
         ("output", 3, None),
     ]
     assert {line.unit_price_usd for line in priced.lines} == {None}
+
+
+@pytest.mark.parametrize(
+    ("answered", "named"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929"),
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929"),
+        ("apac.anthropic.claude-opus-4-8-v1:0", "claude-opus-4-8"),
+        ("global.anthropic.claude-opus-4-6-v1", "claude-opus-4-6"),
+        ("us-gov.anthropic.claude-haiku-4-5-20251001-v1:0:200k", "claude-haiku-4-5-20251001"),
+        ("anthropic.claude-opus-5-5", "claude-opus-5-5"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-8-v1:0", "claude-opus-4-8"),
+        ("bedrock/us.anthropic.claude-opus-5-v1:0", "claude-opus-5"),
+        ("vertex_ai/claude-sonnet-4-5@20250929", "claude-sonnet-4-5-20250929"),
+        ("claude-opus-4-6@default", "claude-opus-4-6"),
+        ("publishers/anthropic/models/claude-opus-5@20260724", "claude-opus-5"),
+        ("anthropic/claude-sonnet-4.5", "claude-sonnet-4-5"),
+        ("openrouter/anthropic/claude-4.5-sonnet-20250929", "claude-sonnet-4-5-20250929"),
+        ("databricks-claude-sonnet-4-6", "claude-sonnet-4-6"),
+        ("claude-opus-5-20260724", "claude-opus-5"),
+        ("claude-opus-4-6[1m]", "claude-opus-4-6"),
+        ("claude-sonnet-5-5-latest", "claude-sonnet-5-5"),
+        ("Claude-Opus-5", "claude-opus-5"),
+    ],
+)
+def test_an_id_of_a_gateway_is_priced_as_the_model_it_names_and_says_so(answered: str, named: str) -> None:
+    usage = {"input_tokens": 7, "output_tokens": 3, "cache_creation_input_tokens": 11}
+    priced, true = price_usage(answered, usage, NOW), price_usage(named, usage, NOW)
+    assert true.total
+    assert (priced.total, priced.basis, priced.lines) == (true.total, "computed", true.lines)
+    assert priced.reason is not None
+    assert f"answered as {answered}, priced as {named}" in priced.reason
+    assert rate_card(answered, NOW) == rate_card(named, NOW)
 
 
 def test_a_naive_time_is_read_as_utc() -> None:

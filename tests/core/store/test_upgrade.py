@@ -24,6 +24,7 @@ from core.store.access import AuditEntry
 from core.store.attachment_tables import Attachment
 from core.store.database import Store, open_store
 from core.store.demo import DemoState
+from core.store.instances import Instance
 from core.store.programs import IdempotencyKey
 from core.store.rollups import STATE
 from core.store.tables import TaskTrace
@@ -44,7 +45,9 @@ REBUILD = [
     "with op.batch_alter_table('users') as table:\n        table.alter_column('role', nullable=True)",
     'op.execute("UPDATE users SET role = NULL")',
 ]
-METADATA = {table.metadata for table in (STATE, ToolApproval, Attachment, AuditEntry, IdempotencyKey, DemoState)}
+METADATA = {
+    table.metadata for table in (STATE, ToolApproval, Attachment, AuditEntry, IdempotencyKey, DemoState, Instance)
+}
 [DESCRIBED] = METADATA
 NEWEST = known_versions(VERSIONS)[-1]
 NEXT = f"{int(NEWEST) + 1:04}"
@@ -60,11 +63,12 @@ def versions(tmp_path: Path) -> Path:
 
 
 def add_version(folder: Path, steps: list[str]) -> None:
-    number = len(known_versions(folder)) + 1
+    newest = int(known_versions(folder)[-1])
+    number = newest + 1
     body = "\n    ".join(steps)
     code = (
         f'"""A step."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-        f'revision = "{number:04}"\ndown_revision = "{number - 1:04}"\n\n\ndef upgrade():\n    {body}\n'
+        f'revision = "{number:04}"\ndown_revision = "{newest:04}"\n\n\ndef upgrade():\n    {body}\n'
     )
     (folder / f"{number:04}_step.py").write_text(code, "utf-8")
 

@@ -7,8 +7,10 @@ from sqlalchemy import select
 from core.store.database import Store
 from core.tracing import books
 from core.tracing.entries import Finish, Opening
+from core.tracing.fence import running
 from core.tracing.opening import open_turn
-from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+from core.tracing.recovery import recover
+from tests.core.tracing.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
 
 USAGE = {"input_tokens": 1_000, "output_tokens": 50}
 
@@ -21,6 +23,13 @@ def opened(store: Store, ids: tuple[str, str], **changes: Any) -> Opening:
 
 def finished(store: Store, end: Finish) -> bool:
     return store.write(lambda connection: books.finish(connection, [end])).result()[0]
+
+
+def recovered(store: Store) -> int:
+    """Take all turns that run for lost; returns how many were."""
+    with store.read() as connection:
+        lost = running(connection)
+    return recover(store, BOOK, lost, "the taker")
 
 
 def completed(opening: Opening, words: str = "Much.") -> Finish:

@@ -5,23 +5,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import new_id
-from core.errors import NotFound
+from core.errors import NotFound, TurnLost
 from core.store.database import Store
 from core.store.tables import DirtyBucket, LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
 from core.tracing.entries import Checkpoint, NewAttempt
 from core.tracing.opening import HistoryMoved, open_turn
-from core.tracing.recovery import recover
+from core.tracing.recovery import NOTED
+from core.tracing.used import HIDDEN_THINKING, NO_PROMPT
 from core.usage import Usage
 from tests.core.tracing.histories import (
     AT,
-    BOOK,
     an_attempt,
     an_end,
     an_opening,
     refused,
 )
-from tests.core.tracing.in_store import completed, finished, opened, rows
+from tests.core.tracing.in_store import completed, finished, opened, recovered, rows
 
 
 def test_the_books_are_open_before_anything_is_asked(store: Store, ids: tuple[str, str]) -> None:
@@ -129,17 +129,19 @@ def test_checkpoints_keep_what_has_arrived_and_never_touch_an_ended_turn(store: 
 
 def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    recover(store, BOOK, lambda _: True)
+    recovered(store)
     failed = an_end(an_attempt(opening), "failed", refused())
     following = NewAttempt(new_id(), opening.task_trace_id, opening.session_id, opening.model, 2, AT)
-    with pytest.raises(books.TurnLost):
+    with pytest.raises(TurnLost):
         store.write(lambda connection: books.next_attempt(connection, failed, following, 40, AT)).result()
     assert len(rows(store, TraceSpan, task_trace_id=opening.task_trace_id)) == 1
 
 
 def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
-    assert recover(store, BOOK, lambda _: True) == 1
+    point = Checkpoint(opening.span_id, None, Usage(input=40), {"input_tokens": 40}, None, None, None, [], "")
+    store.write(lambda connection: books.checkpoint(connection, [point])).result()
+    assert recovered(store) == 1
     assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["cost_basis"] == "estimated"
     assert finished(store, completed(opening))
     (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
@@ -154,12 +156,6 @@ def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Sto
     ]
 
 
-def test_recovery_leaves_the_turns_of_the_living_alone(store: Store, ids: tuple[str, str]) -> None:
-    opening = opened(store, ids)
-    assert recover(store, BOOK, lambda _: False) == 0
-    assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["status"] == "running"
-
-
 @pytest.mark.parametrize("statement", ["UPDATE ledger_lines SET quantity = 1", "DELETE FROM ledger_lines"])
 def test_the_ledger_takes_no_change(store: Store, ids: tuple[str, str], statement: str) -> None:
     end = completed(opened(store, ids))
@@ -168,3 +164,29 @@ def test_the_ledger_takes_no_change(store: Store, ids: tuple[str, str], statemen
     with pytest.raises(Exception, match="append-only"):
         store.write(lambda connection: connection.execute(text(statement)).rowcount).result()
     assert rows(store, LedgerLine) == before
+
+
+def test_a7_what_a_checkpoint_knew_of_a_lost_turn_is_booked_as_at_least_so_much(
+    store: Store, ids: tuple[str, str]
+) -> None:
+    """A4 and A5 too: the prompt that nobody reported and the searches that were seen."""
+    opening = opened(store, ids)
+    point = Checkpoint(
+        span_id=opening.span_id,
+        answer_message_id=opening.answer_message_id,
+        usage=Usage(input=40, output=9, web_searches=2),
+        usage_json={"input_tokens": 0, "output_tokens": 1},
+        response_model=opening.model,
+        request_id="req_1",
+        time_to_first_token_ms=300,
+        content=[{"type": "text", "text": "Mu"}],
+        text="Mu",
+        cost_reason=HIDDEN_THINKING,
+    )
+    store.write(lambda connection: books.checkpoint(connection, [point])).result()
+    assert recovered(store) == 1
+    (span,) = rows(store, TraceSpan, id=opening.span_id)
+    assert (span["input_tokens"], span["output_tokens"], span["web_searches"]) == (40, 9, 2)
+    assert (span["cost_nanos"], span["cost_basis"]) == (40 * 4_000 + 9 * 20_000 + 2 * 10_000_000, "estimated")
+    for part in (NOTED, HIDDEN_THINKING, NO_PROMPT):
+        assert part in span["cost_reason"]

@@ -1,49 +1,72 @@
-"""Telling a dead process from one that is merely slow."""
+"""What a process can tell of another one by its id."""
 
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from dataclasses import replace
 
-from core.clock import now
-from core.tracing.instance import STALE_AFTER, is_dead, new_instance_id
+import pytest
 
+from core.tracing.instance import Instance, read_instance, this_instance
 
-def with_pid(instance_id: str, pid: int) -> str:
-    host, _, unique = instance_id.split(":")
-    return f"{host}:{pid}:{unique}"
+OWN = this_instance()
 
 
-def a_pid_that_is_gone() -> int:
+def a_process_that_is_gone() -> Instance:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    return child.pid
+    return like(pid=child.pid)
 
 
-OWN = new_instance_id()
-STALE = now() - STALE_AFTER - timedelta(seconds=1)
+def like(**changes: object) -> Instance:
+    """This process with something changed, read from the id that says so."""
+    other = replace(OWN, **changes)  # type: ignore[arg-type]
+    parts = other.boot_id, other.pid_namespace, other.started, "unique"
+    return read_instance(f"{other.host}:{other.pid}:{'.'.join(parts)}")
 
 
-def test_this_process_is_never_dead() -> None:
-    assert not is_dead(OWN, OWN, STALE)
+def test_an_id_says_who_it_is_and_is_fit_for_a_file_name() -> None:
+    assert read_instance(OWN.id) == OWN
+    assert "/" not in OWN.id
+    assert len(OWN.id) < 150
+    assert this_instance().id != OWN.id
 
 
-def test_a_process_gone_from_this_machine_is_dead_at_once() -> None:
-    assert is_dead(with_pid(new_instance_id(), a_pid_that_is_gone()), OWN, now())
+@pytest.mark.parametrize("other", ["another-host:1:abc", "demo", "", ":", "a:b:c.d.e.f", "host:1:a.b.c"])
+def test_of_an_id_that_says_less_nothing_is_concluded(other: str) -> None:
+    assert read_instance(other).id == other
+    assert read_instance(other).is_gone is None
 
 
-def test_an_earlier_process_with_this_pid_is_dead() -> None:
-    assert is_dead(new_instance_id(), OWN, now())
+def test_c4_a_process_known_to_be_gone_is_dead_at_once() -> None:
+    assert a_process_that_is_gone().is_gone is True
 
 
-def test_a_living_process_of_this_machine_is_not_dead() -> None:
-    other = with_pid(new_instance_id(), os.getppid())
-    assert not is_dead(other, OWN, now())
-    assert not is_dead(other, OWN)
+def test_c4_a_process_that_is_there_is_not_gone() -> None:
+    assert OWN.is_gone is False
 
 
-def test_a_process_elsewhere_is_dead_only_when_its_heartbeat_is_stale() -> None:
-    elsewhere = "another-host:1:abc"
-    assert not is_dead(elsewhere, OWN, now())
-    assert is_dead(elsewhere, OWN, STALE)
-    assert not is_dead(elsewhere, OWN)
+def test_c4_a_process_that_has_the_number_of_a_dead_one_is_not_that_one() -> None:
+    """As after the restart of a container, where the server has number 1 again."""
+    assert like(started="1").is_gone is True
+
+
+@pytest.mark.parametrize("changed", ["boot_id", "pid_namespace"])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["its own", "nobody's"])
+def test_c4_of_another_namespace_or_boot_nothing_is_concluded_from_a_number(changed: str, pid: int) -> None:
+    assert like(pid=pid, **{changed: "another"}).is_gone is None
+
+
+def test_c4_what_is_left_of_a_killed_process_is_gone() -> None:
+    """Its number is still taken until somebody asks how it ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        started = _start_of(child.pid)
+        assert like(pid=child.pid, started=started).is_gone is False
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert like(pid=child.pid, started=started).is_gone is True
+
+
+def _start_of(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[19]

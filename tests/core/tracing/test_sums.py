@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.budgets.bounds import Bound
 from core.clock import new_id
 from core.errors import ProviderBusy
 from core.events import TurnStatus
@@ -13,11 +14,9 @@ from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
 from core.tracing.entries import NewAttempt, Opening
-from core.tracing.recovery import recover
 from core.tracing.settling import Attempt
 from core.tracing.totals import SUMMED
 from tests.core.tracing.histories import (
-    BOOK,
     a_finish,
     a_reply,
     an_attempt,
@@ -26,7 +25,7 @@ from tests.core.tracing.histories import (
     no_answer,
     refused,
 )
-from tests.core.tracing.in_store import finished, opened, rows
+from tests.core.tracing.in_store import finished, opened, recovered, rows
 
 _ERRORS = {"refused": refused, "no answer": no_answer, "never sent": never_sent}
 turns = st.fixed_dictionaries(
@@ -56,7 +55,7 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> Opening:
     for number, kind in enumerate(turn["retries"], 2):
         attempt = retried(store, opening, attempt, number, _ERRORS[kind]())
     if turn["lost"] or not turn["ends"]:
-        recover(store, BOOK, lambda _: True)
+        recovered(store)
     status: TurnStatus = turn["status"]
     stop_reason = "end_turn" if status == "completed" else None
     reply = a_reply("Much.", turn["usage"], model=turn["model"], stop_reason=stop_reason) if turn["answered"] else None
@@ -76,7 +75,7 @@ def retried(store: Store, opening: Opening, attempt: Attempt, number: int, error
         model=opening.model,
         number=number,
         trace_started_at=opening.at,
-        most=1_000,
+        bound=Bound(1_000, 500),
     )
     ended = an_end(attempt, "failed", error)
     job = lambda connection: books.next_attempt(connection, ended, row, 40, following.started_at)  # noqa: E731

@@ -21,10 +21,10 @@ from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSes
 from core.tracing import books
 from core.tracing.entries import Finish, Opening
 from core.tracing.opening import open_turn
-from core.tracing.recovery import recover
 from tests.core.acts import Acts
 from tests.core.rows import Rows
-from tests.core.tracing.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.tracing.in_store import recovered
 
 MODELS = ("claude-opus-5-5", "nobody-knows-1")
 USAGE = {"input_tokens": 1_000, "cache_creation_input_tokens": 90, "cache_read_input_tokens": 70, "output_tokens": 33}
@@ -59,7 +59,7 @@ class History:
         attempt = replace(an_attempt(opening, reply=reply), time_to_first_token_ms=first_token)
         end = replace(a_finish(opening, an_end(attempt, status), status, reply), duration_ms=37 * kind**2)
         if lost:
-            recover(self.store, BOOK, lambda _: True)
+            recovered(self.store)
             self.late.append(end)
             return
         if kind % 4 == 3:

@@ -1,6 +1,7 @@
 """The dialects over any turn: strictly parsed, whole in text, and after each event exactly the rest."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,9 @@ from tests.core.api.sse.reading import Read, read_events, text_of
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 HEAD = Head("trace", "conversation", "answer", "owner", "agent", AT)
 START = TurnStarted("trace", "conversation", "Helper", "claude-sonnet-5-5", True)
-END = TurnEnded("completed", Usage(10, cache_read=5, output=7), 123_456_789, "computed", "end_turn", 1, 2)
+END = TurnEnded(
+    "completed", Usage(10, cache_read=5, output=7), 123_456_789, "computed", "end_turn", 1, 2, None, None, "t1"
+)
 
 texts = st.text(st.characters(codec="utf-8") | st.sampled_from("\n\r\x00\u2028\x85:"), max_size=20)
 values = st.recursive(st.none() | st.floats() | texts, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
@@ -132,9 +135,10 @@ def test_tokens_are_the_answer_and_end_with_the_whole_of_it(events: list[Event])
     assert all(event.data["done"] is False for event in tokens)
     assert all(event.name is None and event.id is None for event in [*tokens, last])
     if events[-1].status == "completed":  # type: ignore[union-attr]
-        assert last.data == {"token": "", "done": True, "fullText": answer_of(events)}
+        whole = {"token": "", "done": True, "fullText": answer_of(events)}
+        assert whole.items() <= last.data.items()
     else:
-        assert last.data.keys() == {"error", "message"}
+        assert {"error", "message"} <= last.data.keys()
 
 
 @given(turns)
@@ -153,7 +157,8 @@ def test_typed_events_accumulate_the_answer(events: list[Event]) -> None:
 
 def test_what_an_answer_cost_is_exact() -> None:
     cost = told([START, END], NamedEvents())[-2]
-    assert cost.data == {"inputTokens": 15, "outputTokens": 7, "totalCost": 0.123456789, "estimated": False}
+    tokens = {"inputTokens": 15, "outputTokens": 7}
+    assert cost.data == {**tokens, "totalCost": 0.123456789, "estimated": False, "basis": "computed"}
 
 
 def test_what_tools_do_is_told_also_of_agents_that_were_asked() -> None:
@@ -195,3 +200,18 @@ def test_thoughts_retries_and_warnings_are_told_but_not_what_another_agent_think
 def test_who_cannot_go_on_reads_why(dialect: Dialect, said: dict[str, Any]) -> None:
     [event] = read_events(dialect.failed(NotSignedIn("Go.")).encode())
     assert said.items() <= event.data.items()
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "failed", "interrupted"])
+@pytest.mark.parametrize(("basis", "total"), [("computed", 5), ("estimated", 5), ("unpriced", None)])
+def test_a8_the_last_event_of_every_door_tells_trace_stop_reason_and_basis(
+    status: Any, basis: Any, total: int | None
+) -> None:
+    end = replace(END, status=status, basis=basis, total=total, stop_reason="max_tokens")
+    for dialect in (NamedEvents(), Tokens(), TypedEvents(AT)):
+        events = told([START, end], dialect)
+        known = {"taskTraceId": "t1", "stopReason": "max_tokens", "basis": basis}
+        assert known.items() <= events[-1].data.items()
+        costs = [event.data for event in events if "totalCost" in event.data]
+        assert all(cost["basis"] == basis for cost in costs)
+        assert all((cost["totalCost"] is None) == (basis == "unpriced") for cost in costs)
