@@ -8,6 +8,8 @@ AppError
 │   └── KeyReused         422  an Idempotency-Key that came with another request before
 ├── NotSignedIn           401  nobody, or not known as the one they say
 ├── NotFound              404
+│   ├── ConversationGone  404
+│   └── MessageGone       404  the message to replace has been replaced meanwhile
 ├── NotAllowed            403
 ├── NoProviderKey         403  no key to call the provider with, and no simulation wanted
 ├── BudgetSpent           402  a budget has no room for what a model call may cost
@@ -70,6 +72,14 @@ class NotSignedIn(AppError):
 
 class NotFound(AppError):
     status, code = 404, "not_found"
+
+
+class ConversationGone(NotFound):
+    pass
+
+
+class MessageGone(NotFound):
+    pass
 
 
 class NotAllowed(AppError):

@@ -46,7 +46,7 @@ def draw_details(choice: Choice, view: CostsView, zone: ZoneInfo) -> None:
 def main() -> None:
     st.set_page_config(layout="wide")
     exact = "exact to the nano-dollar."
-    with page("Costs", f"What was spent, {exact}", own=f"What you spent, {exact}") as services:
+    with page("Costs", f"What was spent, {exact}", own=f"What you spent, {exact}", knows=None) as services:
         draw_label(services)
         names = services.costs.names(services.me)
         choice = draw_filters(services, names, "costs", lambda choice: draw_exports(services, choice))

@@ -15,7 +15,7 @@ _MANY = 8
 
 def main() -> None:
     about = "Who belongs here and with which role. What people did stays in the books when they leave."
-    with page("People", about) as services:
+    with page("People", about, knows=(_CHOSEN,)) as services:
         people = [each for each in services.access.people.list(services.me) if each.state != "local"]
         chosen = next((each for each in people if each.id == st.query_params.get(_CHOSEN)), None)
         if chosen is not None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.access.roles import scope
-from core.analytics.choice import LISTS, Choice, read_address
+from core.analytics.choice import LISTS, PARTS, Choice, read_address
 from core.analytics.names import Names
 from core.analytics.spend import Spend, known
 from core.analytics.trace_row import TraceRow
@@ -146,11 +146,11 @@ def main() -> None:
     st.set_page_config(layout="wide")
     asked_for = st.query_params.get(TRACE)
     if asked_for:
-        with page("Trace") as services:
+        with page("Trace", knows=(TRACE, *PARTS)) as services:
             draw_one(services, asked_for)
         return
     order = "newest first. Costs are exact to the nano-dollar."
-    with page("Traces", f"Every turn, {order}", own=f"Every turn of yours, {order}") as services:
+    with page("Traces", f"Every turn, {order}", own=f"Every turn of yours, {order}", knows=None) as services:
         draw_label(services)
         names = services.costs.names(services.me)
         choice = draw_filters(services, names, "traces", lambda choice: draw_exports(services, choice), search=True)

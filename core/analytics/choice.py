@@ -1,8 +1,8 @@
 """What a reader has chosen to look at, as the address of a page carries it."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -24,8 +24,12 @@ LISTS = {
     "key": "key_sources",
 }
 """Parts of an address that may come several times, and the fields they fill."""
+PARTS = ("range", "from", "to", "zone", "by", "q", *LISTS)
+"""All that an address may say; ``from`` and ``to`` are the API's words for what ``range`` says in one."""
 ALL = "all"
 """As a provenance: whosever money it is."""
+USUAL_DAYS = 30
+"""How many days end with the last one, where no first one is said."""
 _LONGEST_TEXT = 200
 
 
@@ -128,21 +132,61 @@ def read_address(
     now: datetime,
     options: Mapping[str, Container[str]],
     usual: tuple[str, ...] = (),
+    also: Collection[str] = (),
 ) -> tuple[Choice, list[str]]:
     """The choice, and a sentence for each part that cannot be: such a part is left out.
 
-    ``options`` has what can be chosen under the names of LISTS, ``usual`` whose money is looked at by itself.
+    ``options`` has what can be chosen under the names of LISTS, ``usual`` whose money is looked at by itself,
+    ``also`` what else the page understands.
     """
-    problems: list[str] = []
+    problems = [_unknown(name) for name in parts if name not in (*PARTS, *also)]
+    problems += [
+        f"{name} is said {len(values)} times in the address, and may be said once: {values[-1]} is taken."
+        for name, values in parts.items()
+        if name in PARTS and name not in LISTS and len(set(values)) > 1
+    ]
     single = {name: values[-1].strip() for name, values in parts.items() if values}
     choice = default_choice(_zone(single.get("zone", ""), default_zone, problems), now, usual)
-    choice = _with_range(choice, single.get("range", ""), now, problems)
+    choice = _with_range(choice, _days(single, choice, problems), now, problems)
     given = {**parts, "provenance": [each for each in parts.get("provenance", ()) if each != ALL]}
     lists: Any = {field: _known(name, given.get(name, ()), options[name], problems) for name, field in LISTS.items()}
     if not parts.get("provenance"):
         lists["provenances"] = usual
-    by = next((each for each in DIMENSIONS if each == single.get("by")), choice.by)
-    return replace(choice, **lists, by=by, text=single.get("q", "")[:_LONGEST_TEXT]), problems
+    by = _by(single.get("by", ""), choice.by, problems)
+    return replace(choice, **lists, by=by, text=_text(single.get("q", ""), problems)), problems
+
+
+def _unknown(name: str) -> str:
+    return f"{name} is not known in an address, so that part is left out. Known are {', '.join(PARTS)}."
+
+
+def _by(name: str, usual: Dimension, problems: list[str]) -> Dimension:
+    known = next((each for each in DIMENSIONS if each == name), None)
+    if name and known is None:
+        problems.append(f"{name} is nothing to stack by, so {usual} is used. Write {', '.join(DIMENSIONS)}.")
+    return known or usual
+
+
+def _text(text: str, problems: list[str]) -> str:
+    if len(text) > _LONGEST_TEXT:
+        problems.append(f"The text to search for is cut to its first {_LONGEST_TEXT} characters.")
+    return text[:_LONGEST_TEXT]
+
+
+def _days(single: Mapping[str, str], choice: Choice, problems: list[str]) -> str:
+    """The days of an address as one range; where only one end is said, the other is what the API takes."""
+    first, last = single.get("from", ""), single.get("to", "")
+    if not first and not last:
+        return single.get("range", "")
+    if single.get("range"):
+        problems.append("The address says both range and from or to, so range is left out. Say one of them.")
+    try:
+        end = date.fromisoformat(last) if last else max(choice.last, date.fromisoformat(first))
+        begin = date.fromisoformat(first) if first else max(EARLIEST, end - timedelta(days=USUAL_DAYS - 1))
+    except (ValueError, OverflowError):
+        problems.append(f"{first or last} to {last or 'today'} is no range of days. Write them like 2026-11-20.")
+        return ""
+    return f"{begin}..{end}"
 
 
 def _zone(name: str, default: ZoneInfo, problems: list[str]) -> ZoneInfo:

@@ -9,15 +9,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field
 
 from core.analytics.calendar import EARLIEST, LATEST
-from core.analytics.choice import ALL, LISTS, Choice, default_choice
+from core.analytics.choice import ALL, LISTS, USUAL_DAYS, Choice, default_choice
 from core.analytics.names import Names
 from core.api.problems import wrong
 from core.api.wire import Given
 from core.clock import now
 from core.events import CostBasis, Provenance, TurnStatus
 from core.provider.request import KeySource
-
-_USUAL_DAYS = 30
 
 
 def _known_zone(name: str) -> str:
@@ -57,7 +55,7 @@ class Filters(Given):
         zone = ZoneInfo(self.zone or default_zone)
         usual = default_choice(zone, now(), names.usual)
         last = self.last or max(usual.last, self.first or usual.last)
-        first = self.first or max(EARLIEST, last - timedelta(days=_USUAL_DAYS - 1))
+        first = self.first or max(EARLIEST, last - timedelta(days=USUAL_DAYS - 1))
         if first > last:
             raise wrong("from", f"{first} is after {last}, the last day")
         lists: Any = {field: _known(name, getattr(self, field), names) for name, field in LISTS.items()}

@@ -99,12 +99,13 @@ def _expand(reference: Block, data: bytes) -> Block:
     return _BLOCKS[reference["kind"]](reference["name"], reference["media_type"], data)
 
 
-def read_previews(connection: Connection, by: Person, conversation_id: str) -> dict[str, bytes]:
-    """The small pictures of a conversation's images by id; empty for one that is not the owner's."""
+def read_previews(connection: Connection, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
+    """The small pictures of these of a conversation's images by id; empty for one that is not the owner's."""
     query = select(_attachments.c.id, _attachments.c.preview).join(
         _conversations, _conversations.c.id == _attachments.c.conversation_id
     )
-    rows = connection.execute(query.where(owned(by, conversation_id), _attachments.c.preview.is_not(None)))
+    wanted = _attachments.c.id.in_(list(ids)), _attachments.c.preview.is_not(None)
+    rows = connection.execute(query.where(owned(by, conversation_id), *wanted))
     return {row.id: bytes(row.preview) for row in rows}
 
 

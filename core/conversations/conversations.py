@@ -1,5 +1,6 @@
 """A person's conversations: find, read, rename, archive, delete; what they cost stays in the books."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -11,8 +12,11 @@ from core.clock import now
 from core.conversations.attachments import read_file, read_previews
 from core.conversations.ownership import belongs_to, owned
 from core.conversations.search import contains
+from core.conversations.stamp import Stamp, read_stamp
 from core.conversations.transcript import MessageView, Transcript, TurnFigures, read_transcript
-from core.errors import ConversationBusy, InputError, NotFound
+from core.conversations.unsent import UnsentMessages
+from core.conversations.window import TURNS, Window, newest_mention, read_window, turns_after
+from core.errors import ConversationBusy, ConversationGone, InputError
 from core.money import Nanos
 from core.store.attachment_tables import Attachment
 from core.store.database import Store
@@ -64,6 +68,7 @@ class Conversations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.unsent = UnsentMessages(store)
 
     def list(self, by: Person, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
         """Those last written to first. ``search`` looks in titles and in the text of messages that still stand."""
@@ -91,6 +96,29 @@ class Conversations:
             raise _unknown()
         return messages
 
+    def window(self, by: Person, conversation_id: str, *, turns: int = TURNS, skipped: int = 0) -> Window:
+        """So many turns of what stands, but the ``skipped`` newest ones. Raises NotFound."""
+        with self._store.read() as connection:
+            found = read_window(connection, by, conversation_id, turns=turns, skipped=skipped)
+        if found is None:
+            raise _unknown()
+        return found
+
+    def turns_after(self, by: Person, conversation_id: str, task_trace_id: str) -> int | None:
+        """How many turns follow this one; None if it does not stand in the conversation any more."""
+        with self._store.read() as connection:
+            return turns_after(connection, by, conversation_id, task_trace_id)
+
+    def newest_mention(self, by: Person, conversation_id: str, words: str) -> str | None:
+        """The turn of the newest message that has these words."""
+        with self._store.read() as connection:
+            return newest_mention(connection, by, conversation_id, words)
+
+    def stamp(self, by: Person, conversation_id: str | None) -> Stamp:
+        """What is another whenever anything has changed that a page with this conversation shows."""
+        with self._store.read() as connection:
+            return read_stamp(connection, by, conversation_id)
+
     def spent(self, by: Person, conversation_id: str) -> tuple[Nanos | None, int]:
         """Cost and number of all ended turns, replaced ones included; None if one of them has no known price.
 
@@ -111,10 +139,10 @@ class Conversations:
             raise _unknown()
         return (None if row[0] is None else int(row[0])), row[1]
 
-    def previews(self, by: Person, conversation_id: str) -> dict[str, bytes]:
-        """A small WebP of each image attached in it, by the attachment's id."""
+    def previews(self, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
+        """A small WebP of each image among these attachments, by its id."""
         with self._store.read() as connection:
-            return read_previews(connection, by, conversation_id)
+            return read_previews(connection, by, conversation_id, ids)
 
     def attached_file(self, by: Person, conversation_id: str, attachment_id: str) -> bytes:
         """An attached file as it was. Raises NotFound."""
@@ -195,5 +223,7 @@ def _delete(connection: Connection, by: Person, conversation_id: str) -> None:
     connection.execute(update(_traces).where(its_traces).values(instruction=""))
 
 
-def _unknown() -> NotFound:
-    return NotFound("There is no such conversation. It may have been deleted; choose another one or start a new one.")
+def _unknown() -> ConversationGone:
+    return ConversationGone(
+        "There is no such conversation. It may have been deleted; choose another one or start a new one."
+    )

@@ -10,7 +10,7 @@ from core.agent.context import Said
 from core.analytics.figures import is_master_session
 from core.conversations.attachments import references
 from core.conversations.ownership import owned
-from core.errors import NotFound
+from core.errors import ConversationGone, MessageGone
 from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
 
@@ -43,7 +43,7 @@ def read_history(
 ) -> History:
     """All that was said, up to but without the message ``before``; ``simulated`` is whether it goes to the simulator.
 
-    Raises NotFound, also for what is someone else's.
+    Raises ConversationGone, also for what is someone else's, and MessageGone.
     """
     _own(connection, by, conversation_id)
     kept = () if before is None else _kept(connection, conversation_id, before)
@@ -66,7 +66,7 @@ def _counted(row: Row[Any]) -> int | None:
 def _own(connection: Connection, by: Person, conversation_id: str) -> None:
     found = select(_conversations.c.id).where(owned(by, conversation_id))
     if connection.execute(found).first() is None:
-        raise NotFound("There is no such conversation. It may have been deleted; start a new one.")
+        raise ConversationGone("There is no such conversation. It may have been deleted; start a new one.")
 
 
 def _kept(connection: Connection, conversation_id: str, message_id: str) -> tuple[Block, ...]:
@@ -79,7 +79,10 @@ def _kept(connection: Connection, conversation_id: str, message_id: str) -> tupl
     )
     row = connection.execute(found).first()
     if row is None:
-        raise NotFound("The message to replace is not there any more. Reload the conversation.")
+        raise MessageGone(
+            "The message that this one changes has been changed already, perhaps in another tab. "
+            "Send yours as a new message."
+        )
     return tuple(references(row.content))
 
 

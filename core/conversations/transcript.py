@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, true
 
 from core.access.roles import Person
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.conversations.ownership import owned
 from core.conversations.tool_history import ToolRun, read_tool_runs
 from core.money import Nanos
-from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
+from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSession, TraceSpan
 from core.usage import Usage
 
 _conversations, _messages = Conversation.__table__, Message.__table__
+_agents = Agent.__table__
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 
 
@@ -39,6 +40,9 @@ class TurnFigures:
     started_at: datetime
     simulated: bool
     stop_reason: str | None
+    agent_id: str = ""
+    agent_name: str = ""
+    agent_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +72,52 @@ _STOP_REASON = (
     .correlate(_sessions)
     .scalar_subquery()
 )
-_QUERY = (
-    select(
-        _messages.c.id,
-        _messages.c.role,
-        _messages.c.status.label("message_status"),
-        _messages.c.content,
-        _messages.c.text,
-        _messages.c.created_at,
-        _traces.c.id.label("task_trace_id"),
-        _traces.c.status,
-        *tokens_of(_traces),
-        _traces.c.cost_nanos,
-        _traces.c.cost_basis,
-        func.coalesce(_sessions.c.model, "").label("model"),
-        _traces.c.time_to_first_token_ms,
-        _traces.c.duration_ms,
-        _traces.c.error_type,
-        _traces.c.error_text,
-        _traces.c.started_at,
-        _sessions.c.session_type,
-        _STOP_REASON.label("stop_reason"),
-    )
-    .select_from(_conversations)
-    .outerjoin(_messages, (_messages.c.conversation_id == _conversations.c.id) & _messages.c.replaced_at.is_(None))
-    .outerjoin(_traces, _traces.c.id == _messages.c.task_trace_id)
-    .outerjoin(_sessions, is_master_session())
-    .order_by(_messages.c.id)
+_COLUMNS = (
+    _messages.c.id,
+    _messages.c.role,
+    _messages.c.status.label("message_status"),
+    _messages.c.content,
+    _messages.c.text,
+    _messages.c.created_at,
+    _traces.c.id.label("task_trace_id"),
+    _traces.c.status,
+    *tokens_of(_traces),
+    _traces.c.cost_nanos,
+    _traces.c.cost_basis,
+    func.coalesce(_sessions.c.model, "").label("model"),
+    _traces.c.time_to_first_token_ms,
+    _traces.c.duration_ms,
+    _traces.c.error_type,
+    _traces.c.error_text,
+    _traces.c.started_at,
+    _sessions.c.session_type,
+    _STOP_REASON.label("stop_reason"),
+    _sessions.c.agent_id,
+    _agents.c.name.label("agent_name"),
+    _sessions.c.agent_version,
 )
 
 
-def read_transcript(connection: Connection, by: Person, conversation_id: str) -> Transcript | None:
+def _query(within: ColumnElement[bool]) -> Select[Any]:
+    """Select the messages that stand and are ``within``; a row without a message if there is none."""
+    of_it = _messages.c.conversation_id == _conversations.c.id
+    return (
+        select(*_COLUMNS)
+        .select_from(_conversations)
+        .outerjoin(_messages, of_it & _messages.c.replaced_at.is_(None) & within)
+        .outerjoin(_traces, _traces.c.id == _messages.c.task_trace_id)
+        .outerjoin(_sessions, is_master_session())
+        .outerjoin(_agents, _agents.c.id == _sessions.c.agent_id)
+        .order_by(_messages.c.id)
+    )
+
+
+def read_transcript(
+    connection: Connection, by: Person, conversation_id: str, within: ColumnElement[bool] | None = None
+) -> Transcript | None:
     """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs."""
-    rows = connection.execute(_QUERY.where(owned(by, conversation_id))).all()
+    query = _query(true() if within is None else within)
+    rows = connection.execute(query.where(owned(by, conversation_id))).all()
     if not rows:
         return None
     answered = {row.task_trace_id for row in rows if row.role == "assistant"}
@@ -141,4 +158,7 @@ def _figures(row: Row[Any]) -> TurnFigures:
         started_at=row.started_at,
         simulated=row.session_type == "simulated",
         stop_reason=row.stop_reason,
+        agent_id=row.agent_id or "",
+        agent_name=row.agent_name or "",
+        agent_version=row.agent_version or 0,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from core.budgets.holding import Hold, settle
-from core.errors import NotFound
+from core.errors import ConversationGone
 from core.store.attachment_tables import Attachment
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession
 from core.tracing.admission import keep_key, refuse_too_much
@@ -39,8 +39,8 @@ class HistoryMoved(Exception):
 def open_turn(connection: Connection, opening: Opening) -> None:
     """The user's message and files, an empty answer and the running trace, session and first attempt, or nothing.
 
-    Raises IntegrityError while another turn runs in the conversation or if its key is taken, HistoryMoved, NotFound
-    if the conversation is gone, TooManyRequests, and BudgetSpent.
+    Raises IntegrityError while another turn runs in the conversation or if its key is taken, HistoryMoved,
+    ConversationGone, TooManyRequests, and BudgetSpent.
     """
     _open_conversation(connection, opening)
     if opening.files:
@@ -70,9 +70,9 @@ def _open_conversation(connection: Connection, opening: Opening) -> None:
         connection.execute(_INSERT_CONVERSATION, {**row, **times, "title": opening.title})
         return
     names = {"conversation": opening.conversation_id, "owner": opening.owner_id}
-    changes = {"updated_at": opening.at, "agent_id": opening.agent_id}
+    changes = {"updated_at": opening.at, "agent_id": opening.agent_id, "archived_at": None}
     if connection.execute(_TOUCH_CONVERSATION, {**names, **changes}).rowcount == 0:
-        raise NotFound("This conversation does not exist any more. Start a new one.")
+        raise ConversationGone("This conversation does not exist any more. Start a new one.")
     newest = select(func.max(_messages.c.id)).where(_messages.c.conversation_id == opening.conversation_id)
     if connection.execute(newest).scalar() != opening.last_message_id:
         raise HistoryMoved

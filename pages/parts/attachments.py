@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.typing import ChatInputValue
 
 from core.conversations.attachments import Attachment, references
+from core.conversations.transcript import MessageView
 from core.files.limits import LARGEST_PDF, MEGABYTE
 from core.files.recognition import SUFFIXES
 from core.wiring import Services
@@ -43,14 +44,15 @@ def draw_unsent_files(files: Sequence[Attachment], key: str, remove: Callable[[A
 
 
 class AttachedFiles:
-    """A conversation's, read when they are drawn."""
+    """Those of some messages of a conversation, read when they are drawn."""
 
-    def __init__(self, services: Services, conversation_id: str) -> None:
-        self._services, self._conversation_id = for_later(services), conversation_id
+    def __init__(self, services: Services, conversation_id: str, messages: Sequence[MessageView]) -> None:
+        self._services, self._conversation_id, self._messages = for_later(services), conversation_id, messages
 
     @cached_property
     def _previews(self) -> dict[str, bytes]:
-        return self._services.conversations.previews(self._services.me, self._conversation_id)
+        images = [each["id"] for message in self._messages for each in references(message.blocks)]
+        return self._services.conversations.previews(self._services.me, self._conversation_id, images)
 
     def draw(self, message_id: str, blocks: Sequence[dict[str, Any]]) -> None:
         """Images as small pictures, each file as a button that downloads it."""

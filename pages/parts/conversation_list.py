@@ -6,6 +6,7 @@ from core.conversations.conversations import ConversationView
 from core.wiring import Services
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
+from pages.parts.windows import show_mention, show_newest
 
 CONVERSATION = "conversation"
 
@@ -32,7 +33,7 @@ def draw_conversation_list(services: Services, current: str | None) -> None:
         if not found:
             st.caption(_nothing(search or "", archived=archived))
         for conversation in found:
-            _draw_entry(conversation, current=conversation.id == current)
+            _draw_entry(services, conversation, search or "", current=conversation.id == current)
 
 
 def _nothing(search: str, *, archived: bool) -> str:
@@ -41,16 +42,24 @@ def _nothing(search: str, *, archived: bool) -> str:
     return "Nothing is archived." if archived else "Your conversations will be listed here."
 
 
-def _draw_entry(conversation: ConversationView, *, current: bool) -> None:
+def _draw_entry(services: Services, conversation: ConversationView, search: str, *, current: bool) -> None:
     st.button(
         as_text(conversation.title) or "Untitled",
         key=f"open-{conversation.id}",
         icon=_icon(conversation),
         type="secondary" if current else "tertiary",
         wrap=False,
-        on_click=open_conversation,
-        args=(conversation.id,),
+        on_click=_open,
+        args=(services, conversation.id, search),
     )
+
+
+def _open(services: Services, conversation_id: str, search: str) -> None:
+    """Found by words, at the newest message that has them."""
+    show_newest(conversation_id)
+    if search.strip():
+        attempt(lambda: show_mention(services, conversation_id, search.strip()))
+    open_conversation(conversation_id)
 
 
 def _icon(conversation: ConversationView) -> str | None:

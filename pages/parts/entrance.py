@@ -12,8 +12,9 @@ from core.settings import settings
 from core.wiring import Services, services
 from pages.parts.markdown import as_text
 from pages.parts.oidc import draw_oidc_way_in
-from pages.parts.problems import UNSENT, attempt
+from pages.parts.problems import attempt
 from pages.parts.reader import sign_out
+from pages.parts.unsent import UNSENT
 
 
 def draw_way_in() -> None:
@@ -31,7 +32,7 @@ def draw_way_in() -> None:
 
 def _draw_unsent() -> None:
     """Signing in begins the pages anew, so that this is the last place where it can be had."""
-    texts = [text for _, text, _ in st.session_state.get(UNSENT, {}) if text]
+    texts = [each.text for each in st.session_state.get(UNSENT, {}).values() if each.text]
     if texts:
         st.warning("This was not sent. Copy what you want to keep.", icon=":material/undo:")
     for text in texts:

@@ -11,6 +11,7 @@ from core.errors import AppError, NotAllowed
 from core.events import Provenance
 from core.wiring import Services, services
 from pages.parts.entrance import draw_reader, draw_way_in
+from pages.parts.markdown import as_text
 from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
@@ -21,10 +22,12 @@ _WHERE = (
 
 
 @contextmanager
-def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
+def page(title: str, caption: str = "", *, own: str = "", knows: Collection[str] | None = ()) -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
 
     Whoever has not signed in sees how to, and nothing else. ``own`` is the caption for those who see only their own.
+
+    ``knows`` are the parts of an address that the page understands: others are complained of. None if it says itself.
     """
     try:
         running = for_reader(services())
@@ -43,12 +46,23 @@ def page(title: str, caption: str = "", *, own: str = "") -> Iterator[Services]:
     if notice := _notice(running, me):
         st.caption(notice, help=_WHERE)
     show_kept_problem()
+    if knows is not None:
+        _complain(knows)
     with told():
         try:
             yield running
         except NotAllowed as error:
             show_problem(error)
             st.page_link("pages/chat.py", label="Go to Chat", icon=":material/chat:")
+
+
+def _complain(knows: Collection[str]) -> None:
+    """Nothing that an address says is silently ignored."""
+    for name in sorted(set(st.query_params) - set(knows)):
+        st.warning(
+            f"This page does not know “{as_text(name)}” in an address, so it shows what it would without that.",
+            icon=":material/link_off:",
+        )
 
 
 def _notice(running: Services, me: Person) -> str | None:

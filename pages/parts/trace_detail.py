@@ -75,7 +75,7 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
                 "pages/chat.py",
                 label="Open the conversation",
                 icon=":material/chat:",
-                query_params={"conversation": detail.trace.conversation_id},
+                query_params={"conversation": detail.trace.conversation_id, "trace": detail.trace.id},
             )
 
 

@@ -15,6 +15,7 @@ from pages.parts.tool_line import draw_tool_line
 from pages.parts.verbatim import draw_verbatim
 from pages.parts.wide import room_for
 
+_EDITED = "edited-message"
 USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
 
 _ENDED = {
@@ -53,16 +54,39 @@ def draw_user_message(message: MessageView, resend: Resend, files: AttachedFiles
 
 
 def _edit(message: MessageView, resend: Resend) -> None:
-    with st.popover("Edit", icon=":material/edit:", type="tertiary", help="Change this message and send it again"):
-        key = f"edit-{message.id}"
-        st.text_area("Message", message.text, key=key, height=160)
-        st.caption("What follows it leaves the conversation; its cost stays in the books.")
+    """A click opens it, so that a long conversation has one button a message and not a form."""
+    if st.session_state.get(_EDITED) != message.id:
+        st.button(
+            "Edit",
+            key=f"begin-edit-{message.id}",
+            icon=":material/edit:",
+            type="tertiary",
+            help="Change this message and send it again",
+            on_click=_begin_editing,
+            args=(message.id,),
+        )
+        return
+    key = f"edit-{message.id}"
+    st.text_area("Message", message.text, key=key, height=160)
+    st.caption("What follows it leaves the conversation; its cost stays in the books.")
+    with st.container(horizontal=True):
         st.button(
             "Send changed message",
             key=f"resend-{message.id}",
             type="primary",
             on_click=lambda: resend(message.id, st.session_state[key]),
         )
+        st.button("Cancel", key=f"end-edit-{message.id}", on_click=end_editing, args=(message.id,))
+
+
+def _begin_editing(message_id: str) -> None:
+    st.session_state[_EDITED] = message_id
+
+
+def end_editing(message_id: str | None) -> None:
+    """If it is this message that is being changed."""
+    if message_id is not None and st.session_state.get(_EDITED) == message_id:
+        del st.session_state[_EDITED]
 
 
 def draw_answer(message: MessageView, asked: MessageView | None, resend: Resend, *, editable: bool) -> None:

@@ -40,6 +40,7 @@ def test_files_may_come_without_words() -> None:
 
 def test_an_edit_and_a_retry_keep_the_files() -> None:
     app = attach(open_app(), "[[say: First.]]", a_png=image())
+    press(app, "Edit")
     app.text_area(key=f"edit-{question(app).id}").set_value("[[say: Second.]]")
     press(app, "Send changed message")
     assert "Second." in answer(app)
@@ -52,11 +53,11 @@ def test_a_refused_file_costs_nothing_and_the_rest_is_sent_without_it() -> None:
     app = attach(open_app(), "Look at this", a_png=b"no image", b_csv=CSV)
     assert "does not hold a PNG" in app.warning[0].value
     assert services().traces.count(services().me) == 0
-    assert "Look at this" in [each.value for each in app.code]
+    assert "Look at this" in [each.value for each in app.text_area]
     healthy(app.button(key="unsent-0-remove-0").click().run())
-    press(app, "Send again")
+    press(app, "Send changed message")
     assert downloads(app) == [f"b.csv · {len(CSV)} B"]
-    assert not has_button(app, "Send again")
+    assert not has_button(app, "Send changed message")
 
 
 def test_files_that_could_not_be_sent_are_sent_again() -> None:
@@ -64,7 +65,7 @@ def test_files_that_could_not_be_sent_are_sent_again() -> None:
     agent = services().agents.list(services().me)[0]
     services().agents.set_active(services().me, agent.id, active=False)
     attach(app, "", b_csv=CSV)
-    assert "is not active" in app.warning[0].value
+    assert "is not active" in app.warning[-1].value
     services().agents.set_active(services().me, agent.id, active=True)
-    press(app, "Send again")
+    press(healthy(app.run()), "Send again")
     assert len(downloads(app)) == 1

@@ -158,6 +158,7 @@ def test_a_message_is_changed_and_sent_again_and_the_first_answer_still_costs() 
     app = ask(open_app(), "[[say: First answer.]]")
     first = last_total()
     question = services().conversations.transcript(services().me, conversation_of(app))[0]
+    press(app, "Edit")
     app.text_area(key=f"edit-{question.id}").set_value("[[say: Second answer.]]")
     press(app, "Send changed message")
     assert "Second answer." in answer(app)

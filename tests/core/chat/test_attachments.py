@@ -58,7 +58,9 @@ def test_files_are_sent_kept_and_counted_to_the_nano_dollar(services: Services, 
         services.conversations.attached_file(services.me, turn.conversation_id, each["id"]) for each in (picture, table)
     ]
     assert read == [PICTURE.data, CSV]
-    assert set(services.conversations.previews(services.me, turn.conversation_id)) == {picture["id"]}
+    ids = [picture["id"], table["id"]]
+    assert set(services.conversations.previews(services.me, turn.conversation_id, ids)) == {picture["id"]}
+    assert services.conversations.previews(services.me, turn.conversation_id, []) == {}
 
 
 def test_files_without_words_make_a_message_and_a_title(services: Services, send: Send) -> None:
@@ -127,7 +129,8 @@ def test_nobody_reads_the_files_of_others(services: Services, send: Send) -> Non
     reference = services.conversations.transcript(services.me, turn.conversation_id)[0].blocks[0]
     with pytest.raises(NotFound):
         services.conversations.attached_file(Person("x", "Eve", "admin"), turn.conversation_id, reference["id"])
-    assert services.conversations.previews(Person("x", "Eve", "admin"), turn.conversation_id) == {}
+    eve = Person("x", "Eve", "admin")
+    assert services.conversations.previews(eve, turn.conversation_id, [reference["id"]]) == {}
 
 
 def references(*files: Attachment) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ _PARSER = MarkdownIt("commonmark", {"html": True}).enable("table").disable("text
 
 
 def orders(source: str) -> list[str]:
-    """Return all that Streamlit would replace, take as an order or lose: nothing, where Markdown is all that is meant."""
+    """Return all that Streamlit would replace, take as an order or lose beyond what Markdown means."""
     renamed = source.replace(":material/", ":material_").replace(APART, "<i></i>")
     found: list[str] = []
     for token in _PARSER.parse(renamed):
