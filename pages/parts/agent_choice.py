@@ -73,9 +73,7 @@ def draw_gone(services: Services, conversation: ConversationView | None, agents:
     if not agents or not wanted:
         return
     name = services.agents.known(wanted).name
-    what = (
-        "the whole conversation is sent to it anew, without the cache" if conversation else "it may cost more or less"
-    )
+    what = "What was said is sent as new then, without the cache, and costs more" if conversation else "Prices differ"
     st.warning(
         f"**{as_text(name)}** cannot be asked any more. Choose above who answers from here. {what}.",
         icon=":material/person_off:",

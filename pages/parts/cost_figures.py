@@ -1,5 +1,6 @@
 """The figures at the head of Costs: what was spent, how sure that is, and what the month will come to."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -45,11 +46,13 @@ def each(amount: Nanos | None, number: int) -> Nanos | None:
 
 
 def short(number: int) -> str:
-    """At most four digits and a letter: 12,345,678 is 12.3M."""
-    for size, letter in ((10**9, "B"), (10**6, "M"), (10**4, "k")):
-        if number >= size:
-            return f"{number / (1_000 if letter == 'k' else size):,.1f}{letter}"
-    return f"{number:,}"
+    """At most four digits and a letter: 12,345,678 is 12.3M, 999,960 is 1.0M."""
+    if number < 10_000:
+        return f"{number:,}"
+    thousands, millions, billions = (round_half_even(number * 10, size) for size in (10**3, 10**6, 10**9))
+    if thousands < 10_000:
+        return f"{thousands / 10:.1f}k"
+    return f"{millions / 10:.1f}M" if millions < 10_000 else f"{billions / 10:,.1f}B"
 
 
 def exact_share(sums: Spend) -> int | None:
@@ -118,7 +121,7 @@ def draw_headline(view: CostsView) -> None:
 
 def _draw(figure: _Figure, view: CostsView) -> None:
     value, before = figure.of(view.total), figure.of(view.before)
-    course = [each for each in (figure.of(sums) for _, sums in view.course) if each is not None]
+    course = [_height(figure, sums) for _, sums in view.course]
     st.metric(
         figure.label,
         figure.missing if value is None else figure.shown(value).replace("$", r"\$"),
@@ -128,9 +131,15 @@ def _draw(figure: _Figure, view: CostsView) -> None:
         border=True,
         chart_data=course if len(course) > 1 else None,
         chart_type="area",
-        width=155,
+        width="content",
         height="stretch",
     )
+
+
+def _height(figure: _Figure, sums: Spend) -> float:
+    """Each step has its place: one without calls is zero, one of unknown cost a gap."""
+    value = figure.of(sums)
+    return value if value is not None else (math.nan if sums.calls else 0)
 
 
 def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo, accuracy: Accuracy | None) -> None:

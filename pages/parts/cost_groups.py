@@ -9,7 +9,7 @@ from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
 from core.analytics.spend import known
 from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
-from pages.parts.figures import NOTHING, same_length, usd
+from pages.parts.figures import NOTHING, in_short, same_length, usd
 from pages.parts.filter_bar import choose, toggle
 from pages.parts.markdown import as_cell
 
@@ -17,16 +17,19 @@ PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": 
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
 _AMOUNT = st.column_config.TextColumn(alignment="right")
+_EXACTLY = "All nine decimals are there where a cell is opened or the table is downloaded."
 _TOP_COLUMNS = {
     "Name": st.column_config.TextColumn(width=160),
-    "USD": st.column_config.TextColumn(width=112, alignment="right"),
-    "Share": st.column_config.NumberColumn(width=62, format="percent"),
-    "Change": st.column_config.NumberColumn(
-        width=75, format="%+.1f %%", help="Against as many days just before; empty if nothing was spent then."
+    "USD": st.column_config.TextColumn(
+        alignment="right", help="Open a cell, or download the table, for all nine decimals."
     ),
-    "Calls": st.column_config.NumberColumn(width=56, format="localized"),
+    "Share": st.column_config.NumberColumn(format="percent"),
+    "Change": st.column_config.NumberColumn(
+        format="%+.1f %%", help="Against as many days just before; empty if nothing was spent then."
+    ),
+    "Calls": st.column_config.NumberColumn(format="localized"),
     "Unpriced": st.column_config.NumberColumn(
-        width=72, format="localized", help="Calls without a known price, which are in no sum."
+        format="localized", help="Calls without a known price, which are in no sum."
     ),
 }
 
@@ -75,10 +78,10 @@ def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None
 
     label = f"Each {step} as a table{'; tick one to look into it' if several else ''}"
     with st.expander(label, icon=":material/table:"):
-        st.caption(f"US dollars, exact; each {step} begins as clocks show it in {choice.zone.key}.")
+        st.caption(f"US dollars. {_EXACTLY} Each {step} begins as clocks show it in {choice.zone.key}.")
         table = _as_table(view, choice)
         st.dataframe(
-            table,
+            in_short(table, *[*table[0]][1:]),
             key=key,
             hide_index=True,
             on_select=take if several else "ignore",
@@ -120,7 +123,7 @@ def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone
             choose(toggle(choice, dimension, (groups[rows[0]].id,)), default_zone)
 
     st.dataframe(
-        _top_rows(groups, compared=view.before.calls > 0),
+        in_short(_top_rows(groups, compared=view.before.calls > 0), "USD"),
         key=key,
         hide_index=True,
         height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,

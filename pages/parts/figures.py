@@ -1,9 +1,13 @@
 """Money, tokens and times as people read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+import pandas as pd  # type: ignore[import-untyped]
+from pandas.io.formats.style import Styler  # type: ignore[import-untyped]
 
 from core.events import CostSoFar
-from core.money import Nanos, exact_usd, show_usd
+from core.money import Nanos, exact_usd, nanos_from_usd, show_usd
 from core.usage import Usage
 
 BASIS = {
@@ -86,6 +90,23 @@ def same_length(amounts: Iterable[str]) -> list[str]:
     amounts = list(amounts)
     longest = max(map(len, amounts), default=0)
     return [each and each.rjust(longest) for each in amounts]
+
+
+def in_short(rows: Sequence[Mapping[str, object]], *columns: str) -> Styler:
+    """A table whose amounts read short, two decimals from a dollar on, else four digits.
+
+    What is opened, sorted by or downloaded is the exact one, which the rows have.
+    """
+    table = pd.DataFrame(list(rows))
+    return table.style.format({column: _short for column in columns if column in table})
+
+
+def _short(cell: object) -> str:
+    try:
+        nanos = nanos_from_usd(Decimal(str(cell).strip()))
+    except InvalidOperation:
+        return str(cell)
+    return show_usd(nanos).replace("$", "")
 
 
 def exact(total: Nanos | None) -> str:

@@ -11,7 +11,7 @@ from core.analytics.trace_row import TraceRow
 from core.analytics.trace_tree import SessionRow
 from core.money import Nanos
 from core.wiring import Services
-from pages.parts.figures import BASIS, NOTHING, exact, money, seconds, tokens, usd
+from pages.parts.figures import BASIS, NOTHING, exact, in_short, money, seconds, tokens, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.trace_labels import labels_of
 from pages.parts.trace_ledger import draw_ledger
@@ -91,7 +91,7 @@ def _draw_figures(detail: TraceDetail) -> None:
     }
     with st.container(horizontal=True):
         for label, value in figures.items():
-            st.metric(label, value, border=True, width=210 if label == "Cost" else 130)
+            st.metric(label, value, border=True, width="content")
     if trace.basis is None:
         st.caption(f"**{exact(known)}** is booked so far. What the turn costs is known when it has ended.")
         return
@@ -123,7 +123,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         _draw_sessions(detail, labels)
     calls = [span for span in detail.spans if not span.is_tool]
     st.dataframe(
-        [_step(labels[span.id], span) for span in calls],
+        in_short([_step(labels[span.id], span) for span in calls], "Cost, USD"),
         hide_index=True,
         height=table_height(len(calls)),
         column_config={"HTTP": st.column_config.NumberColumn(format="%d"), "Cost, USD": _RIGHT},
@@ -138,7 +138,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
 def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     """Who was asked first, and by which step each of the others was."""
     st.dataframe(
-        [_session(detail, labels, session) for session in detail.sessions],
+        in_short([_session(detail, labels, session) for session in detail.sessions], "Cost, USD"),
         hide_index=True,
         height=table_height(len(detail.sessions)),
         column_config={"Cost, USD": _RIGHT},

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.analytics.trace_detail import Sum, TraceDetail
 from core.analytics.trace_parts import LedgerRow
-from pages.parts.figures import NOTHING, exact, same_length, usd
+from pages.parts.figures import NOTHING, exact, in_short, same_length, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
 
@@ -30,7 +30,7 @@ def draw_ledger(detail: TraceDetail, labels: Mapping[str, str], zone: ZoneInfo) 
     st.subheader("Ledger", anchor=False)
     if detail.ledger:
         st.dataframe(
-            _lines(labels, detail.ledger, zone),
+            in_short(_lines(labels, detail.ledger, zone), _AMOUNT),
             hide_index=True,
             height=table_height(len(detail.ledger)),
             placeholder=NOTHING,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.analytics.names import Names
 from core.analytics.trace_row import TraceRow
-from pages.parts.figures import NOTHING, same_length, usd
+from pages.parts.figures import NOTHING, in_short, same_length, usd
 from pages.parts.markdown import as_cell
 
 TRACE = "trace"
@@ -48,7 +48,7 @@ def draw_traces(traces: Sequence[TraceRow], names: Names, zone: ZoneInfo) -> Non
     st.session_state[_SHOWN] = [trace.id for trace in traces]
     costs = same_length(map(_dollars, traces))
     st.dataframe(
-        [as_row(trace, cost, names) for trace, cost in zip(traces, costs, strict=True)],
+        in_short([as_row(trace, cost, names) for trace, cost in zip(traces, costs, strict=True)], "Cost, USD"),
         key=_TABLE,
         hide_index=True,
         height="content",
@@ -63,7 +63,7 @@ def _columns(zone: ZoneInfo) -> dict[str, Any]:
     column = st.column_config
     return {
         "Started": column.DatetimeColumn(format=_TIME, timezone=zone.key, help=f"In {zone.key}"),
-        "Cost, USD": column.TextColumn(alignment="right", help="Exact to the nano-dollar"),
+        "Cost, USD": column.TextColumn(alignment="right", help="Open a cell for all nine decimals"),
         "Input": column.NumberColumn(
             format="localized", help="Input tokens neither written to nor read from the cache"
         ),
