@@ -52,3 +52,23 @@ def show_usd(nanos: Nanos | None) -> str:
     if size == 0 or short >= 1:
         return f"{sign}${usd_from_nanos(size):,.2f}"
     return f"{sign}${short:.{min(9, 3 - short.adjusted())}f}"
+
+
+def why_no_amount(text: str) -> str:
+    """Say, after the name of what was typed, what is wrong with what ``nanos_typed`` does not take."""
+    typed = text.strip()
+    shown = f"is “{typed[:40]}{'…' if len(typed) > 40 else ''}”"
+    number = typed.removeprefix("$").strip()
+    whole, _, decimals = number.partition(".")
+    enter = "Enter dollars such as 250 or 0.25"
+    if not number:
+        return f"is empty. {enter}."
+    if number.startswith(("-", "−")):
+        return f"{shown}, below zero. {enter}."
+    if "," in number and _TYPED.fullmatch(number.replace(",", "")):
+        return f"{shown}. {enter}, without a comma: some write thousands with it, others cents."
+    if not (whole + decimals).isdecimal() or not number.isascii():
+        return f"{shown}, which is no amount. {enter}: digits and a point."
+    if len(decimals) > 9:
+        return f"{shown}, with {len(decimals)} digits after the point. Round it: nine are the most that are counted."
+    return f"{shown}, which is too large. Enter at most {10**10 - 1} dollars."

@@ -11,6 +11,7 @@ from core.wiring import Services
 from pages.parts.agent_card import Names, draw_about, read_names
 from pages.parts.agent_form import Offer, draw_form, read_offer
 from pages.parts.agent_versions import draw_versions
+from pages.parts.confirm import confirm
 from pages.parts.demo_month import draw_label
 from pages.parts.frame import page
 from pages.parts.markdown import as_text
@@ -34,12 +35,40 @@ def draw_changes(services: Services, agent: AgentView) -> None:
         edit(services, agent)
     if agent.demo:
         return
+    key = f"active-{agent.id}"
+    if agent.active:
+        confirm(
+            "Deactivate",
+            _touched(services, agent),
+            "Deactivate now",
+            lambda: services.agents.set_active(services.me, agent.id, active=False),
+            key=key,
+            icon=":material/pause:",
+        )
+        return
     st.button(
-        "Deactivate" if agent.active else "Activate",
-        key=f"active-{agent.id}",
-        icon=":material/pause:" if agent.active else ":material/play_arrow:",
-        on_click=lambda: attempt(lambda: services.agents.set_active(services.me, agent.id, active=not agent.active)),
+        "Activate",
+        key=key,
+        icon=":material/play_arrow:",
+        on_click=lambda: attempt(lambda: services.agents.set_active(services.me, agent.id, active=True)),
     )
+
+
+def _touched(services: Services, agent: AgentView) -> str:
+    """What stops when it is deactivated, as Markdown."""
+    touched = services.agents.touched(services.me, agent.id)
+    people = _several(touched.people, "person", "people")
+    sentences = [
+        f"**{as_text(agent.name)}** cannot be asked any more.",
+        f"In {_several(touched.conversations, 'conversation')} of {people}, somebody has to choose who answers then.",
+        f"{_several(touched.turns, 'answer')} of it being written now ends as usual." if touched.turns else "",
+        f"{_several(touched.delegators, 'agent')} that may ask it will do without." if touched.delegators else "",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _several(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def forget_offer() -> None:

@@ -1,7 +1,8 @@
 """Files attached to messages: checked before anything is sent, kept beside the messages, put into requests.
 
 A message holds a reference: a block ``{"type": "attachment", "id", "name", "kind", "media_type", "size"}`` with an
-image's ``width`` and ``height`` or a PDF's ``pages``. Only a request has the data in it.
+image's ``width`` and ``height``, a PDF's ``pages`` or the ``encoding`` of a text that is not in UTF-8; where that was
+guessed, ``guessed`` is how the text begins then. Only a request has the data in it.
 """
 
 import hashlib
@@ -53,7 +54,9 @@ def check_files(files: Sequence[Attachment]) -> tuple[NewAttachment, ...]:
 
 def _checked(file: Attachment) -> NewAttachment:
     found = recognize(file.name, file.data)
-    measures = {"width": found.width, "height": found.height, "pages": found.pages}
+    measures: dict[str, object] = {"width": found.width, "height": found.height, "pages": found.pages}
+    if found.encoding not in ("", "UTF-8"):
+        measures |= {"encoding": found.encoding, "guessed": found.guessed}
     reference = {
         "type": "attachment",
         "id": new_id(),

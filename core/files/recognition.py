@@ -9,7 +9,7 @@ from core.files.images import begins_like_image, measure, preview
 from core.files.limits import LARGEST_IMAGE, LARGEST_PDF, LARGEST_TEXT, LONGEST_EDGE, MEGABYTE, MOST_PARTS
 from core.files.pdf import begins_like_pdf, count_pages
 from core.files.reading import Encrypted, TooManyPixels, Unreadable
-from core.files.text import as_plain_text
+from core.files.text import as_plain_text, decode
 
 Kind: TypeAlias = Literal["image", "pdf", "text"]
 
@@ -21,7 +21,7 @@ SUFFIXES: dict[Kind, tuple[str, ...]] = {
 _SAID: dict[Kind, str] = {
     "image": "a PNG, JPEG, GIF or WebP image",
     "pdf": "a PDF document",
-    "text": "text in UTF-8",
+    "text": "text",
 }
 _LARGEST: dict[Kind, int] = {"image": LARGEST_IMAGE, "pdf": LARGEST_PDF, "text": LARGEST_TEXT}
 _LONGEST_NAME = 120
@@ -29,7 +29,9 @@ _LONGEST_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """``width`` and ``height`` are an image's in pixels, ``preview`` its small WebP; ``pages`` are a PDF's."""
+    """``width`` and ``height`` are an image's in pixels, ``preview`` its small WebP; ``pages`` are a PDF's.
+
+    ``encoding`` is a text's, ``guessed`` its beginning where that encoding was guessed."""
 
     name: str
     kind: Kind
@@ -38,6 +40,8 @@ class Recognized:
     height: int = 0
     pages: int = 0
     preview: bytes | None = None
+    encoding: str = ""
+    guessed: str = ""
 
 
 def recognize(name: str, data: bytes) -> Recognized:
@@ -109,9 +113,12 @@ def _pdf(name: str, data: bytes) -> Recognized:
 
 
 def _text(name: str, data: bytes) -> Recognized:
-    if not (as_plain_text(data) or "").strip():
+    found = decode(data)
+    if found is None or not found.text.strip():
         _refuse(name, "is empty. Choose another file.")
-    return Recognized(name, "text", "text/csv" if name.lower().endswith(".csv") else "text/plain")
+    media_type = "text/csv" if name.lower().endswith(".csv") else "text/plain"
+    beginning = found.beginning if found.guessed else ""
+    return Recognized(name, "text", media_type, encoding=found.encoding, guessed=beginning)
 
 
 def _refuse_edge(name: str) -> NoReturn:

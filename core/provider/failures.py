@@ -62,8 +62,8 @@ _TEXT = {
     "overloaded_error": "The provider is overloaded at the moment. {wait}",
     "timeout_error": f"The provider took too long to answer. {_AGAIN}",
     "connection_error": (
-        "The provider cannot be reached. Check the network and ANTHROPIC_BASE_URL. Your message is kept; send it "
-        "again when the connection is back."
+        "The provider cannot be reached. Whoever runs this server should check its network and ANTHROPIC_BASE_URL. "
+        "Your message is kept; send it again when the connection is back."
     ),
     "connect_timeout": (
         "The provider did not accept a connection in time. Check the network and ANTHROPIC_BASE_URL. Your message "
@@ -87,8 +87,8 @@ _WRONG_KEY: dict[KeySource, str] = {
     "own": ("your own API key. Enter a valid one on the page Account, or remove it there to use the organisation's."),
     "organisation": "the organisation's API key. An admin can enter a valid one on the page Settings.",
     "environment": (
-        "the API key. Put a valid key into ANTHROPIC_API_KEY, in the environment or in the .env file, and start the "
-        "app again."
+        "the API key of this installation. Its operator can put a valid key into ANTHROPIC_API_KEY and start the app "
+        "again, and an admin can enter one on the page Settings; or enter a key of your own on the page Account."
     ),
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from core.clock import now
 from core.errors import InputError
-from core.money import Nanos, nanos_typed, short_usd
+from core.money import Nanos, nanos_typed, short_usd, why_no_amount
 from core.provider.models import Model, current_models, find_model, retirement_warning
 from core.store.text import storable
 
@@ -84,10 +84,7 @@ def cost_limit_from(text: str) -> Nanos | None:
         return None
     nanos = nanos_typed(text)
     if nanos is None:
-        raise InputError(
-            f"The limit on dollars is “{text.strip()[:40]}”. Enter an amount such as 0.25: digits, a point, "
-            "and at most nine digits after it. Leave it blank for no limit."
-        )
+        raise InputError(f"The limit on dollars {why_no_amount(text)} Leave it blank for no limit.")
     return nanos
 
 

@@ -16,11 +16,12 @@ from core.registry.agent_draft import AgentDraft, checked, name_key
 from core.store.access import User
 from core.store.database import Store
 from core.store.demo import DEMO_IDS
-from core.store.tables import Agent, AgentVersion
+from core.store.tables import Agent, AgentVersion, Conversation, TraceSession
 from core.store.text import storable
 
 __all__ = ["AgentDraft", "AgentView", "Agents"]
 
+_conversations, _sessions = Conversation.__table__, TraceSession.__table__
 _agents, _versions, _users = Agent.__table__, AgentVersion.__table__, User.__table__
 _ALL_VERSIONS = (
     select(
@@ -52,6 +53,16 @@ class AgentView(AgentDraft):
     def demo(self) -> bool:
         """Whether it belongs to the demo month: such an agent is never active and cannot be asked."""
         return self.id.startswith(DEMO_IDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What deactivating an agent touches: turns that run, conversations with it and their people, who may ask it."""
+
+    turns: int
+    conversations: int
+    people: int
+    delegators: int
 
 
 AgentViews: TypeAlias = list[AgentView]
@@ -126,6 +137,21 @@ class Agents:
                 raise _unknown()
 
         self._store.write(job).result()
+
+    def touched(self, by: Person, agent_id: str) -> Touched:
+        """How many others deactivating it touches. Raises NotAllowed."""
+        allow(by, Permission.AGENTS)
+        with self._store.read() as connection:
+            sessions = select(func.count(_sessions.c.task_trace_id.distinct())).where(
+                _sessions.c.agent_id == storable(agent_id), _sessions.c.status == "running"
+            )
+            with_it = select(func.count(), func.count(_conversations.c.owner_id.distinct())).where(
+                _conversations.c.agent_id == storable(agent_id), _conversations.c.deleted_at.is_(None)
+            )
+            turns = connection.execute(sessions).scalar_one()
+            conversations, people = connection.execute(with_it).one()
+        delegators = sum(agent_id in agent.delegates for agent in self.active())
+        return Touched(turns, conversations, people, delegators)
 
     def known(self, agent_id: str) -> AgentView:
         """Whoever asks: for what runs inside. Raises NotFound."""

@@ -80,10 +80,24 @@ class AttachedFiles:
             help="Download",
         )
 
+        if reference.get("encoding"):
+            _draw_encoding(reference)
+
     def _read(self, attachment_id: str) -> bytes:
         """Asked when somebody downloads it."""
         services = self._services
         return services.conversations.attached_file(services.me, self._conversation_id, attachment_id)
+
+
+def _draw_encoding(reference: dict[str, Any]) -> None:
+    """How a text was read; where that was guessed, what came of it, so that a wrong guess is seen."""
+    if not reference.get("guessed"):
+        st.caption(f"Read as {as_text(reference['encoding'])}")
+        return
+    st.caption(
+        f":material/help: Read as {as_text(reference['encoding'])}, which is a guess: "
+        f"“{as_text(reference['guessed'])}”. If letters are wrong, save it as UTF-8 and attach it again."
+    )
 
 
 def _thumbnail_width(width: int, height: int) -> int:

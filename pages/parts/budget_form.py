@@ -10,7 +10,7 @@ from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period
 from core.budgets.views import RESERVES, BudgetView, Reserve
 from core.errors import AppError, InputError
-from core.money import Nanos, nanos_typed, short_usd
+from core.money import Nanos, nanos_typed, short_usd, why_no_amount
 from core.wiring import Services
 from pages.parts.budget_words import period_name, subject
 from pages.parts.markdown import as_text
@@ -70,8 +70,7 @@ def limit_from(text: str) -> Nanos:
     """Dollars as a person types them. Raises InputError."""
     nanos = nanos_typed(text)
     if nanos is None:
-        typed = f"is “{text.strip()[:40]}”" if text.strip() else "is empty"
-        raise InputError(f"The limit {typed}. Enter dollars such as 250 or 0.25: digits and a point, without commas.")
+        raise InputError(f"The limit {why_no_amount(text)}")
     return nanos
 
 

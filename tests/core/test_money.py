@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import exact_usd, nanos_from_usd, show_usd, usd_from_nanos
+from core.money import exact_usd, nanos_from_usd, nanos_typed, show_usd, usd_from_nanos, why_no_amount
 
 nanos = st.integers(-(2**63), 2**63 - 1)
 amounts = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=12)
@@ -75,3 +75,25 @@ def test_an_amount_is_shown_as_a_reader_wants_it(amount: int | None, text: str) 
 @given(nanos.filter(bool))
 def test_a_cost_is_never_shown_as_zero(amount: int) -> None:
     assert any(digit in show_usd(amount) for digit in "123456789")
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("", "is empty"),
+        ("$", "is empty"),
+        ("1,000", "without a comma"),
+        ("1,5", "without a comma"),
+        ("-3", "below zero"),
+        ("0.0000000001", "10 digits after the point"),
+        ("10000000000", "too large"),
+        ("99999999999999999999", "too large"),
+        ("12 dollars", "no amount"),
+        ("1e9", "no amount"),
+        ("१२", "no amount"),
+    ],
+)
+def test_l6_what_is_no_amount_is_told_for_its_true_reason(typed: str, reason: str) -> None:
+    assert nanos_typed(typed) is None
+    assert reason in why_no_amount(typed)
+    assert "comma" not in why_no_amount(typed) or "," in typed

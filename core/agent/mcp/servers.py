@@ -60,11 +60,16 @@ class McpServers:
         return list(dict.fromkeys(self._why_missing(name) for name in names))
 
     def _why_missing(self, name: str) -> str:
+        """Only what a server has said it does not offer is known not to be there."""
         server = next((each for each in self._configured.values() if is_of(name, each.name)), None)
-        reason = next((each.reason for each in self.states() if server and each.server_id == server.id), None)
-        if server is None or reason is None:
-            return f"The tool {name} is not there any more."
-        return f"The server {server.name} is not there, and none of its tools: {reason}"
+        if server is None:
+            return f"The tool {name} is not there any more: no active server has its name."
+        state = next((each for each in self.states() if each.server_id == server.id), None)
+        if state is not None and state.reason is not None:
+            return f"The server {server.name} does not answer, and none of its tools: {state.reason}"
+        if state is None or state.condition != "connected":
+            return f"The server {server.name} is still starting, so that its tool {name} is missing this time."
+        return f"The tool {name} is not there any more: its server {server.name} does not offer it."
 
     def states(self) -> list[ServerState]:
         """Of the servers that were asked for since the start; from any thread."""

@@ -66,7 +66,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
         ("blank.txt", b"\xef\xbb\xbf \n", "is empty"),
         ("no.png", b"just words", "does not hold a PNG, JPEG, GIF or WebP image"),
         ("no.pdf", image(), "does not hold a PDF"),
-        ("no.csv", b"a;b\n\xe4;\xf6\n", "Save it as UTF-8"),
+        ("no.csv", b"a;b\n\x81;\xf6\n", "Save it as UTF-8"),
         ("no.csv", b"a,b\0c", "Save it as UTF-8"),
         ("no.txt", image(), "does not hold text"),
         ("no.exe", b"MZ\0\xff", "holds neither a PNG"),

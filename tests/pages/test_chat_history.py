@@ -1,0 +1,317 @@
+"""A long conversation is drawn in part, unsent messages outlive their page, and what others change is seen."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.conversations.unsent import MOST, Unsent, remedy_for
+from core.conversations.window import TURNS
+from core.errors import (
+    AgentInactive,
+    AppError,
+    ContextTooLong,
+    ConversationBusy,
+    ConversationGone,
+    FileRefused,
+    InputError,
+    MessageGone,
+    StoreError,
+)
+from core.registry.agents import AgentDraft, AgentView
+from tests.pages.screen import (
+    answer,
+    ask,
+    become,
+    button,
+    conversation_of,
+    has_button,
+    healthy,
+    labelled,
+    last_total,
+    new_agent,
+    open_app,
+    press,
+    services,
+    visit,
+    words,
+)
+from tests.pages.test_attachments import attach
+
+
+def first() -> AgentView:
+    return services().agents.list(services().me)[0]
+
+
+def say(conversation_id: str | None, text: str, agent_id: str | None = None, replaces: str | None = None) -> str:
+    """In another tab: send it and wait for the end of the answer."""
+    turn = services().turns.send(
+        owner=services().me,
+        agent_id=agent_id or first().id,
+        text=text,
+        conversation_id=conversation_id,
+        replaces=replaces,
+    )
+    while not turn.ended:
+        turn.get(0, 0.05)
+    services().engine.call(_nothing)
+    return turn.conversation_id
+
+
+async def _nothing() -> None:
+    return
+
+
+def long_conversation(turns: int) -> str:
+    open_app()
+    place: str | None = None
+    for number in range(turns):
+        place = say(place, f"[[say: Answer {number}.]] Question {number}")
+    assert place is not None
+    return place
+
+
+def drawn(app: AppTest) -> int:
+    return len(app.chat_message)
+
+
+def test_e7_the_last_turns_are_drawn_and_earlier_ones_on_demand() -> None:
+    place = long_conversation(TURNS * 2 + 3)
+    app = open_app(conversation=place)
+    assert drawn(app) == 2 * TURNS
+    assert f"Answer {TURNS * 2 + 2}." in answer(app)
+    press(app, f"Show {TURNS} of {TURNS + 3} earlier messages")
+    assert drawn(app) == 4 * TURNS
+    press(app, "Show 3 of 3 earlier messages")
+    assert drawn(app) == 2 * (TURNS * 2 + 3)
+    ask(app, "[[say: New.]]")
+    assert drawn(app) == 2 * TURNS
+
+
+def test_e7_what_is_drawn_does_not_grow_with_the_history() -> None:
+    app = open_app(conversation=long_conversation(TURNS + 1))
+    before = len(list(app.main))
+    for number in range(5):
+        say(conversation_of(app), f"[[say: Answer {TURNS + 1 + number}.]] Question {TURNS + 1 + number}")
+    assert len(list(healthy(app.run()).main)) <= before + 1
+
+
+def test_e7_a_traces_link_and_a_search_lead_to_the_right_place() -> None:
+    place = long_conversation(TURNS + 8)
+    third = services().conversations.transcript(services().me, place)[5].turn
+    assert third is not None
+    app = open_app(conversation=place, trace=third.task_trace_id)
+    assert "Answer 2." in "".join(each.value for each in app.chat_message[1].markdown)
+    assert drawn(app) == 2 * TURNS
+    assert "trace" not in app.query_params
+    press(app, "Newest")
+    assert f"Answer {TURNS + 7}." in answer(app)
+    labelled(app.text_input, "Search conversations").set_value("Question 1")
+    healthy(app.run())
+    labelled(app.text_input, "Search conversations").set_value("Question 4")
+    healthy(app.run())
+    healthy(app.button(key=f"open-{place}").click().run())
+    assert "Answer 4." in "".join(each.value for each in app.chat_message[1].markdown)
+
+
+def test_e7_a_trace_whose_message_was_replaced_is_told() -> None:
+    app = ask(open_app(), "[[say: Old.]]")
+    old = services().traces.page(services().me)[0].id
+    press(app, "Retry")
+    again = open_app(conversation=conversation_of(app), trace=old)
+    assert "does not stand in this conversation any more" in again.info[0].value
+
+
+def test_e7_a_message_has_few_widgets() -> None:
+    app = open_app(conversation=long_conversation(3))
+    keys = [each.key for each in (*app.button, *app.text_area) if each.key and "-" in each.key]
+    of_messages = [key for key in keys if key.startswith(("begin-edit-", "edit-", "resend-", "retry-"))]
+    assert len(of_messages) == 4, "a button to edit each message, and one to try the last answer again"
+
+
+def test_l1_an_agent_that_is_gone_is_said_and_nobody_stands_in_for_it() -> None:
+    agent, other = new_agent("Gone"), new_agent("Other")
+    app = open_app()
+    healthy(app.main.selectbox[0].set_value(agent.id).run())
+    ask(app, "[[say: Hello.]]")
+    services().agents.set_active(services().me, agent.id, active=False)
+    ask(app, "[[say: To whom?]]")
+    assert services().traces.count(services().me) == 1, "nobody was asked in its place"
+    assert "**Gone** cannot be asked any more" in app.warning[0].value
+    assert app.main.selectbox[0].value is None
+    assert app.chat_input[0].disabled
+    assert button(app, "Send again").disabled
+    assert "[[say: To whom?]]" in [each.value for each in app.code]
+    healthy(app.main.selectbox[0].set_value(other.id).run())
+    press(app, "Send again")
+    assert "To whom?" in answer(app)
+    assert not app.warning
+    assert services().traces.page(services().me)[0].agent_name == "Other"
+
+
+def test_l1_also_before_a_conversation_begins() -> None:
+    agent = new_agent("Gone")
+    app = open_app()
+    healthy(app.main.selectbox[0].set_value(agent.id).run())
+    services().agents.set_active(services().me, agent.id, active=False)
+    healthy(app.run())
+    assert "**Gone** cannot be asked any more" in app.warning[0].value
+    assert app.main.selectbox[0].value is None
+    assert app.chat_input[0].disabled
+
+
+def test_l1_an_edit_of_the_agent_does_not_change_who_is_chosen() -> None:
+    agent = new_agent("Chosen")
+    app = open_app()
+    healthy(app.main.selectbox[0].set_value(agent.id).run())
+    services().agents.edit(services().me, agent.id, new_draft("Chosen", "claude-sonnet-5"))
+    healthy(app.run())
+    assert app.main.selectbox[0].value == agent.id
+
+
+def new_draft(name: str, model: str) -> AgentDraft:
+    return AgentDraft(name, "For a test", model, "", 1_000, False, ())
+
+
+def test_l1_a_change_of_agents_is_marked_with_what_it_does_to_the_price() -> None:
+    other = new_agent("Second")
+    app = ask(open_app(), "[[say: One.]]")
+    name = first().name
+    healthy(app.main.selectbox[0].set_value(other.id).run())
+    assert any(f"goes to **Second**, not to **{name}**" in each.value for each in app.caption)
+    ask(app, "[[say: Two.]]")
+    [mark] = [each.value for each in app.caption if "From here on" in each.value]
+    assert "**Second**" in mark
+    assert f"not **{name}**" in mark
+    assert "without the cache" in mark
+    again = open_app(conversation=conversation_of(app))
+    assert [each.value for each in again.caption if "From here on" in each.value] == [mark]
+
+
+REFUSALS: dict[type[AppError], str] = {
+    MessageGone: "anew",
+    ConversationGone: "elsewhere",
+    AgentInactive: "again",
+    FileRefused: "change",
+    ContextTooLong: "change",
+    InputError: "change",
+    ConversationBusy: "again",
+    StoreError: "again",
+}
+
+
+@pytest.mark.parametrize(("refusal", "remedy"), REFUSALS.items())
+def test_l2_each_refusal_offers_what_can_help(refusal: type[AppError], remedy: str) -> None:
+    assert remedy_for(refusal("No.")) == remedy
+
+
+def test_l2_a_message_changed_in_a_stale_tab_is_sent_as_a_new_one() -> None:
+    app = ask(open_app(), "[[say: First.]]")
+    place = conversation_of(app)
+    question = services().conversations.transcript(services().me, place)[0]
+    press(app, "Edit")
+    say(place, "[[say: From elsewhere.]]", replaces=question.id)
+    app.text_area(key=f"edit-{question.id}").set_value("[[say: Mine.]]")
+    press(app, "Send changed message")
+    assert "Send yours as a new message" in app.warning[0].value
+    again = open_app(conversation=place)
+    assert "[[say: Mine.]]" in [each.value for each in again.code], "it outlives a reload"
+    press(again, "Send as a new message")
+    assert "Mine." in answer(again)
+    assert not again.warning
+    assert drawn(again) == 4
+
+
+def test_l2_a_message_for_a_conversation_that_is_gone_is_sent_in_a_new_one() -> None:
+    app = ask(open_app(), "[[say: First.]]")
+    gone = conversation_of(app)
+    services().conversations.delete(services().me, gone)
+    ask(app, "[[say: Kept.]]")
+    assert "There is no such conversation" in app.error[0].value
+    press(app, "Send in a new conversation")
+    assert "Kept." in answer(app)
+    assert conversation_of(app) != gone
+
+
+def test_l2_a_message_with_too_many_files_is_sent_when_some_are_taken_away() -> None:
+    app = open_app()
+    attach(app, "Twelve", **{f"a{number}_txt": b"text" for number in range(12)})
+    assert "12 files are attached; a message may have 10" in app.warning[0].value
+    assert not has_button(app, "Send again")
+    for _ in range(2):
+        healthy(app.button(key="unsent-0-remove-0").click().run())
+    press(app, "Send changed message")
+    assert services().traces.count(services().me) == 1
+    assert not app.warning
+
+
+def test_l2_an_emptied_message_is_not_offered_to_be_sent_again() -> None:
+    app = ask(open_app(), "[[say: First.]]")
+    question = services().conversations.transcript(services().me, conversation_of(app))[0]
+    press(app, "Edit")
+    app.text_area(key=f"edit-{question.id}").set_value("  ")
+    press(app, "Send changed message")
+    assert "The message is empty" in app.error[0].value
+    assert not has_button(app, "Send again")
+    app.text_area(key=f"edit-{question.id}").set_value("[[say: Second.]]")
+    press(app, "Send changed message")
+    assert "Second." in answer(app)
+
+
+def test_l2_unsent_messages_survive_reload_and_navigation_and_are_their_authors() -> None:
+    app = open_app()
+    ask(app, "x" * 400_001)
+    assert has_button(visit(visit(app, "agents"), "chat"), "Send changed message")
+    again = open_app()
+    assert [len(str(each.value)) for each in again.text_area] == [400_001]
+    become("admin", "somebody-else")
+    assert services().conversations.unsent.list(services().me) == []
+
+
+def test_l2_not_more_than_some_are_kept() -> None:
+    open_app()
+    unsent, me = services().conversations.unsent, services().me
+    for number in range(MOST + 3):
+        unsent.keep(me, Unsent(str(number), (), None, None, "No.", "again"))
+    assert [each.text for each in unsent.list(me)] == [str(number) for number in range(3, MOST + 3)]
+
+
+CHANGES: dict[str, Callable[[str], object]] = {
+    "a message": lambda place: say(place, "[[say: More.]]"),
+    "another conversation": lambda _: say(None, "[[say: Elsewhere.]]"),
+    "its title": lambda place: services().conversations.rename(services().me, place, "Renamed at length"),
+    "its archive": lambda place: services().conversations.archive(services().me, place),
+    "its end": lambda place: services().conversations.delete(services().me, place),
+    "an agent": lambda _: services().agents.set_active(services().me, first().id, active=False),
+    "a new agent": lambda _: new_agent("New"),
+    "a version": lambda _: services().agents.edit(services().me, first().id, new_draft("Renamed", "claude-haiku-5-5")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_l3_whatever_a_page_shows_its_stamp_changes_with_it(change: Callable[[str], object]) -> None:
+    app = ask(open_app(), "[[say: Hello.]]")
+    place, me = conversation_of(app), services().me
+    before = services().conversations.stamp(me, place)
+    assert services().conversations.stamp(me, place) == before
+    change(place)
+    assert services().conversations.stamp(me, place) != before
+
+
+def test_l6_a_message_moves_an_archived_conversation_back() -> None:
+    app = ask(open_app(), "[[say: Hello.]]")
+    place = conversation_of(app)
+    press(app, "Archive")
+    assert any("A new message moves it back" in each.value for each in app.caption)
+    ask(app, "[[say: Again.]]")
+    assert not services().conversations.get(services().me, place).archived
+    assert f"open-{place}" in {each.key for each in app.sidebar.button}
+
+
+def test_l6_deactivating_an_agent_says_whom_it_touches() -> None:
+    app = ask(open_app(), "[[say: Hello.]]")
+    touched = services().agents.touched(services().me, first().id)
+    assert (touched.turns, touched.conversations, touched.people) == (0, 1, 1)
+    said = words(visit(app, "agents"))
+    assert "In 1 conversation of 1 person, somebody has to choose who answers then." in said
+    assert last_total() > 0
