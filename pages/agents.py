@@ -11,6 +11,7 @@ from core.wiring import Services
 from pages.parts.agent_card import Names, draw_about, read_names
 from pages.parts.agent_form import Offer, draw_form, read_offer
 from pages.parts.agent_versions import draw_versions
+from pages.parts.asking import asks
 from pages.parts.confirm import confirm
 from pages.parts.demo_month import draw_label
 from pages.parts.frame import page
@@ -94,17 +95,20 @@ def draw_dialog(services: Services, agent: AgentView | None, write: Callable[[Ag
 
 
 @st.dialog("Edit agent", width="large")
+@asks(Permission.AGENTS)
 def edit(services: Services, agent: AgentView) -> None:
     st.caption("Earlier versions stay as they are; traces name the version they ran on.")
     draw_dialog(services, agent, lambda draft: services.agents.edit(services.me, agent.id, draft))
 
 
 @st.dialog("New agent", width="large")
+@asks(Permission.AGENTS)
 def create(services: Services) -> None:
     draw_dialog(services, None, lambda draft: services.agents.create(services.me, draft))
 
 
 @st.dialog("Versions", width="large")
+@asks(Permission.CHAT)
 def show_versions(services: Services, agent: AgentView, names: Names) -> None:
     st.caption(f"Of {as_text(agent.name)}, newest first.")
     try:

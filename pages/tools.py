@@ -12,6 +12,7 @@ from core.registry.agents import AgentView
 from core.registry.mcp_draft import McpServerDraft
 from core.registry.mcp_registry import McpServerView
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.frame import page
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt, show_problem
@@ -70,11 +71,13 @@ def draw_dialog(
 
 
 @st.dialog("Register a server", width="large")
+@asks(Permission.AGENTS)
 def register(services: Services) -> None:
     draw_dialog(services, None, lambda draft: services.registry.register(services.me, draft))
 
 
 @st.dialog("Edit server", width="large")
+@asks(Permission.AGENTS)
 def edit(services: Services, server: McpServerView, users: Sequence[AgentView]) -> None:
     if users:
         st.caption(f"{used_by(users)}.")
@@ -82,6 +85,7 @@ def edit(services: Services, server: McpServerView, users: Sequence[AgentView]) 
 
 
 @st.dialog("Remove server")
+@asks(Permission.AGENTS)
 def remove(services: Services, server: McpServerView, users: Sequence[AgentView]) -> None:
     st.markdown(f"Remove **{as_text(server.name)}** with what is stored of its secrets?")
     if users:

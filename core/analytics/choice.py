@@ -161,7 +161,8 @@ def _unknown(name: str) -> str:
 
 
 def _by(name: str, usual: Dimension, problems: list[str]) -> Dimension:
-    known = next((each for each in DIMENSIONS if each == name), None)
+    """Return what to stack by; the API calls a person user there."""
+    known = next((each for each in DIMENSIONS if each == ("person" if name == "user" else name)), None)
     if name and known is None:
         problems.append(f"{name} is nothing to stack by, so {usual} is used. Write {', '.join(DIMENSIONS)}.")
     return known or usual

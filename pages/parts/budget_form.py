@@ -5,6 +5,7 @@ from typing import Final
 
 import streamlit as st
 
+from core.access.roles import Permission
 from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period
@@ -12,6 +13,7 @@ from core.budgets.views import RESERVES, BudgetView, Reserve
 from core.errors import AppError, InputError
 from core.money import Nanos, nanos_typed, short_usd, why_no_amount
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.budget_words import period_name, subject
 from pages.parts.markdown import as_text
 from pages.parts.problems import show_problem
@@ -30,6 +32,7 @@ _RESERVES: Final[dict[Reserve, tuple[str, str]]] = {
 
 
 @st.dialog("New budget")
+@asks(Permission.BUDGETS)
 def new_budget(services: Services) -> None:
     scope = _scope()
     subject_id = _subject(services, scope)
@@ -54,6 +57,7 @@ def new_budget(services: Services) -> None:
 
 
 @st.dialog("Change budget")
+@asks(Permission.BUDGETS)
 def change_budget(services: Services, view: BudgetView) -> None:
     st.caption(f"{as_text(subject(view))} · {period_name(view)}. It counts from the next model call on.")
     typed, blocks = _limit(view, blocks=view.blocks)

@@ -14,6 +14,7 @@ from core.exports.columns import FILES, FileName
 from core.exports.links import Order, address
 from core.exports.progress import Progress
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.figures import byte_size, exact
 from pages.parts.markdown import as_text
 from pages.parts.problems import told
@@ -51,6 +52,7 @@ def draw_exports(services: Services, choice: Choice) -> None:
 
 # A download is begun by a link, which no page is told of: what became of it has to be looked up.
 @st.fragment(run_every=1.0)
+@asks(Permission.EXPORTS)
 def draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
     with told():
         offer = _offer(services, chosen, zone)

@@ -105,7 +105,7 @@ def _short(cell: object) -> str:
     try:
         nanos = nanos_from_usd(Decimal(str(cell).strip()))
     except InvalidOperation:
-        return str(cell)
+        return str(cell).strip()
     return show_usd(nanos).replace("$", "")
 
 

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from core.access.links import Link, address
-from core.access.roles import ROLES
+from core.access.roles import ROLES, Permission
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.markdown import as_text
 from pages.parts.problems import told
 from pages.parts.times import moment
@@ -17,6 +18,7 @@ ABOUT_ROLES = {
 
 
 @st.dialog("Invite somebody", on_dismiss="rerun")
+@asks(Permission.PEOPLE)
 def invite(services: Services) -> None:
     slot = st.empty()
     with slot.container():

@@ -6,6 +6,7 @@ from core.access.credentials import CredentialView
 from core.access.roles import Permission, allow
 from core.chat.provider_keys import Answering
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.markdown import as_text
 from pages.parts.problems import attempt
 from pages.parts.times import moment
@@ -53,7 +54,7 @@ def _draw(services: Services, *, organisation: bool) -> None:
                 on_click=lambda: attempt(lambda: services.keys.test(services.me, organisation=organisation)),
             )
             if st.button("Remove", key=f"{_prefix(organisation)}-remove", icon=":material/delete:"):
-                _remove(services, organisation)
+                (_remove_for_all if organisation else _remove_own)(services)
     with st.expander("Replace it"):
         _draw_form(services, organisation, replaces=True)
 
@@ -100,7 +101,18 @@ def _draw_form(services: Services, organisation: bool, *, replaces: bool = False
 
 
 @st.dialog("Remove this key?")
-def _remove(services: Services, organisation: bool) -> None:
+@asks(Permission.CHAT)
+def _remove_own(services: Services) -> None:
+    _remove(services, organisation=False)
+
+
+@st.dialog("Remove this key?")
+@asks(Permission.KEYS)
+def _remove_for_all(services: Services) -> None:
+    _remove(services, organisation=True)
+
+
+def _remove(services: Services, *, organisation: bool) -> None:
     st.markdown(
         "Who has no key of their own is then answered with `ANTHROPIC_API_KEY`, if it is set."
         if organisation

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import streamlit as st
 
-from core.access.roles import ROLES, Person
+from core.access.roles import ROLES, Permission, Person
 from core.access.tokens import NewToken, TokenDraft
 from core.clock import now
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.invitation import ABOUT_ROLES
 from pages.parts.markdown import as_text
 from pages.parts.problems import told
@@ -19,6 +20,7 @@ _ALL, _SOME = "All, also later ones", "Only some"
 
 
 @st.dialog("New API token", on_dismiss="rerun")
+@asks(Permission.OWN_ACCESS)
 def new_token(services: Services, agents: Mapping[str, str]) -> None:
     """``agents`` are names by id."""
     slot = st.empty()

@@ -6,9 +6,11 @@ from contextlib import nullcontext
 
 import streamlit as st
 
+from core.access.roles import Permission
 from core.analytics.trace_detail import TraceDetail
 from core.analytics.trace_parts import SpanRow
 from core.wiring import Services
+from pages.parts.asking import asks
 from pages.parts.figures import byte_size, seconds
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.problems import told
@@ -79,6 +81,7 @@ def _consent(detail: TraceDetail, span: SpanRow, *, with_reason: bool) -> dict[s
 
 # Opening one reads its words and draws nothing else anew.
 @st.fragment
+@asks(Permission.OWN_TRACES)
 def _draw_texts(services: Services, detail: TraceDetail, labels: Mapping[str, str]) -> None:
     """Drawn as the plain text that they are."""
     for span in detail.tools:
