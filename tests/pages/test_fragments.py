@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -18,14 +19,13 @@ class Again(Exception):
 
 
 def fragments() -> list[tuple[str, ast.FunctionDef]]:
-    found = []
-    for path in PAGES.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                marks = [ast.unparse(each) for each in node.decorator_list]
-                if any(mark.startswith(("st.dialog", "st.fragment")) for mark in marks):
-                    found.append((f"{path.name}:{node.name}", node))
-    return found
+    nodes = [(path, node) for path in PAGES.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    return [(f"{path.name}:{node.name}", node) for path, node in nodes if is_fragment(node)]
+
+
+def is_fragment(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    marks = [ast.unparse(each) for each in node.decorator_list] if isinstance(node, ast.FunctionDef) else []
+    return any(mark.startswith(("st.dialog", "st.fragment")) for mark in marks)
 
 
 @pytest.mark.parametrize(("name", "node"), fragments(), ids=[name for name, _ in fragments()])
