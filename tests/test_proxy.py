@@ -5,7 +5,7 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,20 +71,25 @@ def nginx(folder: Path, site: str, url: str, tls: ssl.SSLContext) -> Iterator[No
     command = [_NGINX, "-e", str(folder / "error.log"), "-c", str(path), "-g", "daemon off;"]
     process = subprocess.Popen(command)
     try:
-        deadline = time.monotonic() + 30
-        with httpx2.Client(verify=tls) as http:
-            while True:
-                try:
-                    http.get(f"{url}/healthz").raise_for_status()
-                    break
-                except httpx2.TransportError:
-                    assert process.poll() is None, (folder / "error.log").read_text()
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+        _await(url, tls, lambda: process.poll() is None, folder / "error.log")
         yield
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _await(url: str, tls: ssl.SSLContext, lives: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    with httpx2.Client(verify=tls) as http:
+        while True:
+            try:
+                http.get(f"{url}/healthz").raise_for_status()
+            except httpx2.TransportError:
+                assert lives(), log.read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return
 
 
 def test_j1_pages_their_socket_and_messages_pass_the_proxy(site: Site) -> None:
@@ -108,11 +113,9 @@ def test_j1_a_stream_comes_event_by_event_through_the_proxy(site: Site) -> None:
         [agent, *_] = http.get("/api/agents").json()["data"]
         body = {"agentId": agent["id"], "message": "[[tokens: 100000]] [[first: 0]] [[rate: 20]]"}
         with http.stream("POST", "/api/command-center/message", json=body) as answer:
-            said = ""
-            for piece in answer.iter_text():
-                said += piece
-                if "event: chunk" in said:
-                    break
+            pieces, said = answer.iter_text(), ""
+            while "event: chunk" not in said:
+                said += next(pieces)
             [trace] = re.findall(r'"taskTraceId": ?"([^"]+)"', said)[:1]
             http.post(f"/api/command-center/{trace}/stop").raise_for_status()
 
