@@ -54,7 +54,8 @@ DEFECT = "Something went wrong on our side; it has been logged. Retry."
 class Parts:
     """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
 
-    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
+    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer. ``drain_seconds`` is
+    how long a stopped reply is still read for its usage.
     """
 
     provider: Provider
@@ -66,6 +67,7 @@ class Parts:
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
+    drain_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class AgentRun:
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
+        self.unseen = False
         self._consents = 0
         self._uncounted = 0
         self._unsaved, self._saved = False, self.journal.progress
@@ -117,6 +120,13 @@ class AgentRun:
         except Exception:  # a defect of ours must not leave a turn open in the books
             log.exception("run_failed", task_trace_id=self.start.task_trace_id)
             return Outcome("failed", "internal", DEFECT)
+
+    def read_unseen(self) -> bool:
+        """Read what is left of the reply that is arriving for its usage alone, then end; False if there is none."""
+        if not self.unseen and self.journal.arriving:
+            self.journal.keep_so_far()
+            self.unseen = True
+        return self.unseen
 
     @property
     def waits(self) -> bool:
@@ -177,7 +187,13 @@ class AgentRun:
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
         async with aclosing(Loop(self.parts.provider, work, self.allowance).run()) as events:
             async for event in events:
-                await self._on(event)
+                if not self.unseen:
+                    await self._on(event)
+                elif isinstance(event, ReplyEnded):
+                    self.journal.reply_ended(event.reply)
+                    break
+        if self.unseen:
+            return Outcome("stopped")
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
