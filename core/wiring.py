@@ -118,8 +118,7 @@ def open_services(
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
-    drain = chosen.drain_stopped_seconds
-    parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon, drain)
+    parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
         store=store,

@@ -54,8 +54,7 @@ DEFECT = "Something went wrong on our side; it has been logged. Retry."
 class Parts:
     """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
 
-    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer. ``drain_seconds`` is
-    how long a stopped reply is still read for its usage.
+    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
     """
 
     provider: Provider
@@ -67,7 +66,6 @@ class Parts:
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
-    drain_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)

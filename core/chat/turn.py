@@ -122,8 +122,9 @@ class Turn:
         """Let the reply come to its end for a while, so that its cost is exact; where none arrives hang up at once."""
         if self._run.unseen:
             return
-        if self._parts.drain_seconds and self._scope is not None and self._run.read_unseen():
-            self._run.clock.shorten(self._parts.drain_seconds)
+        seconds = self._parts.provider.drain_stopped_seconds
+        if seconds and self._scope is not None and self._run.read_unseen():
+            self._run.clock.shorten(seconds)
         else:
             self._cancel()
 
@@ -170,8 +171,12 @@ class Turn:
         return Outcome(status, error_type, text)
 
     def _is_out_of_time(self) -> bool:
-        """Also where a call of an agent that was asked has noticed it before the whole answer did."""
-        return self._stop is None and self._run.clock.is_up
+        """Also where a call of an agent that was asked has noticed it before the whole answer did.
+
+        The loop's clock may be a millisecond ahead of ours: what it has ended is ended.
+        """
+        ended = self._scope is not None and self._scope.cancel_called
+        return self._stop is None and (ended or self._run.clock.is_up)
 
     def _tell(self, event: RunEvent) -> None:
         """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""
