@@ -29,6 +29,7 @@ from core.store.programs import IdempotencyKey
 from core.store.rollups import STATE
 from core.store.tables import TaskTrace
 from core.store.tool_tables import ToolApproval
+from core.store.unsent_tables import UnsentMessage
 from core.store.upgrade import MIGRATIONS, VERSIONS, known_versions
 from tests.core.store.samples import AT, add_books, mark, marks, numbers
 from tests.forked import forked
@@ -46,7 +47,8 @@ REBUILD = [
     'op.execute("UPDATE users SET role = NULL")',
 ]
 METADATA = {
-    table.metadata for table in (STATE, ToolApproval, Attachment, AuditEntry, IdempotencyKey, DemoState, Instance)
+    table.metadata
+    for table in (STATE, ToolApproval, Attachment, AuditEntry, IdempotencyKey, DemoState, Instance, UnsentMessage)
 }
 [DESCRIBED] = METADATA
 NEWEST = known_versions(VERSIONS)[-1]

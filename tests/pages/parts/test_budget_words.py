@@ -55,6 +55,7 @@ def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: in
 def test_the_address_of_its_costs_is_its_period_exactly(period: Period, at: datetime, zone: str) -> None:
     view = a_view(period, at, ZoneInfo(zone))
     options = {"person": ("ada",), "agent": (), "model": (), "status": (), "basis": ()}
+    options |= {"provenance": (), "key": ()}
     choice, problems = read_address(costs_address(view, BERLIN), BERLIN, AT, options)
     assert (problems, choice.people) == ([], ("ada",))
     assert (start_of(choice.range.start), start_of(choice.range.end)) == (view.window.start, view.window.end)
