@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
-from core.tracing.terms import Once, Quota
+from core.tracing.terms import Earlier, Once, Quota
 from core.usage import Usage
 
 StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
@@ -40,6 +40,7 @@ class Opening:
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
     The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``most`` is what its
     first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
+    ``earlier`` is what was said elsewhere before a conversation that begins here.
     """
 
     task_trace_id: str
@@ -69,6 +70,7 @@ class Opening:
     provenance: Provenance = "real"
     key_source: str = ""
     key_label: str | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def attached(self) -> list[dict[str, Any]]:

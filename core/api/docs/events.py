@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 
 from core.api.wire import Given
+from core.events import CostBasis
 
 Events: TypeAlias = dict[str, dict[str, Any]]
 
@@ -41,9 +42,10 @@ class ToolDetected(ByAnother):
 
 
 class ToolsExecuting(ByAnother):
-    """So many tools start at once."""
+    """So many tools start at once, these."""
 
     count: int
+    tools: list[str]
 
 
 class ToolProgress(ByAnother):
@@ -55,6 +57,19 @@ class ToolProgress(ByAnother):
     execution_time: int | None = Field(description="In milliseconds, once it is over.")
     span_id: str | None = Field(None, description="What to approve or deny.")
     expires_at: datetime | None = Field(None, description="Until when.")
+
+
+class TypedToolDetected(ToolDetected):
+    """The model has asked for a tool."""
+
+    message: str = Field(description="The same for people.")
+
+
+class TypedToolProgress(ToolProgress):
+    """A tool runs, waits for consent, or is done."""
+
+    execution_time: str | None = Field(description="With its unit, such as 752ms, once it is over.")  # type: ignore[assignment]
+    progress: str | None = Field(None, description="Which one of how many, such as 1/2.")
 
 
 class Thinking(Given):
@@ -90,28 +105,46 @@ class Spent(Given):
     output_tokens: int
     total_cost: float | None = Field(description="Null if the price is not known.")
     estimated: bool
+    basis: CostBasis = Field(description="How sure the cost is: unpriced is one that is not known.")
 
 
 class Done(Given):
-    """The answer is whole. The last event."""
+    """The model has answered. The last event."""
+
+    stop_reason: str | None = Field(description="Why, in the model's word: max_tokens or refusal is no whole answer.")
+    task_trace_id: str
+    basis: CostBasis = Field(description="How sure the cost in the books is.")
 
 
 class Failed(Given):
     """The answer is not whole, and why. The last event."""
 
+    stop_reason: str | None = None
+    task_trace_id: str
+    basis: CostBasis | None = None
+
     error: str
     code: str
 
 
+class Waiting(Given):
+    """For somebody's consent to a tool."""
+
+    tool: str
+    span_id: str = Field(description="What to approve or deny.")
+    expires_at: datetime = Field(description="Until when.")
+
+
 class Token(Given):
-    """A piece of the answer's text."""
+    """A piece of the answer's text; none while somebody's consent is waited for."""
 
     token: str
     done: Literal[False]
+    waiting: Waiting | None = None
 
 
-class FullText(Given):
-    """The answer is whole. The last event."""
+class FullText(Done):
+    """The model has answered. The last event."""
 
     token: Literal[""]
     done: Literal[True]
@@ -123,6 +156,9 @@ class TokenFailed(Given):
 
     error: str
     message: str
+    stop_reason: str | None = None
+    task_trace_id: str
+    basis: CostBasis | None = None
 
 
 class Typed(Given):
@@ -135,10 +171,11 @@ class TextChunk(Typed):
 
     chunk: str
     accumulated: str
+    replace: bool = Field(False, description="True: it is all of the text so far, in place of what came before.")
 
 
-class Complete(Typed, Spent):
-    """The answer is whole. The last event."""
+class Complete(Typed, Spent, Done):
+    """The model has answered. The last event."""
 
     full_text: str
 
@@ -172,6 +209,7 @@ _ON_THE_WAY: dict[str, type[Given]] = {
     "tool_progress": ToolProgress,
     "iteration_start": IterationStart,
 }
+_IN_WORDS = {"tool_detected": TypedToolDetected, "tool_progress": TypedToolProgress}
 NAMED = _said(session_start=SessionStart, chunk=Chunk, **_ON_THE_WAY, cost=Spent, done=Done, error=Failed)
 """By the event's name."""
 TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
@@ -179,7 +217,7 @@ TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
 TYPED = _said(
     session_start=_typed(SessionStart),
     text_chunk=TextChunk,
-    **{name: _typed(event) for name, event in _ON_THE_WAY.items()},
+    **{name: _typed(event) for name, event in {**_ON_THE_WAY, **_IN_WORDS}.items()},
     complete=Complete,
     error=TypedFailed,
 )

@@ -1,12 +1,12 @@
 """The three dialects in which a turn is told: each makes wire events of what is followed, and of nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias, assert_never
 
 from core.api.sse.wire import WireEvent
 from core.chat.following import Followed, WholeText
+from core.chat.turn import Head
 from core.errors import AppError
 from core.events import (
     ApprovalDecided,
@@ -43,65 +43,85 @@ class Dialect(Protocol):
 
 
 class NamedEvents:
-    """Each event has its name, and an ``id`` to go on from once all that belongs to it has arrived."""
+    """Each event has its name."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
-        events = [WireEvent(fields, name) for name, fields in _named(followed.event)]
-        yield from events[:-1]
-        yield from (replace(last, id=str(followed.place)) for last in events[-1:])
+        if isinstance(followed.event, TurnEnded):
+            yield from self._end(followed.event)
+        else:
+            yield from (WireEvent(fields, name) for name, fields in _named(followed.event))
+
+    def _end(self, end: TurnEnded) -> Iterator[WireEvent]:
+        yield WireEvent(cost_of(end), "cost")
+        failed = error_of(end)
+        yield WireEvent({**(failed or {}), **last_words(end, self._head)}, "done" if failed is None else "error")
 
     def failed(self, error: AppError) -> WireEvent:
-        return WireEvent(_error(error.code, error.for_user), "error")
+        return WireEvent({**_error(error.code, error.for_user), "taskTraceId": self._head.task_trace_id}, "error")
 
 
 class Tokens:
-    """Text alone, without names; at its end the whole of it once more."""
+    """Text alone, without names; at its end the whole of it once more.
 
-    def __init__(self) -> None:
-        self._pieces = list[str]()
+    Whose place in the text is lost gets nothing more before the end: these readers could only add to what they have.
+    """
+
+    def __init__(self, head: Head) -> None:
+        self._head, self._pieces, self._place_lost = head, list[str](), False
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
         match followed.event:
-            case TextDelta(text) | WholeText(text):
-                if isinstance(followed.event, WholeText):
-                    self._pieces.clear()
+            case WholeText(text):
+                self._pieces, self._place_lost = [storable(text)], True
+            case TextDelta(text):
                 self._pieces.append(storable(text))
-                yield WireEvent({"token": self._pieces[-1], "done": False})
-            case TurnEnded(status="completed"):
-                yield WireEvent({"token": "", "done": True, "fullText": "".join(self._pieces)})
+                if not self._place_lost:
+                    yield WireEvent({"token": self._pieces[-1], "done": False})
+            case ApprovalRequested() | Delegated() as event:
+                if (asked := asks(event)) is not None:
+                    yield WireEvent({"token": "", "done": False, "waiting": _waiting(asked)})
+            case TurnEnded(status="completed") as end:
+                whole = {"token": "", "done": True, "fullText": "".join(self._pieces)}
+                yield WireEvent({**whole, **last_words(end, self._head)})
             case TurnEnded() as end:
-                yield WireEvent({"error": _code(end), "message": _why(end)})
+                yield WireEvent({"error": _code(end), "message": _why(end), **last_words(end, self._head)})
 
     def failed(self, error: AppError) -> WireEvent:
-        return WireEvent({"error": error.code, "message": error.for_user})
+        return WireEvent({"error": error.code, "message": error.for_user, "taskTraceId": self._head.task_trace_id})
 
 
 class TypedEvents:
     """No names, but a type and a time in each; every piece of text comes with all that there is by then."""
 
-    def __init__(self, began: datetime) -> None:
-        self._began, self._text = began, ""
+    def __init__(self, head: Head) -> None:
+        self._head, self._text = head, ""
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
-        at = self._began + timedelta(seconds=followed.at)
+        at = self._head.at + timedelta(seconds=followed.at)
         for kind, fields in self._told(followed.event):
             yield _typed(kind, at, fields)
 
     def failed(self, error: AppError) -> WireEvent:
-        return _typed("error", datetime.now(UTC), _error(error.code, error.for_user))
+        why = {**_error(error.code, error.for_user), "taskTraceId": self._head.task_trace_id}
+        return _typed("error", datetime.now(UTC), why)
 
     def _told(self, event: Event | WholeText) -> Iterator[Told]:
         match event:
             case TextDelta(text) | WholeText(text):
                 text = storable(text)
                 self._text = text if isinstance(event, WholeText) else self._text + text
-                yield "text_chunk", {"chunk": text, "accumulated": self._text}
+                replaced = {"replace": True} if isinstance(event, WholeText) else {}
+                yield "text_chunk", {"chunk": text, "accumulated": self._text, **replaced}
             case TurnEnded(status="completed"):
-                yield "complete", {"fullText": self._text, **cost_of(event)}
+                yield "complete", {"fullText": self._text, **cost_of(event), **last_words(event, self._head)}
             case TurnEnded():
-                yield "error", {**_error(_code(event), _why(event)), **cost_of(event)}
+                why = _error(_code(event), _why(event))
+                yield "error", {**why, **cost_of(event), **last_words(event, self._head)}
             case _:
-                yield from _named(event)
+                yield from ((name, _in_words(fields, event)) for name, fields in _named(event))
 
 
 def cost_of(end: TurnEnded) -> Fields:
@@ -109,7 +129,12 @@ def cost_of(end: TurnEnded) -> Fields:
     # As a JSON number: exact to the nano-dollar, as the shortest text of a float is up to 15 digits.
     total = None if end.total is None else float(usd_from_nanos(end.total))
     tokens = {"inputTokens": end.usage.prompt, "outputTokens": end.usage.output}
-    return {**tokens, "totalCost": total, "estimated": end.basis == "estimated"}
+    return {**tokens, "totalCost": total, "estimated": end.basis == "estimated", "basis": end.basis}
+
+
+def last_words(end: TurnEnded, head: Head) -> Fields:
+    """What the last event of every dialect has: why the model stopped, in the provider's word, and how sure the cost is."""
+    return {"stopReason": end.stop_reason, "taskTraceId": head.task_trace_id, "basis": end.basis}
 
 
 def error_of(end: TurnEnded) -> Fields | None:
@@ -118,6 +143,7 @@ def error_of(end: TurnEnded) -> Fields | None:
 
 
 def _named(event: Event | WholeText) -> Iterator[Told]:
+    """All but the end."""
     match event:
         case TurnStarted():
             yield "session_start", _session(event)
@@ -131,10 +157,7 @@ def _named(event: Event | WholeText) -> Iterator[Told]:
             yield _aside(event)
         case Delegated(call, agent, inner):
             yield from _by_another(call, agent, inner)
-        case TurnEnded():
-            yield "cost", cost_of(event)
-            yield ("done", {}) if event.status == "completed" else ("error", _error(_code(event), _why(event)))
-        case ApprovalDecided() | CostSoFar():
+        case ApprovalDecided() | CostSoFar() | TurnEnded():
             pass
         case _:
             assert_never(event)
@@ -149,15 +172,39 @@ def _tool(event: ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequeste
     match event:
         case ToolDetected():
             return "tool_detected", {"id": event.id, "tool": event.name, "input": event.input}
-        case ToolsExecuting(n):
-            return "tools_executing", {"count": n}
+        case ToolsExecuting(n, names):
+            return "tools_executing", {"count": n, "tools": list(names)}
         case ToolProgress():
             took = {"executionTime": event.duration_ms}
             return "tool_progress", {"id": event.id, "tool": event.name, "status": event.status, **took}
         case ApprovalRequested():
-            asked = {"spanId": event.span_id, "expiresAt": event.expires_at.isoformat()}
             state = {"status": "awaiting_approval", "executionTime": None}
-            return "tool_progress", {"id": event.id, "tool": event.name, **state, **asked}
+            return "tool_progress", {"id": event.id, **state, **_waiting(event)}
+
+
+def asks(event: Event) -> ApprovalRequested | None:
+    """For whose consent, also where another agent does that was asked."""
+    while isinstance(event, Delegated):
+        event = event.event
+    return event if isinstance(event, ApprovalRequested) else None
+
+
+def _waiting(event: ApprovalRequested) -> Fields:
+    return {"tool": event.name, "spanId": event.span_id, "expiresAt": event.expires_at.isoformat()}
+
+
+def _in_words(fields: Fields, event: Event) -> Fields:
+    """As the typed door says it: times with their unit, places in the row, a sentence for people."""
+    while isinstance(event, Delegated):
+        event = event.event
+    match event:
+        case ToolDetected():
+            return {**fields, "message": f"The model wants to use {event.name}."}
+        case ToolProgress():
+            took = None if event.duration_ms is None else f"{event.duration_ms}ms"
+            return {**fields, "executionTime": took, "progress": f"{event.i}/{event.n}"}
+        case _:
+            return fields
 
 
 def _aside(event: IterationStarted | ThinkingDelta | RetryScheduled | Warned) -> Told:

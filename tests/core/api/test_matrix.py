@@ -28,12 +28,14 @@ ROUTES: dict[str, str | Permission] = {
     "GET /api/agents": CHAT,
     "GET /api/agents/{agent_id}": CHAT,
     "POST /api/command-center/message": CHAT,
+    "POST /api/command-center/reply": CHAT,
     "GET /api/command-center/streams/{task_trace_id}": CHAT,
     "POST /api/command-center/{task_trace_id}/stop": CHAT,
     "GET /api/command-center/{task_trace_id}/approvals": CHAT,
     "POST /api/command-center/{task_trace_id}/approvals/{span_id}": CHAT,
     "POST /chat": CHAT,
     "POST /chat/stream": CHAT,
+    "GET /chat/stream": CHAT,
     "POST /mcp/chat/stream": CHAT,
     "GET /api/conversations": CHAT,
     "GET /api/conversations/{conversation_id}": CHAT,
@@ -58,12 +60,14 @@ ROUTES: dict[str, str | Permission] = {
 BODIES: dict[str, Any] = {
     "POST /api/exports": {"file": "traces"},
     "POST /api/command-center/message": {"agentId": "none", "message": "Hello"},
+    "POST /api/command-center/reply": {"agentId": "none", "message": "Hello"},
     "POST /chat": {"agent_id": "none", "message": "Hello"},
     "POST /chat/stream": {"agent_id": "none", "message": "Hello"},
     "POST /mcp/chat/stream": {"agent_id": "none", "message": "Hello"},
     "POST /api/command-center/{task_trace_id}/approvals/{span_id}": {"approved": True},
     "PATCH /api/conversations/{conversation_id}": {"title": "Taken over"},
 }
+ADDED = {"GET /chat/stream": "?message=Hello&agent_id=none"}
 _NOT_LET_IN = ("not_signed_in", "not_allowed")
 PAGES = {
     "chat": CHAT,
@@ -99,7 +103,7 @@ def test_every_route_and_every_page_is_listed_with_who_may() -> None:
 def _ask(doors: Doors, route: str, headers: Headers, **ids: str) -> Response:
     method, path = route.split(" ")
     names = {"agent_id": "none", "task_trace_id": "none", "span_id": "none", "trace_id": "none", "file": "traces"}
-    address = path.format(**{**names, "conversation_id": "none", **ids})
+    address = path.format(**{**names, "conversation_id": "none", **ids}) + ADDED.get(route, "")
     return doors.client.request(method, address, headers=headers, json=BODIES.get(route), follow_redirects=False)
 
 

@@ -16,7 +16,7 @@ from core.errors import ConversationBusy, KeyReused, TooManyRequests
 from core.store.database import Store
 from core.store.programs import IdempotencyKey
 from core.store.tables import TraceSpan
-from core.tracing.admission import KEPT
+from core.tracing.terms import KEPT
 from core.wiring import Services
 from tests.core.access.conftest import at_once
 from tests.core.chat import crashing
@@ -88,15 +88,17 @@ def test_what_was_refused_keeps_no_key(store: Store, services: Services) -> None
     assert post(services, conversation_id=conversation) != first
 
 
-def test_a_program_that_asks_again_after_a_crash_gets_the_turn_it_began(
+def test_i3_a_program_that_asks_again_after_a_crash_is_answered(
     store: Store, tmp_path: Path, make_services: Make
 ) -> None:
     with forked(partial(crashing.main, commits=1, key="k"), store.url, tmp_path, SLOW) as process:
         assert process.ended() == -signal.SIGKILL
     services = make_services()
     [trace] = services.traces.page(services.me)
-    assert post(services, SLOW) == trace.id
-    assert (trace.status, services.traces.count(services.me)) == ("interrupted", 1)
+    again = post(services, SLOW)
+    assert (trace.status, services.traces.count(services.me)) == ("interrupted", 2)
+    assert post(services, SLOW) == again
+    finish(services, again)
 
 
 def test_t16_of_many_messages_at_once_exactly_as_many_run_as_may(make_services: Make) -> None:
