@@ -32,7 +32,6 @@ AppError
 └── SetupError            500  a setting or the machine is not fit to start
 """
 
-
 from typing import Final
 
 TRY_AGAIN: Final = frozenset(

@@ -35,7 +35,7 @@ _Documented: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Security
 
 
 def caller(request: Request, services: Running, _: _Documented) -> Person:
-    """By the Bearer token alone, never by a cookie; without sign-in, whoever calls without one of ours is the local person.
+    """By the Bearer token alone, never by a cookie; without sign-in, who calls without one of ours is the local person.
 
     Raises NotSignedIn.
     """
@@ -52,7 +52,7 @@ def _none_of_ours(header: str) -> bool:
 
 
 def browser(request: Request, services: Running, documented: _Documented) -> Person:
-    """Who asks by a page of ours, which can set no header: by the session's cookie or, without sign-in, the local person.
+    """Who asks by a page of ours, which can set no header: by its session's cookie or, without sign-in, the local one.
 
     Raises NotSignedIn, NotAllowed.
     """

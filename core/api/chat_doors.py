@@ -68,8 +68,8 @@ class SaidMessage(BaseModel):
 class ChatMessage(BaseModel):
     """A ``message``, or all ``messages`` of a conversation that the sender keeps, of which the last is asked.
 
-    ``agent`` is a name, ``agent_id`` an id; without either, the conversation's own agent answers, in a new one the agent
-    of DEFAULT_AGENT.
+    ``agent`` is a name, ``agent_id`` an id; without either, the conversation's own agent answers, in a new one that of
+    DEFAULT_AGENT.
     """
 
     model_config = ConfigDict(extra="forbid")

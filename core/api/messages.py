@@ -172,9 +172,9 @@ def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approva
     )
 
 
-@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound))
+@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound, InputError))
 def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
-    """The first decision counts."""
+    """The first decision counts. An API token must have been made for consenting."""
     services.answers.check(by, task_trace_id)
     services.approvals.decide(by, span_id, approved=given.approved, reason=given.reason, task_trace_id=task_trace_id)
 

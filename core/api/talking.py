@@ -36,15 +36,15 @@ IdempotencyKey: TypeAlias = Annotated[
         min_length=1,
         max_length=255,
         pattern="^[!-~]+$",
-        description="The same request sent again with the same key gets the same answer, for 24 hours; one whose answer "
-        "failed so that a later try may succeed begins a new one.",
+        description="The same request sent again with the same key gets the same answer, for 24 hours; one whose "
+        "answer failed so that a later try may succeed begins a new one.",
     ),
 ]
 LastEventId: TypeAlias = Annotated[
     str,
     Header(
         alias="Last-Event-ID",
-        description="Of the last event that arrived: the answer it belongs to goes on after it, and nobody is asked anew.",
+        description="Of the last event that arrived: its answer goes on after it, and nobody is asked anew.",
     ),
 ]
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")
@@ -134,5 +134,5 @@ def stream_headers() -> Response:
 
 def streamed() -> dict[int | str, dict[str, Any]]:
     """For the documents: a stream of events, or nothing where its reader has all of it."""
-    stream = {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events as they happen."}
+    stream: dict[str, Any] = {"content": {"text/event-stream": {}}, "description": "Events as they happen."}
     return {200: stream, 204: {"description": "The answer has ended, and `Last-Event-ID` says that all of it arrived."}}

@@ -115,7 +115,9 @@ def _tool(row: Row[Any]) -> SavedTool:
     waits = row.status == "running" and row.decision is None and row.expires_at is not None and row.expires_at > now()
     status: ToolStatus = {"running": "executing", "success": "completed"}.get(row.status, "failed")  # type: ignore[assignment]
     until = row.expires_at if waits else None
-    return SavedTool(row.id, row.tool_use_id or row.id, row.tool_name, _input(row.input), status, row.duration_ms, until)
+    return SavedTool(
+        row.id, row.tool_use_id or row.id, row.tool_name, _input(row.input), status, row.duration_ms, until
+    )
 
 
 def _input(text: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The terms on which a turn begins: once for each key, after what was said, and not more than one person may ask for."""
+"""The terms on which a turn begins: once for each key, after what was said, no more than one person may ask for."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

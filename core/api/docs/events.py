@@ -127,20 +127,14 @@ class Failed(Given):
     code: str
 
 
-class Waiting(Given):
-    """For somebody's consent to a tool."""
-
-    tool: str
-    span_id: str = Field(description="What to approve or deny.")
-    expires_at: datetime = Field(description="Until when.")
-
-
 class Token(Given):
     """A piece of the answer's text; none while somebody's consent is waited for."""
 
     token: str
     done: Literal[False]
-    waiting: Waiting | None = None
+    waiting: dict[str, str] | None = Field(
+        None, description="The `tool`, the `spanId` to approve or deny, `expiresAt`."
+    )
 
 
 class FullText(Done):
@@ -209,7 +203,7 @@ _ON_THE_WAY: dict[str, type[Given]] = {
     "tool_progress": ToolProgress,
     "iteration_start": IterationStart,
 }
-_IN_WORDS = {"tool_detected": TypedToolDetected, "tool_progress": TypedToolProgress}
+_IN_WORDS: dict[str, type[Given]] = {"tool_detected": TypedToolDetected, "tool_progress": TypedToolProgress}
 NAMED = _said(session_start=SessionStart, chunk=Chunk, **_ON_THE_WAY, cost=Spent, done=Done, error=Failed)
 """By the event's name."""
 TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)

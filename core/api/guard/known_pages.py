@@ -73,8 +73,9 @@ def _is_file(path: str) -> bool:
 
 def _is_for_programs(scope: Scope) -> bool:
     """Asked by no browser that goes there; the first page answers everybody, for it is what tells that we are up."""
-    path = scope["path"]
-    return scope["type"] == "http" and path != "/" and not opens_page(scope) and not within(path, _WITH_WORDS)
+    if scope["type"] != "http" or opens_page(scope):
+        return False
+    return scope["path"] != "/" and not within(scope["path"], _WITH_WORDS)
 
 
 class _NoPage:

@@ -1,4 +1,4 @@
-"""Pages of other origins that may call what is for programs: those of CORS_ORIGINS, with tokens and never with cookies."""
+"""Pages of other origins that may call what is for programs: those of CORS_ORIGINS, by tokens, never by cookies."""
 
 from collections.abc import Collection
 

@@ -133,7 +133,7 @@ def cost_of(end: TurnEnded) -> Fields:
 
 
 def last_words(end: TurnEnded, head: Head) -> Fields:
-    """What the last event of every dialect has: why the model stopped, in the provider's word, and how sure the cost is."""
+    """What the last event of every dialect has: why the model stopped, in its own word, and how sure the cost is."""
     return {"stopReason": end.stop_reason, "taskTraceId": head.task_trace_id, "basis": end.basis}
 
 

@@ -84,7 +84,8 @@ class FollowingResponse(Response):
 class EventStream(FollowingResponse):
     """A piece may wait for ``PATIENCE_SECONDS`` to be taken; who has all already is told so by status 204.
 
-    ``request_id`` is for the log; ``whole`` is called when the end has been sent.
+    ``request_id`` is for the log. ``whole`` is of browsers alone, which take an id without an event, as some programs
+    do not: they are told their place at once, and it is called when the end has been sent.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class EventStream(FollowingResponse):
         check: Callable[[], object],
         dialect: Dialect,
         request_id: str = "",
-        whole: Callable[[], object] = lambda: None,
+        whole: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(following, check)
         self._dialect, self._whole = dialect, whole
@@ -129,11 +130,12 @@ class EventStream(FollowingResponse):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             self._sent = True
             self._log.info("stream_completed", **self._counts())
-            if self._following.ended:
+            if self._following.ended and self._whole is not None:
                 await to_thread.run_sync(self._whole)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        yield begun(self._id(0))
+        if self._whole is not None:
+            yield begun(self._id(0))
         told_at = monotonic()
         try:
             while not self._following.ended:
@@ -171,8 +173,8 @@ class WholeReply(FollowingResponse):
     """``shape`` makes the JSON of a turn and its whole text; one that failed is a problem.
 
     While somebody's consent is waited for, nobody shall take the silence for a fault: from the first such moment on the
-    answer has begun, its header ``X-Waiting-For`` names where to consent, and blanks, which JSON ignores, are sent now and then.
-    The status is 200 then whatever becomes of it, and a problem tells its own in its body.
+    answer has begun, its header ``X-Waiting-For`` names where to consent, and blanks, which JSON ignores, are sent now
+    and then. The status is 200 then whatever becomes of it, and a problem tells its own in its body.
     """
 
     def __init__(

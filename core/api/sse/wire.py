@@ -9,9 +9,9 @@ from fastapi.sse import format_sse_event
 KEEPALIVE = b": still here\n\n"
 
 
-def begun(id: str) -> bytes:
+def begun(place: str) -> bytes:
     """No event, but a place to go on from, for a reader who loses the connection before the first event."""
-    return f": begun\nid: {id}\n\n".encode()
+    return f": begun\nid: {place}\n\n".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ CHAT, OWN = Permission.CHAT, Permission.OWN_TRACES
 ROUTES: dict[str, str | Permission] = {
     "GET /healthz": ANYBODY,
     "GET /readyz": ANYBODY,
-    "GET /metrics": Permission.ALL_COSTS,
+    "GET /metrics": Permission.OPERATIONS,
     "GET /api/openapi.json": ANYBODY,
     "GET /api/docs": ANYBODY,
     "POST /api/auth/login": ANYBODY,
     "POST /api/auth/logout": SIGNED_IN,
     "GET /api/auth/me": SIGNED_IN,
+    "POST /api/auth/password": SIGNED_IN,
     "GET /api/agents": CHAT,
     "GET /api/agents/{agent_id}": CHAT,
     "POST /api/command-center/message": CHAT,
@@ -32,7 +33,7 @@ ROUTES: dict[str, str | Permission] = {
     "GET /api/command-center/streams/{task_trace_id}": CHAT,
     "POST /api/command-center/{task_trace_id}/stop": CHAT,
     "GET /api/command-center/{task_trace_id}/approvals": CHAT,
-    "POST /api/command-center/{task_trace_id}/approvals/{span_id}": CHAT,
+    "POST /api/command-center/{task_trace_id}/approvals/{span_id}": Permission.CONSENT,
     "POST /chat": CHAT,
     "POST /chat/stream": CHAT,
     "GET /chat/stream": CHAT,
@@ -67,6 +68,7 @@ BODIES: dict[str, Any] = {
     "POST /api/command-center/{task_trace_id}/approvals/{span_id}": {"approved": True},
     "PATCH /api/conversations/{conversation_id}": {"title": "Taken over"},
 }
+BODIES["POST /api/auth/password"] = {"old": "not it", "new": "five loud green parrots"}
 ADDED = {"GET /chat/stream": "?message=Hello&agent_id=none"}
 _NOT_LET_IN = ("not_signed_in", "not_allowed")
 PAGES = {
