@@ -127,11 +127,11 @@ class EventStream(FollowingResponse):
         except TimeoutError:
             self._log.warning("stream_not_taken")
         else:
+            if self._following.ended and self._whole is not None:
+                await to_thread.run_sync(self._whole)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             self._sent = True
             self._log.info("stream_completed", **self._counts())
-            if self._following.ended and self._whole is not None:
-                await to_thread.run_sync(self._whole)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         if self._whole is not None:
