@@ -8,9 +8,6 @@ from starlette.requests import Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADS_OF_THEIR_OWN = ("/chat/stream", "/mcp/chat/stream", "/api/command-center/message")
-
-
 class AsPrograms:
     """HEAD is answered as GET is, without a body; JSON is JSON although its sender calls it text, as browsers do."""
 
@@ -20,7 +17,7 @@ class AsPrograms:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "HEAD" and scope["path"] not in _HEADS_OF_THEIR_OWN:
+        elif scope["method"] == "HEAD" and "HEAD" not in _methods(scope):
             head = _Head(send)
             await self._app({**scope, "method": "GET"}, head.receive, head.send)
         elif scope["method"] in ("POST", "PATCH") and _is_plain(Headers(scope=scope)):
@@ -55,8 +52,12 @@ def _is_plain(headers: Headers) -> bool:
 
 def allowed(request: Request) -> str:
     """What the address can be asked by, whichever routes it takes; sorted, with commas between."""
-    path, methods = request.scope["path"], {"OPTIONS"}
-    for route in iter_route_contexts(request.app.routes):
-        if compile_path(route.path or "")[0].match(path):
-            methods |= set(route.methods or ())
+    methods = _methods(request.scope) | {"OPTIONS"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _methods(scope: Scope) -> set[str]:
+    """Of all routes of the application that have this path."""
+    routes = [route for route in iter_route_contexts(scope["app"].routes) if route.path and route.methods]
+    fitting = [route for route in routes if compile_path(str(route.path))[0].match(scope["path"])]
+    return {method for route in fitting for method in route.methods or ()}
