@@ -92,7 +92,13 @@ class NoProviderKey(AppError):
 
 
 class BudgetSpent(AppError):
+    """``budget_id`` is the one that refused, ``agent_id`` whose call."""
+
     status, code = 402, "budget_spent"
+
+    def __init__(self, for_user: str, *, budget_id: str | None = None, agent_id: str | None = None) -> None:
+        super().__init__(for_user)
+        self.budget_id, self.agent_id = budget_id, agent_id
 
 
 class ConversationBusy(AppError):
@@ -135,10 +141,7 @@ class TooManyExports(AppError):
 
 
 class ProviderError(AppError):
-    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds.
-
-    ``sent`` is False when the request surely never reached the provider, so that it cannot have been billed.
-    """
+    """``kind`` is the provider's error type, or ours where it gave none; ``retry_after`` is in seconds."""
 
     status, code = 502, "provider_error"
 
@@ -151,7 +154,6 @@ class ProviderError(AppError):
         http_status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        sent: bool = True,
     ) -> None:
         super().__init__(for_user)
         self.kind = kind
@@ -159,7 +161,6 @@ class ProviderError(AppError):
         self.http_status = http_status
         self.request_id = request_id
         self.retry_after = retry_after
-        self.sent = sent
 
 
 class ProviderBusy(ProviderError):

@@ -145,6 +145,7 @@ class TurnEnded:
     duration_ms: int
     error_type: str | None = None
     error_text: str | None = None
+    task_trace_id: str = ""
 
 
 ToolEvent: TypeAlias = ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequested | ApprovalDecided

@@ -1,5 +1,6 @@
 """The only place that picks implementations and keeps the running ones."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
+from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
 from core.chat.agent_run import Parts
 from core.chat.answers import Answers
@@ -42,6 +44,7 @@ from core.toolbox.own_tools import own_tools
 from core.toolbox.toolset import Toolbox
 from core.tracing.instance import this_instance
 from core.tracing.recorder import Recorder
+from core.tracing.repricing import reprice
 from core.tracing.spool import Spool
 
 
@@ -70,6 +73,7 @@ class Services:
     answers: Answers
     access: Access
     budgets: Budgets
+    bounds: Bounds
     keys: ProviderKeys
     who: Callable[[], Person]
 
@@ -102,20 +106,19 @@ def open_services(
     store = open_store(chosen.url)
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
-    instance = this_instance()
+    instance, zone = this_instance(), ZoneInfo(chosen.time_zone)
     recorder = Recorder(store, book, _open_spool(store, chosen, instance.id), instance)
     recorder.take_over()
     agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider = provider or open_provider(chosen)
     engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
-    zone = ZoneInfo(chosen.time_zone)
     refresher = Refresher(store, zone)
     refresher.start()
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
-    keys = ProviderKeys(chosen, access.credentials, provider, engine)
-    parts = Parts(provider, recorder, book, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
+    bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
+    parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
     return Services(
         settings=chosen,
         store=store,
@@ -138,9 +141,16 @@ def open_services(
         answers=Answers(store, engine, Watchers(store, chosen.grace_seconds)),
         access=access,
         budgets=Budgets(store, zone),
+        bounds=bounds,
         keys=keys,
         who=partial(_who, chosen, me),
     )
+
+
+def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
+    """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
+    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
+    return Bounds(store, book)
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
 from core.wiring import Services
 from pages.parts.budget_card import draw_budget
 from pages.parts.budget_form import change_budget, new_budget
@@ -32,8 +32,10 @@ def draw_list(services: Services, views: list[BudgetView], change: Callable[[Bud
         if not found:
             st.caption("No budget is for somebody of that name.")
     shown = found if st.session_state.get(_ALL) else found[:_AT_ONCE]
+    services.bounds.refresh()
+    agents = services.agents.list(services.me)
     for view in shown:
-        draw_budget(services, view, change)
+        draw_budget(services, view, agents, change)
     if len(found) > len(shown):
         st.button(f"Show all {len(found)}", icon=":material/expand_more:", on_click=_show_all)
 

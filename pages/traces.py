@@ -7,7 +7,7 @@ import streamlit as st
 from core.access.roles import scope
 from core.analytics.choice import LISTS, Choice, read_address
 from core.analytics.names import Names
-from core.analytics.spend import Spend
+from core.analytics.spend import Spend, known
 from core.analytics.trace_row import TraceRow
 from core.analytics.traces import Key
 from core.clock import now
@@ -39,6 +39,7 @@ def draw_list(services: Services, choice: Choice, names: Names) -> None:
             st.caption(f"{_where(services, choice, len(before) * PAGE_ROWS, len(shown))} · tick a row to open it")
             st.button("Refresh", icon=":material/refresh:", type="tertiary")
         draw_traces(shown, names, choice.zone)
+        draw_unconfirmed(services, choice)
     draw_pager(before, shown, more=len(rows) > PAGE_ROWS)
 
 
@@ -57,7 +58,12 @@ def _where(services: Services, choice: Choice, skipped: int, shown: int) -> str:
         return f"{place}, newest first"
     ended = services.costs.total(services.me, choice)
     whole = " (a row is a whole turn)" if choice.agents or choice.models else ""
-    return f"{place} · {_sums(choice, ended)}, {show_usd(ended.spend)} in all{whole}".replace("$", r"\$")
+    parts = [f"{place} · {_sums(choice, ended)}", f"{show_usd(known(ended))} in all{whole}"]
+    if ended.estimated:
+        parts.append(f"{show_usd(ended.estimated)} of it estimated")
+    if ended.unpriced_calls:
+        parts.append(f"{ended.unpriced_calls:,} unpriced, not in the sum")
+    return ", ".join(parts).replace("$", r"\$")
 
 
 def _sums(choice: Choice, ended: Spend) -> str:
@@ -70,6 +76,29 @@ def _sums(choice: Choice, ended: Spend) -> str:
         if ids
     )
     return f"{ended.calls:,} model call{'' if ended.calls == 1 else 's'} of {whose}"
+
+
+def draw_unconfirmed(services: Services, choice: Choice) -> None:
+    """What to look up in the provider's own report; nothing while there is no such call."""
+    calls = services.traces.unconfirmed(services.me, choice.filter)
+    if not calls:
+        return
+    title = f"{len(calls):,} calls to reconcile" if len(calls) != 1 else "1 call to reconcile"
+    with st.expander(title, icon=":material/rule:"):
+        st.caption("They were sent, or may have been, and no usage came back: only the provider's report can tell.")
+        st.dataframe(
+            [
+                {
+                    "Sent": (call.sent_at or call.started_at).astimezone(choice.zone),
+                    "Model": call.model,
+                    "Request id": call.request_id or "",
+                    "Why": call.reason or "",
+                    "Trace": call.trace_id,
+                }
+                for call in calls
+            ],
+            hide_index=True,
+        )
 
 
 def draw_pager(before: list[Key], shown: list[TraceRow], *, more: bool) -> None:

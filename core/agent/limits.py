@@ -1,16 +1,26 @@
 """How much one answer may take, looked at before anything more is spent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, TypeAlias
 
 from core.money import Nanos, show_usd
 
 Shortage: TypeAlias = Literal[
-    "iteration_limit", "cost_limit", "time_limit", "output_limit", "context_full", "tool_call_cut", "budget_spent"
+    "iteration_limit",
+    "cost_limit",
+    "time_limit",
+    "output_limit",
+    "call_limit",
+    "context_full",
+    "tool_call_cut",
+    "budget_spent",
 ]
 
 MOST_ITERATIONS = 25
+MOST_CALLS = 200
+"""Model calls of one answer, whichever of its agents makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,18 @@ class Limits:
         return max(1, min(wanted, self.output_tokens - spent.output_tokens))
 
 
+@dataclass(slots=True)
+class Whole:
+    """What one answer has begun with all the agents that work on it, and how many seconds it has left for that.
+
+    ``runs`` are those of agents that other agents asked, ``calls`` those of models.
+    """
+
+    seconds_left: Callable[[], float] = lambda: inf
+    runs: int = 0
+    calls: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """Limits beside what is taken of them; ``outer`` is that of whoever asked for this run, and holds as well."""
@@ -67,10 +89,18 @@ class Allowance:
     limits: Limits
     spent: Callable[[], Spending]
     outer: "Allowance | None" = None
+    whole: Whole = field(default_factory=Whole)
 
     def reached(self, iterations: int) -> CutShort | None:
         own = self.limits.reached(iterations, self.spent())
+        if own is None and self.whole.calls >= MOST_CALLS:
+            return _cut("call_limit", f"it had asked models {MOST_CALLS} times, all its agents together")
         return own or (self.outer.reached(0) if self.outer else None)
+
+    def begin_call(self, wanted: int) -> int:
+        """Count a model call that is about to be made; returns how many tokens it may write."""
+        self.whole.calls += 1
+        return self.room(wanted)
 
     def room(self, wanted: int) -> int:
         own = self.limits.room(wanted, self.spent())

@@ -94,7 +94,7 @@ class Loop:
         """
         while True:
             yield IterationStarted(self._n)
-            async with aclosing(self._provider.stream(self._allowed())) as events:
+            async with aclosing(self._provider.stream(self._allowed(), self._allowance.whole.seconds_left())) as events:
                 async for event in events:
                     self._notice(event)
                     yield event
@@ -111,7 +111,7 @@ class Loop:
             yield GoingOn(self._n, self._prompt_estimate)
 
     def _allowed(self) -> ModelRequest:
-        return replace(self._request, max_tokens=self._allowance.room(self._request.max_tokens))
+        return replace(self._request, max_tokens=self._allowance.begin_call(self._request.max_tokens))
 
     def _notice(self, event: ProviderEvent) -> None:
         if isinstance(event, ReplyEnded):

@@ -27,7 +27,7 @@ class SpanRow:
     ``usage_json`` is what the provider reported, None if it never did. ``kind`` is model_call or tool; only a tool
     has a ``tool_name``, a ``tool_use_id``, an ``output_size`` of which ``output_kept`` are kept, both in bytes, and
     ``waited_ms``, the first part of its duration, if somebody was asked for consent. What it was given and gave is a
-    ToolText.
+    ToolText. A model call was sent at ``sent_at``, as far as is known; its answer's headers came at ``answered_at``.
     """
 
     id: str
@@ -57,6 +57,8 @@ class SpanRow:
     output_size: int | None
     output_kept: int | None
     waited_ms: int | None
+    sent_at: datetime | None
+    answered_at: datetime | None
 
     @property
     def is_tool(self) -> bool:
@@ -178,6 +180,8 @@ def _span(row: Row[Any]) -> SpanRow:
         output_size=row.output_size,
         output_kept=row.output_kept,
         waited_ms=row.waited_ms,
+        sent_at=row.sent_at,
+        answered_at=row.answered_at,
     )
 
 

@@ -9,6 +9,7 @@ from core.analytics.search import Key, matching, newest
 from core.analytics.trace_detail import TraceDetail, read_detail
 from core.analytics.trace_parts import LedgerRow, SpanRow, ToolText, read_ledger, read_spans, read_tool_texts
 from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.analytics.unconfirmed import Unconfirmed, read_unconfirmed
 from core.errors import NotFound
 from core.store.database import Store
 from core.store.tables import TaskTrace
@@ -43,6 +44,11 @@ class Traces:
         with self._store.read() as connection:
             limits = [*chosen_traces(connection, chosen), *matching(chosen, self._store.dialect)]
             return int(connection.execute(select(func.count()).select_from(_traces).where(*limits)).scalar_one())
+
+    def unconfirmed(self, by: Person, chosen: TraceFilter = EVERYTHING, *, most: int = 200) -> list[Unconfirmed]:
+        """Calls of which only the provider's own report can tell what they cost, the newest first."""
+        with self._store.read() as connection:
+            return read_unconfirmed(connection, scope(by), chosen, most)
 
     def detail(self, by: Person, task_trace_id: str) -> TraceDetail:
         """All that lies behind a trace, but for words that were said. Raises NotFound, also for what is others'."""

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from core.api.agents import agents
 from core.api.auth import auth
+from core.api.budgets import budgets
 from core.api.chat_doors import ADDRESSES, chat_doors
 from core.api.conventions import AsPrograms, allowed
 from core.api.conversations import conversations
@@ -46,7 +47,8 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
     app.add_middleware(AsPrograms)
-    for router in (health, metrics, auth, agents, messages, chat_doors, conversations, traces, costs, exports, docs):
+    reading = (conversations, traces, costs, budgets, exports, docs)
+    for router in (health, metrics, auth, agents, messages, chat_doors, *reading):
         app.include_router(router)
     return app
 

@@ -124,8 +124,8 @@ class ChatReply(BaseModel):
     message_id: str
     reply: str
     created_at: datetime
-    stop_reason: str | None
     task_trace_id: str
+    stop_reason: str | None
     basis: CostBasis
 
 
@@ -162,7 +162,7 @@ def chat_stream(
 ) -> Response:
     """The answer's text as it is written, and the whole of it at the end."""
     following = _begin(services, by, given, key, last_event_id)
-    return EventStream(following, check, Tokens(following.head), request)
+    return EventStream(following, check, Tokens(), request)
 
 
 @chat_doors.get(ADDRESSES[1], name="chat_event_source", **_stream(TOKENS))
@@ -182,7 +182,7 @@ def chat_event_source(
     key = "event source " + sha256(given.model_dump_json().encode()).hexdigest()
     following = _begin(services, by, given, key, last_event_id, kept=_RECONNECTS_WITHIN)
     free = partial(services.turns.free, by, key, following.head.task_trace_id)
-    return EventStream(following, check, Tokens(following.head), request, whole=free)
+    return EventStream(following, check, Tokens(), request, whole=free)
 
 
 @chat_doors.post(ADDRESSES[2], **_stream(TYPED))
@@ -197,7 +197,7 @@ def tool_chat_stream(
 ) -> Response:
     """Text, and what tools are used on the way to it."""
     following = _begin(services, by, given, key, last_event_id)
-    return EventStream(following, check, TypedEvents(following.head), request)
+    return EventStream(following, check, TypedEvents(following.head.at), request)
 
 
 def _begin(
@@ -233,14 +233,14 @@ def _named(services: Services, by: Person, name: str) -> str:
 
 
 def _reply(whole: Whole) -> dict[str, Any]:
-    head = whole.head
+    head, end = whole.head, whole.end
     reply = ChatReply(
         chat_id=head.conversation_id,
         message_id=head.message_id,
         reply=whole.text,
         created_at=head.at,
-        stop_reason=whole.end.stop_reason,
         task_trace_id=head.task_trace_id,
-        basis=whole.end.basis,
+        stop_reason=end.stop_reason,
+        basis=end.basis,
     )
     return reply.model_dump(mode="json")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+
 class AsPrograms:
     """HEAD is answered as GET is, without a body; JSON is JSON although its sender calls it text, as browsers do."""
 

@@ -114,7 +114,7 @@ def send_message(
     following = begin(services, by, _sent(given, key, last_event_id))
     if wants_json(accept):
         return WholeReply(following, check, _reply)
-    return EventStream(following, check, NamedEvents(following.head), request)
+    return EventStream(following, check, NamedEvents(), request)
 
 
 @messages.post("/reply", response_model=Reply, responses=raises(*REFUSALS, *NOT_ANSWERED))
@@ -149,7 +149,7 @@ def resume_stream(
     if named not in (None, task_trace_id):
         raise InputError("Last-Event-ID belongs to another answer. Send the last one of this answer, or none.")
     following = services.answers.follow(by, task_trace_id, place)
-    return EventStream(following, check, NamedEvents(following.head), request)
+    return EventStream(following, check, NamedEvents(), request)
 
 
 @messages.post("/{task_trace_id}/stop", responses=raises(NotFound))

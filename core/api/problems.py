@@ -104,7 +104,15 @@ def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
     status, code = (503, "try_again") if kind in _BUSY else (502, "not_answered")
     if kind == "internal":
         status, code = 500, "internal"
-    return details(status, code, end.error_text or "There is no answer.", errorType=kind, taskTraceId=task_trace_id)
+    return details(
+        status,
+        code,
+        end.error_text or "There is no answer.",
+        errorType=kind,
+        taskTraceId=task_trace_id,
+        stopReason=end.stop_reason,
+        basis=end.basis,
+    )
 
 
 def details(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:

@@ -67,12 +67,28 @@ class Span(Wire):
     basis: str | None
     cost_reason: str | None
     started_at: datetime
+    sent_at: datetime | None
+    answered_at: datetime | None
     ended_at: datetime | None
     duration_ms: int | None
     time_to_first_token_ms: int | None
     error_type: str | None
     error_text: str | None
     tool: Call | None
+
+
+class UnconfirmedCall(Wire):
+    """``sentAt`` null: the server stopped before it was written down whether it was sent."""
+
+    trace_id: str
+    span_id: str
+    model: str
+    request_id: str | None
+    started_at: datetime
+    sent_at: datetime | None
+    answered_at: datetime | None
+    status: str
+    reason: str | None
 
 
 class TraceSession(Wire):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -11,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func
 from core.access.audit import record
 from core.access.roles import Permission, Person, allow, may, scope
 from core.budgets.coverage import SCOPES, Scope
-from core.budgets.holding import standing_at
+from core.budgets.holding import Standing
 from core.budgets.periods import PERIODS, Period, Window, window
+from core.budgets.views import RESERVES, BudgetView, Reserve, read_views
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
 from core.money import NANOS_PER_USD, Nanos, short_usd
@@ -34,43 +34,17 @@ _LIVE = _budgets.c.ended_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class BudgetDraft:
-    """``subject_id`` is a person's or an agent's, None for the organisation. One that does not block only warns."""
+    """``subject_id`` is a person's or an agent's, None for the organisation. One that does not block only warns.
+
+    With ``reserve`` strict each call holds its worst case, with typical what is usual, and the limit may be passed.
+    """
 
     scope: Scope
     subject_id: str | None
     period: Period
     limit: Nanos
     blocks: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetView:
-    """``subject`` is the name of whom it is for. ``reserved`` is what model calls under way may still cost.
-
-    ``unpriced`` counts ledger lines without a known price: if there are any, more was spent than ``spent``.
-    """
-
-    id: str
-    scope: Scope
-    subject_id: str | None
-    subject: str
-    period: Period
-    time_zone: str
-    window: Window
-    limit: Nanos
-    blocks: bool
-    spent: Nanos
-    reserved: Nanos
-    unpriced: int
-
-    @property
-    def left(self) -> Nanos:
-        return max(0, self.limit - self.spent - self.reserved)
-
-    @property
-    def share(self) -> float:
-        """Of the limit, what is spent and reserved: 1.0 is all of it, and it can be more."""
-        return (self.spent + self.reserved) / self.limit
+    reserve: Reserve = "strict"
 
 
 BudgetViews: TypeAlias = list[BudgetView]
@@ -92,7 +66,7 @@ class Budgets:
         )
         at = now()
         with self._store.read() as connection:
-            views = [_view(row, at) for row in connection.execute(query).mappings()]
+            views = read_views(connection, query, at)
         return sorted(views, key=lambda view: (-view.share, view.id))
 
     def may_change(self, by: Person) -> bool:
@@ -104,16 +78,17 @@ class Budgets:
         _check(draft)
         return self._store.write(lambda connection: _create(connection, by, draft, self._zone)).result()
 
-    def change(self, by: Person, budget_id: str, limit: Nanos, *, blocks: bool) -> None:
+    def change(self, by: Person, budget_id: str, limit: Nanos, *, blocks: bool, reserve: Reserve | None = None) -> None:
         """It counts from the next model call on. Raises NotAllowed, InputError, NotFound."""
         allow(by, Permission.BUDGETS)
         _check_limit(limit)
 
         def job(connection: Connection) -> None:
             row = _lock(connection, budget_id)
-            changed = {"limit_nanos": limit, "blocks": blocks}
+            changed = {"limit_nanos": limit, "blocks": blocks, "reserve": reserve or row["reserve"]}
             connection.execute(update(_budgets).where(_budgets.c.id == row["id"]).values(changed))
             told = {**_told(row), "before": short_usd(row["limit_nanos"]), "limit": short_usd(limit), "blocks": blocks}
+            told["reserve"] = changed["reserve"]
             record(connection, by, "changed", ("budget", row["id"]), **told)
 
         self._store.write(job).result()
@@ -144,7 +119,7 @@ def _seen_by(by: Person) -> Iterator[ColumnElement[bool]]:
 def _check(draft: BudgetDraft) -> None:
     """Raises InputError."""
     _check_limit(draft.limit)
-    if draft.scope not in SCOPES or draft.period not in PERIODS:
+    if draft.scope not in SCOPES or draft.period not in PERIODS or draft.reserve not in RESERVES:
         raise InputError("A budget is for the organisation, a person or an agent, and for a day, a week or a month.")
     if (draft.scope == "organisation") != (draft.subject_id is None):
         raise InputError("Say which person or agent the budget is for; one of the organisation is for nobody else.")
@@ -157,12 +132,12 @@ def _check_limit(limit: Nanos) -> None:
 
 def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneInfo) -> str:
     if connection.dialect.name == "postgresql":
-        # Whoever is writing ledger lines is through before they are summed; who comes later finds the budget.
-        connection.execute(text("LOCK TABLE ledger_lines IN SHARE MODE"))
+        # Whoever is writing ends of calls is through before they are summed; who comes later finds the budget.
+        connection.execute(text("LOCK TABLE trace_spans, ledger_lines IN SHARE MODE"))
     _check_subject(connection, draft)
     at = now()
     this, budget_id = window(draft.period, at, zone), new_id()
-    spent, unpriced = counted_in(connection, draft.scope, draft.subject_id, this)
+    counted = counted_in(connection, draft.scope, draft.subject_id, this)
     row = {
         "id": budget_id,
         "scope": draft.scope,
@@ -175,13 +150,16 @@ def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneIn
         "created_by": by.id,
         "period_start": this.start,
         "period_end": this.end,
-        "spent_nanos": spent,
-        "unpriced_lines": unpriced,
+        "spent_nanos": counted.spent,
+        "unpriced_lines": counted.unpriced,
+        "held_nanos": counted.held,
         "reserved_nanos": 0,
+        "reserve": draft.reserve,
     }
     connection.execute(insert(_budgets), row)
     told = _told(row)
-    record(connection, by, "created", ("budget", budget_id), **told, limit=short_usd(draft.limit), blocks=draft.blocks)
+    told |= {"limit": short_usd(draft.limit), "blocks": draft.blocks, "reserve": draft.reserve}
+    record(connection, by, "created", ("budget", budget_id), **told)
     return budget_id
 
 
@@ -197,8 +175,8 @@ def _check_subject(connection: Connection, draft: BudgetDraft) -> None:
         raise InputError("There is a budget for the same and for as long already. Change its limit.")
 
 
-def counted_in(connection: Connection, of: str, subject_id: str | None, this: Window) -> tuple[Nanos, int]:
-    """What the ledger says: dollars, and how many lines without a price. The demo month does not count."""
+def counted_in(connection: Connection, of: str, subject_id: str | None, this: Window) -> Standing:
+    """What the books say: the ledger's sums, and what replies without a price could cost. No demo month counts."""
     unpriced, taken_back = _lines.c.amount_nanos.is_(None), _lines.c.correction
     query = (
         select(func.coalesce(func.sum(_lines.c.amount_nanos), 0))
@@ -206,19 +184,29 @@ def counted_in(connection: Connection, of: str, subject_id: str | None, this: Wi
         .select_from(_lines)
         .join(_traces, _traces.c.id == _lines.c.task_trace_id)
         .where(_traces.c.started_at >= this.start, _traces.c.started_at < this.end, _traces.c.source != DEMO_SOURCE)
-        .where(*_under(of, subject_id))
+        .where(*_under(of, subject_id, _lines.c.span_id))
     )
     spent, without = connection.execute(query).one()
-    return int(spent), int(without)
+    held = (
+        select(func.coalesce(func.sum(_spans.c.most_nanos), 0))
+        .join(_traces, _traces.c.id == _spans.c.task_trace_id)
+        .where(
+            _spans.c.cost_nanos.is_(None),
+            _spans.c.status != "running",
+            _traces.c.cost_basis.is_distinct_from("computed"),
+        )
+        .where(_traces.c.started_at >= this.start, _traces.c.started_at < this.end, _traces.c.source != DEMO_SOURCE)
+        .where(*_under(of, subject_id, _spans.c.id))
+    )
+    return Standing(this, int(spent), int(without), int(connection.execute(held).scalar_one()))
 
 
-def _under(of: str, subject_id: str | None) -> Iterator[ColumnElement[bool]]:
+def _under(of: str, subject_id: str | None, span: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
     if of == "person":
         yield _traces.c.owner_id == subject_id
     elif of == "agent":
         sessions = select(_sessions.c.id).where(_sessions.c.agent_id == subject_id)
-        spans = select(_spans.c.id).where(_spans.c.trace_session_id.in_(sessions))
-        yield _lines.c.span_id.in_(spans)
+        yield span.in_(select(_spans.c.id).where(_spans.c.trace_session_id.in_(sessions)))
 
 
 def _lock(connection: Connection, budget_id: str) -> RowMapping:
@@ -232,21 +220,3 @@ def _lock(connection: Connection, budget_id: str) -> RowMapping:
 
 def _told(row: Any) -> dict[str, Any]:
     return {name: row[name] for name in ("scope", "subject_id", "period")}
-
-
-def _view(row: RowMapping, at: datetime) -> BudgetView:
-    standing = standing_at(row, at)
-    return BudgetView(
-        id=row["id"],
-        scope=row["scope"],
-        subject_id=row["subject_id"],
-        subject=row["person"] or row["agent"] or "",
-        period=row["period"],
-        time_zone=row["time_zone"],
-        window=standing.window,
-        limit=row["limit_nanos"],
-        blocks=row["blocks"],
-        spent=standing.spent,
-        reserved=row["reserved_nanos"],
-        unpriced=standing.unpriced,
-    )

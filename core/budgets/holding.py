@@ -1,17 +1,19 @@
 """What each transaction of the books does to the budgets, as its last step.
 
-A model call holds the most it may cost from the transaction that opens it to the one that books its end, which counts
-what it did cost. Budgets are locked last and in one order, so that transactions never wait for each other in a circle.
+A model call holds what it may cost from the transaction that opens it to the one that books its end, which counts
+what it did cost, or where that has no price the most it could. Budgets are locked last and in one order, so that
+transactions never wait for each other in a circle.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Date, RowMapping, bindparam, delete, insert, select, text, update
 
+from core.budgets.bounds import Bound
 from core.budgets.coverage import Origin, origins
 from core.budgets.periods import Window, window
 from core.clock import now
@@ -19,7 +21,7 @@ from core.errors import BudgetSpent
 from core.money import Nanos
 from core.store.budgets import Budget, BudgetReservation
 
-_budgets, _held = Budget.__table__, BudgetReservation.__table__
+_budgets, _reservations = Budget.__table__, BudgetReservation.__table__
 
 _LIVE = _budgets.c.ended_at.is_(None)
 _SUBJECTS = select(_budgets.c.id, _budgets.c.scope, _budgets.c.subject_id).where(_LIVE)
@@ -30,35 +32,56 @@ _LOCK = (
     .with_for_update()
 )
 _RELEASE = (
-    delete(_held)
-    .where(_held.c.budget_id == bindparam("budget"), _held.c.span_id.in_(bindparam("spans", expanding=True)))
-    .returning(_held.c.amount_nanos)
+    delete(_reservations)
+    .where(_reservations.c.budget_id == bindparam("budget"))
+    .where(_reservations.c.span_id.in_(bindparam("spans", expanding=True)))
+    .returning(_reservations.c.amount_nanos)
 )
+_COUNT_REFUSAL = text(
+    "INSERT INTO budget_refusals (budget_id, agent_id, day, refused) VALUES (:budget, :agent, :day, 1) "
+    "ON CONFLICT (budget_id, agent_id, day) DO UPDATE SET refused = budget_refusals.refused + 1"
+).bindparams(bindparam("day", type_=Date()))
 _WHOSE = {"organisation": "The organisation's budget", "person": "Your budget", "agent": "This agent's budget"}
 _ANEW = {"day": "tomorrow", "week": "next Monday", "month": "on the first of next month"}
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A model call about to be made; ``most`` it may cost, None where no price is known."""
+    """A model call about to be made, and what it may cost."""
 
     span_id: str
-    most: Nanos | None
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A model call that holds nothing any more; one without a price goes on counting at the most it could cost.
+
+    ``was_unpriced`` is one that the books held to have no price until this transaction.
+    """
+
+    span_id: str
+    unpriced: bool = False
+    was_unpriced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What counts against a budget in its period: dollars, and how many ledger lines have no price."""
+    """What counts against a budget in its period: dollars, how many ledger lines have no price, and what is held.
+
+    ``held`` is the most that replies without a price could cost.
+    """
 
     window: Window
     spent: Nanos
     unpriced: int
+    held: Nanos
 
 
 def settle(
     connection: Connection,
     lines: Sequence[Mapping[str, Any]] = (),
-    ended: Collection[str] = (),
+    ended: Collection[Ended] = (),
     hold: Hold | None = None,
 ) -> None:
     """Count new ledger lines, release what the ended spans held, and hold what a new one may cost.
@@ -68,15 +91,17 @@ def settle(
     subjects = connection.execute(_SUBJECTS).all()
     if not subjects:
         return
-    known = origins(connection, {*ended, *(line["span_id"] for line in lines), *([hold.span_id] if hold else [])})
+    spans = [each.span_id for each in ended]
+    known = origins(connection, {*spans, *(line["span_id"] for line in lines), *([hold.span_id] if hold else [])})
     ids = [each.id for each in subjects if any(one.is_under(each.scope, each.subject_id) for one in known.values())]
     for row in connection.execute(_LOCK, {"ids": ids}).mappings().all() if ids else ():
         under = {span: one for span, one in known.items() if one.is_under(row["scope"], row["subject_id"])}
-        standing = _counted(standing_at(row, now()), lines, under)
-        reserved = row["reserved_nanos"] - _released(connection, row["id"], ended)
+        standing = _held(_counted(standing_at(row, now()), lines, under), ended, under)
+        reserved = row["reserved_nanos"] - _released(connection, row["id"], spans)
         held = hold if hold is not None and hold.span_id in under and row["blocks"] else None
         if held is not None:
-            reserved += _hold(connection, held, row, standing.spent + reserved)
+            taken = standing.spent + standing.held + reserved
+            reserved += _hold(connection, held, row, taken, under[held.span_id].agent)
         _write(connection, row["id"], standing, reserved)
 
 
@@ -84,8 +109,8 @@ def standing_at(row: RowMapping, at: datetime) -> Standing:
     """A new period begins with nothing: whoever counts something in it comes this way first."""
     kept = Window(row["period_start"], row["period_end"])
     if at < kept.end:
-        return Standing(kept, row["spent_nanos"], row["unpriced_lines"])
-    return Standing(window(row["period"], at, ZoneInfo(row["time_zone"])), 0, 0)
+        return Standing(kept, row["spent_nanos"], row["unpriced_lines"], row["held_nanos"])
+    return Standing(window(row["period"], at, ZoneInfo(row["time_zone"])), 0, 0, 0)
 
 
 def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapping[str, Origin]) -> Standing:
@@ -98,7 +123,17 @@ def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapp
         spent += line["amount_nanos"] or 0
         if line["amount_nanos"] is None:
             unpriced += -1 if line["correction"] else 1
-    return Standing(standing.window, spent, unpriced)
+    return replace(standing, spent=spent, unpriced=unpriced)
+
+
+def _held(standing: Standing, ended: Collection[Ended], under: Mapping[str, Origin]) -> Standing:
+    """In the period that the trace began in, as its ledger lines will be once they have a price."""
+    held = standing.held
+    for each in ended:
+        origin = under.get(each.span_id)
+        if origin is not None and standing.window.holds(origin.trace_started_at):
+            held += (origin.most or 0) * (each.unpriced - each.was_unpriced)
+    return replace(standing, held=held)
 
 
 def _released(connection: Connection, budget_id: str, ended: Collection[str]) -> Nanos:
@@ -107,22 +142,41 @@ def _released(connection: Connection, budget_id: str, ended: Collection[str]) ->
     return sum(connection.execute(_RELEASE, {"budget": budget_id, "spans": list(ended)}).scalars())
 
 
-def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos) -> Nanos:
+def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str) -> Nanos:
     """Raises BudgetSpent, which does not tell what others have spent."""
     whose = f"{_WHOSE[row['scope']]} for this {row['period']}"
-    if hold.most is None:
+    amount = amount_held(row["reserve"], hold.bound)
+    if amount is None:
         raise BudgetSpent(
             f"{whose} cannot be kept to, because no price is known for the model, so it was not asked. "
-            "Choose an agent with another model, or ask finance to let the budget only warn."
+            "Choose an agent with another model, or ask finance to let the budget only warn.",
+            budget_id=row["id"],
+            agent_id=agent_id,
         )
-    if taken + hold.most > row["limit_nanos"]:
+    if taken + amount > row["limit_nanos"]:
         raise BudgetSpent(
             f"{whose} has no room for what this may cost, so the model was not asked. Wait until it begins anew "
-            f"{_ANEW[row['period']]}, choose an agent that costs less, or ask finance to raise it."
+            f"{_ANEW[row['period']]}, choose an agent that costs less, or ask finance to raise it.",
+            budget_id=row["id"],
+            agent_id=agent_id,
         )
-    values = {"span_id": hold.span_id, "budget_id": row["id"], "amount_nanos": hold.most}
-    connection.execute(insert(_held), values)
-    return hold.most
+    values = {"span_id": hold.span_id, "budget_id": row["id"], "amount_nanos": amount}
+    connection.execute(insert(_reservations), values)
+    return amount
+
+
+def amount_held(reserve: str, bound: Bound) -> Nanos | None:
+    """Of a call; None where no price is known."""
+    return bound.typical if reserve == "typical" else bound.most
+
+
+def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) -> None:
+    """In a transaction after the one that was refused, of which nothing is kept."""
+    zone = connection.execute(select(_budgets.c.time_zone).where(_budgets.c.id == refused.budget_id)).scalar()
+    if zone is not None:
+        day = at.astimezone(ZoneInfo(zone)).date()
+        named = {"budget": refused.budget_id, "agent": refused.agent_id, "day": day}
+        connection.execute(_COUNT_REFUSAL, named)
 
 
 def _write(connection: Connection, budget_id: str, standing: Standing, reserved: Nanos) -> None:
@@ -131,6 +185,7 @@ def _write(connection: Connection, budget_id: str, standing: Standing, reserved:
         "period_end": standing.window.end,
         "spent_nanos": standing.spent,
         "unpriced_lines": standing.unpriced,
+        "held_nanos": standing.held,
         "reserved_nanos": reserved,
     }
     connection.execute(update(_budgets).where(_budgets.c.id == budget_id).values(values))

@@ -9,12 +9,14 @@ from typing import Any, assert_never
 import structlog
 from anyio import CancelScope
 
-from core.agent.limits import Allowance, CutShort, Spending
+from core.agent.limits import Allowance, CutShort, Spending, Whole
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
 from core.agent.tools.tool import Asking, Tool
+from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
+from core.chat.turn_clock import TurnClock
 from core.clock import now
 from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied, TurnLost
 from core.events import (
@@ -58,6 +60,7 @@ class Parts:
     provider: Provider
     recorder: Recorder
     book: PriceBook
+    bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
@@ -74,22 +77,30 @@ class Reader:
 
 
 class AgentRun:
-    """On the engine's loop. ``outer`` is the allowance of whoever asked for this run."""
+    """On the engine's loop. ``asker`` is the run that asked for this one, which shares its time and limits."""
 
     def __init__(
-        self, start: RunStart, assignment: Assignment, parts: Parts, reader: Reader, outer: Allowance | None = None
+        self,
+        start: RunStart,
+        assignment: Assignment,
+        parts: Parts,
+        reader: Reader,
+        asker: "AgentRun | None" = None,
     ) -> None:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
         self._began = monotonic()
-        self.journal = Journal(start, parts.book, self._elapsed_ms)
-        self.allowance = Allowance(assignment.limits, self.spending, outer)
+        self.journal = Journal(start, parts.book, parts.bounds, self._elapsed_ms)
+        self.clock: TurnClock = asker.clock if asker else TurnClock(parts.provider.turn_seconds)
+        outer: Allowance | None = asker.allowance if asker else None
+        whole = outer.whole if outer else Whole(lambda: self.clock.left)
+        self.allowance: Allowance = Allowance(assignment.limits, self.spending, outer, whole)
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
-        self.delegations = 0
+        self.unseen = False
         self._consents = 0
         self._uncounted = 0
-        self._unsaved, self._saved_characters = False, 0
+        self._unsaved, self._saved = False, self.journal.progress
 
     async def follow(self) -> Outcome:
         """Until the agent is done or fails; raises only when cancelled."""
@@ -107,6 +118,13 @@ class AgentRun:
         except Exception:  # a defect of ours must not leave a turn open in the books
             log.exception("run_failed", task_trace_id=self.start.task_trace_id)
             return Outcome("failed", "internal", DEFECT)
+
+    def read_unseen(self) -> bool:
+        """Read what is left of the reply that is arriving for its usage alone, then end; False if there is none."""
+        if not self.unseen and self.journal.arriving:
+            self.journal.keep_so_far()
+            self.unseen = True
+        return self.unseen
 
     @property
     def waits(self) -> bool:
@@ -137,9 +155,9 @@ class AgentRun:
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """What has changed since the last ones, here and further down."""
-        characters = self.journal.characters
-        if self._unsaved or characters != self._saved_characters:
-            self._unsaved, self._saved_characters = False, characters
+        progress = self.journal.progress
+        if self._unsaved or progress != self._saved:
+            self._unsaved, self._saved = False, progress
             if point := self.journal.checkpoint():
                 yield point
         for child in self.children:
@@ -155,7 +173,7 @@ class AgentRun:
         """Its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
-        self._saved_characters = self.journal.characters
+        self._saved = self.journal.progress
         return end
 
     def _elapsed_ms(self) -> int:
@@ -167,7 +185,13 @@ class AgentRun:
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
         async with aclosing(Loop(self.parts.provider, work, self.allowance).run()) as events:
             async for event in events:
-                await self._on(event)
+                if not self.unseen:
+                    await self._on(event)
+                elif isinstance(event, ReplyEnded):
+                    self.journal.reply_ended(event.reply)
+                    break
+        if self.unseen:
+            return Outcome("stopped")
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
@@ -192,7 +216,7 @@ class AgentRun:
             case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
                 self.reader.tell(event)
             case AttemptStarting():
-                self.journal.attempt_starting()
+                self.journal.attempt_starting(event.passage)
             case ReplyStarted(reply):
                 self.journal.reply_started(reply)
                 self._show_cost()
@@ -246,7 +270,8 @@ class AgentRun:
         self.reader.tell(ApprovalRequested(call, span_id, name, dict(given), expires_at))
         self._consents += 1
         try:
-            verdict = await self.parts.approvals.verdict(span_id, expires_at)
+            with self.clock.standing_still():
+                verdict = await self.parts.approvals.verdict(span_id, expires_at)
         finally:
             self._consents -= 1
             self.journal.waited(call, round((now() - began).total_seconds() * 1000))

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
+from core.budgets.bounds import Asked, most_found, most_searches
 from core.estimates import Estimate
-from core.money import Nanos
-from core.pricing import PriceBook
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
 from core.registry.agents import AgentView, limits_of
@@ -28,9 +26,12 @@ class Assignment:
     ask_first: frozenset[str]
     path: tuple[str, ...]
 
-    def most(self, book: PriceBook, at: datetime) -> Nanos | None:
-        """What its first model call may cost; None where no price is known."""
-        return book.most(self.request.model, self.prompt_estimate.upper, self.request.max_tokens, at)
+    @property
+    def asked(self) -> Asked:
+        """What bounds its first model call."""
+        request = self.request
+        searches, found = most_searches(request.tools), most_found(request.tools)
+        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, found)
 
 
 def assign(

@@ -20,18 +20,19 @@ from core.tracing.spans import NOT_MADE
 log = structlog.get_logger()
 
 MOST_RUNS = 20
-"""How often one agent may ask others for one answer."""
+"""How often agents may ask others for one answer, all of them together."""
 
 _ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
 
 
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
     """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
-    if asker.delegations >= MOST_RUNS:
+    whole = asker.allowance.whole
+    if whole.runs >= MOST_RUNS:
         raise ToolError(f"Other agents were asked {MOST_RUNS} times for this answer. Go on with what you know.")
     if asker.allowance.reached(0) is not None:
         raise ToolError(f"{agent.name} was not asked, because this answer has reached its limit.")
-    asker.delegations += 1  # before anything is waited for, as several may be asked at once
+    whole.runs += 1  # before anything is waited for, as several may be asked at once
     path = (*asker.assignment.path, agent.id)
     toolset = await asker.parts.toolbox.equip(agent, path)
     theirs = replace(asking, call_id="")
@@ -54,15 +55,14 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
         session_id=new_id(),
         span_id=new_id(),
         model=agent.model,
-        prompt_estimate=assignment.prompt_estimate,
-        max_tokens=assignment.request.max_tokens,
+        asked=assignment.asked,
         trace_started_at=asker.start.trace_started_at,
     )
     reader = Reader(
         lambda event: asker.reader.tell(Delegated(call_id, agent.name, event)),
         asker.reader.cost_changed,
     )
-    return AgentRun(start, assignment, asker.parts, reader, asker.allowance)
+    return AgentRun(start, assignment, asker.parts, reader, asker)
 
 
 async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str) -> None:
@@ -75,7 +75,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         model=start.model,
         number=1,
         trace_started_at=start.trace_started_at,
-        most=child.assignment.most(child.parts.book, at),
+        bound=child.parts.bounds.of(child.assignment.asked, at),
     )
     new = NewSession(
         session_id=start.session_id,
@@ -85,7 +85,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         agent_version=agent.version,
         session_type="simulated" if child.assignment.request.simulated else "command-center",
         attempt=first,
-        prompt_estimate=start.prompt_estimate.central,
+        prompt_estimate=start.asked.prompt.central,
         at=at,
     )
     with CancelScope(shield=True):
@@ -94,7 +94,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         except BudgetSpent as error:
             raise ToolError(f"{agent.name} was not asked. {error.for_user}") from None
         except StoreError as error:
-            never = ProviderBroken(error.for_user, kind=NOT_MADE, sent=False)
+            never = ProviderBroken(error.for_user, kind=NOT_MADE)
             asker.unbooked.append(child.closed(Outcome("failed", NOT_MADE, error.for_user, never)))
             raise
 

@@ -1,10 +1,11 @@
 """What an agent's run has done so far, as values for the books: it writes nothing itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.agent.tools.tool import ToolOutcome
+from core.budgets.bounds import Asked, Bounds
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
 from core.errors import ProviderError
@@ -12,6 +13,7 @@ from core.estimates import Estimate
 from core.events import CostSoFar, TurnStatus
 from core.pricing import PriceBook
 from core.provider.blocks import Block, ToolCall
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
@@ -31,17 +33,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """One agent's run as its books were opened; only the master agent's run writes an answer.
+    """One agent's run as its books were opened with the first call that is ``asked``.
 
-    A reply has at most ``max_tokens``.
+    Only the master agent's run writes an answer.
     """
 
     task_trace_id: str
     session_id: str
     span_id: str
     model: str
-    prompt_estimate: Estimate
-    max_tokens: int
+    asked: Asked
     trace_started_at: datetime
     answer_message_id: str | None = None
 
@@ -52,11 +53,11 @@ class Journal:
     What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
     """
 
-    def __init__(self, start: RunStart, book: PriceBook, elapsed_ms: Callable[[], int]) -> None:
-        self._start, self._book, self._elapsed_ms = start, book, elapsed_ms
+    def __init__(self, start: RunStart, book: PriceBook, bounds: Bounds, elapsed_ms: Callable[[], int]) -> None:
+        self._start, self._book, self._bounds, self._elapsed_ms = start, book, bounds, elapsed_ms
         self._iteration, self._attempt_began = 1, 0
-        self._prompt = start.prompt_estimate
-        self._attempt = Attempt(start.span_id, 1, start.model, self._prompt.central, now())
+        self._asked = start.asked
+        self._attempt = Attempt(start.span_id, 1, start.model, start.asked.prompt.central, now())
         self._under_way = True
         self._following: Attempt | None = None
         self.ended: list[AttemptEnd] = []
@@ -66,6 +67,7 @@ class Journal:
         self._texts: list[str] = []
         self._content: list[Block] = []
         self._text = ""
+        self._kept: tuple[list[Block], str] | None = None
         self.first_token_ms: int | None = None
 
     @property
@@ -73,11 +75,20 @@ class Journal:
         """How much of the reply has arrived, input of tools included."""
         return self._reply.characters if self._reply else 0
 
-    def attempt_starting(self) -> None:
-        self._attempt_began = self._elapsed_ms()
+    def attempt_starting(self, passage: Passage | None = None) -> None:
+        self._attempt_began, self._attempt.passage = self._elapsed_ms(), passage
 
     def reply_started(self, reply: Reply) -> None:
         self._attempt.reply = reply
+
+    @property
+    def arriving(self) -> bool:
+        """Whether a reply has begun and not ended."""
+        return self._reply is not None
+
+    def keep_so_far(self) -> None:
+        """Let what has arrived be the answer; what comes after it only counts."""
+        self._kept = self._so_far()
 
     def delta_arrived(self) -> None:
         if self._attempt.time_to_first_token_ms is None:
@@ -86,14 +97,14 @@ class Journal:
                 self.first_token_ms = self._elapsed_ms()
 
     def reply_ended(self, reply: Reply) -> None:
-        self._settle(Outcome("completed"))
+        self._settle(Outcome("completed" if self._kept is None else "stopped"))
         self._blocks += reply.content
         self._texts += [reply.text] if reply.text else []
 
     def attempt_failed(self, error: ProviderError) -> Step:
         """Another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
-        return self._about_to_ask(self._attempt.number + 1, self._prompt)
+        return self._about_to_ask(self._attempt.number + 1, self._asked.prompt)
 
     def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
         self._tools.announce(calls, self._iteration)
@@ -145,11 +156,17 @@ class Journal:
         """The text of the last reply that had any."""
         return self._so_far()[1] if not self._texts else self._texts[-1]
 
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """Differs as soon as a checkpoint would."""
+        passage = self._passage
+        return self.characters, self._attempt.span_id, passage.sent_at, passage.answered_at
+
     def checkpoint(self) -> Checkpoint | None:
-        """How far it has come, once anything has arrived."""
+        """How far it has come, once a request was sent or anything has arrived."""
         attempt, (content, text) = self._attempt, self._so_far()
-        reply = attempt.reply
-        if reply is None and not content:
+        reply, passage = attempt.reply, self._passage
+        if reply is None and not content and passage.sent_at is None:
             return None
         used = used_so_far(reply, attempt.prompt_estimate) if reply else Used({"input_tokens": attempt.prompt_estimate})
         return Checkpoint(
@@ -158,11 +175,13 @@ class Journal:
             usage=used.usage,
             usage_json=dict(reply.usage) if reply else None,
             response_model=reply.model if reply else None,
-            request_id=reply.request_id if reply else None,
+            request_id=(reply.request_id if reply else None) or passage.request_id,
             time_to_first_token_ms=attempt.time_to_first_token_ms,
             content=content,
             text=text,
             tools=self._tools.ended,
+            sent_at=passage.sent_at,
+            answered_at=passage.answered_at,
             cost_reason="; ".join(used.remarks) or None,
         )
 
@@ -190,12 +209,16 @@ class Journal:
         return whole(self._content), self._text
 
     @property
+    def _passage(self) -> Passage:
+        return self._attempt.passage or Passage()
+
+    @property
     def _reply(self) -> Reply | None:
         """What is arriving now."""
         return self._attempt.reply if self._under_way else None
 
     def _about_to_ask(self, number: int, prompt_estimate: Estimate) -> Step:
-        self._prompt = prompt_estimate
+        self._asked = replace(self._asked, prompt=prompt_estimate)
         self._following = Attempt(new_id(), number, self._start.model, prompt_estimate.central, now())
         return self._step()
 
@@ -225,7 +248,7 @@ class Journal:
             number=attempt.number,
             trace_started_at=self._start.trace_started_at,
             iteration=self._iteration,
-            most=self._book.most(attempt.model, self._prompt.upper, self._start.max_tokens, attempt.started_at),
+            bound=self._bounds.of(self._asked, attempt.started_at),
         )
 
     def _settle(self, outcome: Outcome) -> None:
@@ -238,6 +261,8 @@ class Journal:
 
     def _so_far(self) -> tuple[list[Block], str]:
         """What has arrived; a call counts when its reply is whole."""
+        if self._kept is not None:
+            return self._kept
         blocks, texts, reply = [*self._blocks, *self._tools.results], self._texts, self._reply
         if reply is not None:
             blocks += [block for block in reply.content if block["type"] != "tool_use"]

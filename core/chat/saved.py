@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, ScalarSelect, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.chat.turn import Head
@@ -19,14 +19,6 @@ from core.store.tool_tables import ToolApproval
 _traces, _sessions, _agents = TaskTrace.__table__, TraceSession.__table__, Agent.__table__
 _spans, _approvals = TraceSpan.__table__, ToolApproval.__table__
 _messages, _conversations = Message.__table__, Conversation.__table__
-_STOP_REASON = (
-    select(_spans.c.stop_reason)
-    .where(_spans.c.trace_session_id == _sessions.c.id, _spans.c.kind == "model_call", _spans.c.status == "success")
-    .order_by(_spans.c.iteration.desc())
-    .limit(1)
-    .correlate(_sessions)
-    .scalar_subquery()
-)
 _TOOLS = (
     select(_spans.c.id, _spans.c.tool_use_id, _spans.c.tool_name, _spans.c.input, _spans.c.status)
     .add_columns(_spans.c.duration_ms, _approvals.c.expires_at, _approvals.c.decision)
@@ -34,10 +26,18 @@ _TOOLS = (
     .where(_spans.c.kind == "tool")
     .order_by(_spans.c.iteration, _spans.c.id)
 )
+
+
+def _last_stop_reason() -> ScalarSelect[str | None]:
+    """Of the master agent's last call, as for a turn that is followed where it runs."""
+    last = select(_spans.c.stop_reason).where(_spans.c.trace_session_id == _sessions.c.id)
+    last = last.where(_spans.c.kind == "model_call").order_by(_spans.c.started_at.desc(), _spans.c.id.desc())
+    return last.limit(1).correlate(_sessions).scalar_subquery()
+
+
 _QUERY = (
     select(
         _traces.c.instruction,
-        _STOP_REASON.label("stop_reason"),
         _traces.c.id,
         _traces.c.conversation_id,
         _traces.c.owner_id,
@@ -56,6 +56,7 @@ _QUERY = (
         _messages.c.text,
         _sessions.c.session_type,
         _agents.c.name.label("agent_name"),
+        _last_stop_reason().label("stop_reason"),
     )
     .join(_conversations, (_conversations.c.id == _traces.c.conversation_id) & _conversations.c.deleted_at.is_(None))
     .join(_agents, _agents.c.id == _traces.c.master_agent_id)
@@ -140,4 +141,5 @@ def _end(row: Row[Any]) -> TurnEnded:
         duration_ms=row.duration_ms or 0,
         error_type=row.error_type,
         error_text=row.error_text,
+        task_trace_id=row.id,
     )

@@ -192,6 +192,7 @@ class Turns:
 
     def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
         key = self._keys.key_for(wanted.owner)
+        self._parts.bounds.refresh()
         history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
@@ -252,7 +253,7 @@ class Turns:
             at=at,
             once=wanted.once,
             quota=self._quotas.at(at),
-            most=assignment.most(self._parts.book, at),
+            bound=self._parts.bounds.of(assignment.asked, at),
             kept=history.kept,
             files=wanted.files,
             provenance="simulated" if key is None else "real",

@@ -11,6 +11,7 @@ from core.demo.usage import Used
 from core.errors import ProviderBusy, ProviderError
 from core.events import TurnStatus
 from core.pricing import PriceBook
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Finish, Opening
 from core.tracing.settling import Attempt, Ending
@@ -53,7 +54,9 @@ class Attempts:
         return Exchange(self.opening, tuple(self.retries), finish)
 
     def _attempt(self, span_id: str, number: int, at: datetime) -> Attempt:
-        return Attempt(span_id, number, self.opening.model, self.opening.prompt_estimate, at)
+        passage = Passage()
+        passage.sent_at = at
+        return Attempt(span_id, number, self.opening.model, self.opening.prompt_estimate, at, passage=passage)
 
     def _again(self, attempt: Attempt, error: ProviderError) -> Attempt:
         failed = self._refused(attempt, error)
@@ -74,6 +77,8 @@ class Attempts:
         waited = _milliseconds(self.opening.at, attempt.started_at)
         attempt.reply = self._reply(model, used.json, said, complete=not cut_short)
         attempt.time_to_first_token_ms = waited + used.first_token_ms
+        if attempt.passage is not None:
+            attempt.passage.answered_at = attempt.started_at + timedelta(milliseconds=used.first_token_ms)
         status, (error_type, error_text) = _STATUS.get(fate, "completed"), _WHY_CUT.get(fate, (None, None))
         ended_at = attempt.started_at + timedelta(milliseconds=took)
         ending = Ending(STEP_STATUS[status], ended_at, took, error_type, error_text)

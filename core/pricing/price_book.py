@@ -68,10 +68,11 @@ class PriceBook:
             reason = "; ".join((str(problem), *reading.remarks))
             return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
-    def most(self, model: str, prompt: int, output: int, at: datetime) -> Nanos | None:
+    def most(self, model: str, prompt: int, output: int, at: datetime, *, searches: int = 0) -> Nanos | None:
         """What a call may cost whose prompt has about so many tokens, all of them perhaps new to the cache."""
-        read = self.price_usage(model, {"input_tokens": prompt, "output_tokens": output}, at).total
-        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, "output_tokens": output}
+        written_too = {"output_tokens": output, "server_tool_use": {"web_search_requests": searches}}
+        read = self.price_usage(model, {"input_tokens": prompt, **written_too}, at).total
+        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, **written_too}
         written = self.price_usage(model, cached, at).total
         return None if read is None else max(read, written or 0)
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -49,6 +50,16 @@ class Provider:
         self._connections: Connections | None = None
         self._opening = threading.Lock()
 
+    @property
+    def turn_seconds(self) -> float:
+        """The longest that one answer may take."""
+        return self._settings.turn_seconds
+
+    @property
+    def drain_stopped_seconds(self) -> float:
+        """How long a stopped reply may still be read for its usage."""
+        return self._settings.drain_stopped_seconds
+
     def warm_up(self) -> "Connections":
         """Import the SDK and make its clients: a second or two, once. Any thread may call it."""
         with self._opening:
@@ -74,23 +85,27 @@ class Provider:
             return await asyncio.to_thread(self.warm_up)
         return self._connections
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+    async def stream(self, request: ModelRequest, seconds: float = inf) -> AsyncGenerator[ProviderEvent, None]:
         """One answer. Each AttemptStarting comes before its call, which is made when the generator is resumed.
 
-        Tries again, up to ``settings.attempts``, only while nothing has begun to arrive. Closing the generator or
-        cancelling its task hangs up at once. Raises ProviderBusy, ProviderRefused or ProviderBroken.
+        It ends after so many ``seconds``, and after ``settings.turn_seconds`` at the latest. Tries again, up to
+        ``settings.attempts``, only while nothing has begun to arrive and the wait is within that time. Closing the
+        generator or cancelling its task hangs up at once. Raises ProviderBusy, ProviderRefused or ProviderBroken.
         """
-        deadline = asyncio.get_running_loop().time() + self._settings.turn_seconds
+        seconds = min(seconds, self._settings.turn_seconds)
+        deadline = asyncio.get_running_loop().time() + seconds
         client = (await self._opened()).client(request.key)
         from core.provider.upstream import Call, open_upstream
 
-        call = Call(client, message_parameters(request), deadline, request.key.source if request.key else None)
+        parameters, source = message_parameters(request), request.key.source if request.key else None
         failure = _LastFailure()
-        async for attempt in self._attempts(failure):
+        async for attempt in self._attempts(failure, seconds):
             if failure.attempt:
                 yield AttemptFailed(failure.attempt, failure.error, failure.wait_seconds)
                 await asyncio.sleep(failure.wait_seconds)
-            yield AttemptStarting(failure.attempt + 1)
+            starting = AttemptStarting(failure.attempt + 1)
+            yield starting
+            call = Call(client, parameters, deadline, self._settings.read_seconds, starting.passage, source)
             with attempt:
                 upstream = await open_upstream(call)
         try:
@@ -100,15 +115,21 @@ class Provider:
         finally:
             await upstream.close()
 
-    def _attempts(self, failure: _LastFailure) -> AsyncRetrying:
+    def _attempts(self, failure: _LastFailure, seconds: float) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(_may_succeed_later),
-            stop=stop_after_attempt(self._settings.attempts) | stop_before_delay(self._settings.turn_seconds),
+            retry=retry_if_exception(self._may_succeed_later),
+            stop=stop_after_attempt(self._settings.attempts) | stop_before_delay(seconds),
             wait=self._wait,
             before_sleep=failure.remember,
             sleep=failure.sleep_later,
             reraise=True,
         )
+
+    def _may_succeed_later(self, error: BaseException) -> bool:
+        """Whoever tries again sooner than the provider asked for is refused again."""
+        if not isinstance(error, (ProviderBusy, ProviderBroken)) or error.kind == "turn_timeout":
+            return False
+        return error.retry_after is None or error.retry_after <= self._settings.retry_after_cap_seconds
 
     def _wait(self, state: RetryCallState) -> float:
         asked = _error(state).retry_after
@@ -117,10 +138,6 @@ class Provider:
     async def close(self) -> None:
         if self._connections is not None:
             await self._connections.close()
-
-
-def _may_succeed_later(error: BaseException) -> bool:
-    return isinstance(error, (ProviderBusy, ProviderBroken)) and error.kind != "turn_timeout"
 
 
 def _error(state: RetryCallState) -> ProviderError:

@@ -5,6 +5,7 @@ from functools import lru_cache
 import anthropic
 import httpx2
 
+from core.provider.passage import HOOKS
 from core.provider.request import CallKey
 from core.settings import Settings
 
@@ -46,7 +47,12 @@ def _client(settings: Settings, address: str, transport: httpx2.AsyncBaseTranspo
         write=_WRITE_SECONDS,
         pool=settings.connect_seconds,
     )
-    own = anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout) if transport else None
+    # Only without a transport of ours do the environment's proxies hold.
+    own = (
+        anthropic.DefaultAsyncHttpxClient(transport=transport, timeout=timeout, event_hooks=HOOKS)
+        if transport
+        else anthropic.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=HOOKS)
+    )
     return anthropic.AsyncAnthropic(
         api_key="none",
         base_url=address,

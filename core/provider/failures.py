@@ -2,6 +2,8 @@
 
 import json
 import math
+import ssl
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 import anthropic
@@ -12,17 +14,9 @@ from core.errors import ProviderBroken, ProviderBusy, ProviderError, ProviderRef
 from core.provider.reply import MalformedEvent
 from core.provider.request import KeySource
 
-FAILURES = (anthropic.APIError, httpx2.HTTPError, json.JSONDecodeError, UnicodeError, TimeoutError, MalformedEvent)
-"""Everything the SDK lets through when a call or its stream fails; TimeoutError is our own cap on the whole answer."""
+_HOPELESS = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, ssl.SSLCertVerificationError)
+"""What fails the next time as well."""
 
-_NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
-    UnicodeEncodeError,
-)
 _RETRIED_STATUS = {408, 409, 429}
 _LONGEST_DETAIL = 500
 
@@ -99,8 +93,24 @@ _WRONG_KEY: dict[KeySource, str] = {
 }
 
 
+class ContentSilent(Exception):
+    """The connection lives, but nothing of the answer comes."""
+
+
 class IncompleteStream(MalformedEvent):
     """The stream ended in good order, but before the answer did."""
+
+
+FAILURES = (
+    anthropic.APIError,
+    httpx2.HTTPError,
+    json.JSONDecodeError,
+    UnicodeError,
+    TimeoutError,
+    MalformedEvent,
+    ContentSilent,
+)
+"""Everything the SDK lets through when a call or its stream fails; TimeoutError is our own cap on the whole answer."""
 
 
 def provider_error(
@@ -117,11 +127,11 @@ def provider_error(
     kind = _own_kind(cause, started=started)
     spoken = kind if started or not kind.startswith("stream") else "not_begun"
     text, detail = _TEXT[spoken].format(model=model), _detail(f"{type(cause).__name__}: {cause}", secret)
-    return _own_class(kind)(text, kind=kind, detail=detail, sent=not isinstance(cause, _NEVER_SENT))
+    return _own_class(kind, cause)(text, kind=kind, detail=detail)
 
 
-def _own_class(kind: str) -> type[ProviderError]:
-    if kind == "unsendable_text":
+def _own_class(kind: str, cause: Exception) -> type[ProviderError]:
+    if kind == "unsendable_text" or any(isinstance(each, _HOPELESS) for each in _chain(cause)):
         return ProviderRefused
     return ProviderBroken if kind.startswith(("stream", "turn")) else ProviderBusy
 
@@ -130,6 +140,12 @@ def _cause(error: Exception) -> Exception:
     """The SDK wraps what failed below it before an answer began."""
     wrapped = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else None
     return wrapped if isinstance(wrapped, Exception) else error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _own_kind(error: Exception, *, started: bool) -> str:
@@ -143,7 +159,7 @@ def _own_kind(error: Exception, *, started: bool) -> str:
         return "turn_timeout"
     if isinstance(error, (httpx2.ConnectTimeout, httpx2.PoolTimeout)):
         return "connect_timeout"
-    if isinstance(error, httpx2.TimeoutException):
+    if isinstance(error, (httpx2.TimeoutException, ContentSilent)):
         return "stream_silent" if started else "timeout_error"
     return "stream_cut" if started else "connection_error"
 
@@ -164,11 +180,14 @@ def _from_status(error: anthropic.APIStatusError, model: str, secret: str, key_s
     )
 
 
+_USED_UP = ("credit balance", "insufficient credit", "insufficient_quota", "exceeded your current quota")
+
+
 def _status_kind(error: anthropic.APIStatusError) -> str:
     message = (error.api_message or "").lower()
-    if (error.error_code or "").endswith("spend_limit_reached"):
+    if (error.error_code or "").endswith("spend_limit_reached") or "specified api usage limits" in message:
         return "spend_limit_reached"
-    if error.status_code == 400 and "credit balance" in message:
+    if error.status_code in (400, 402, 403, 429) and any(words in f"{error.type} {message}" for words in _USED_UP):
         return "billing_error"
     if error.status_code == 400 and ("prompt is too long" in message or "context window" in message):
         return "prompt_too_long"
@@ -180,7 +199,7 @@ _BUSY_KINDS = {"rate_limit_error", "overloaded_error", "api_error", "timeout_err
 
 def _may_retry(error: anthropic.APIStatusError, kind: str) -> bool:
     """The API's own word counts most; a spend limit is a 429 that no retry mends."""
-    if kind == "spend_limit_reached":
+    if kind in ("spend_limit_reached", "billing_error"):
         return False
     should = error.response.headers.get("x-should-retry")
     if should in ("true", "false"):

@@ -198,6 +198,14 @@ class Reply:
         self.usage = fold_usage(self.usage, event.get("usage") or {})
 
 
+def is_content(event: object) -> bool:
+    """Whether something of the answer arrived: no ping is, no event of an unknown kind and no empty piece of text."""
+    if not isinstance(event, Mapping) or event.get("type") not in _LATER:
+        return False
+    delta = event.get("delta")
+    return not isinstance(delta, Mapping) or any(delta.get(key) != "" for key in delta if key != "type")
+
+
 def start_reply(event: object, request_id: str | None) -> Reply | None:
     """The reply that a ``message_start`` opens; None for an event of an unknown kind; else raises MalformedEvent."""
     try:

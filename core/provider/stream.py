@@ -5,19 +5,24 @@ ReplyEnded.
 A failure that no further attempt follows is raised as a ProviderError at any point.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta, ToolDetected
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarting:
-    """The call is made when the generator is resumed; attempts count from 1."""
+    """The call is made when the generator is resumed; attempts count from 1.
+
+    ``passage`` lives: it tells how far the request has come.
+    """
 
     attempt: int
+    passage: Passage = field(default_factory=Passage, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Any
 import anthropic
 
 from core.errors import ProviderError
-from core.provider.failures import FAILURES, IncompleteStream, provider_error
-from core.provider.reply import MalformedEvent, Reply, start_reply
+from core.provider.failures import FAILURES, ContentSilent, IncompleteStream, provider_error
+from core.provider.passage import Passage, followed_by
+from core.provider.reply import MalformedEvent, Reply, is_content, start_reply
 from core.provider.request import KeySource
 from core.provider.stream import ProviderEvent, ReplyEnded, ReplyStarted
 
@@ -20,11 +21,16 @@ _CHECK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to ask, of whom, until when (on the event loop's clock), and with whose key."""
+    """What to ask, of whom, until when (on the event loop's clock), and with whose key.
+
+    It fails after ``patience`` seconds in which nothing of the answer arrived, whatever else did.
+    """
 
     client: anthropic.AsyncAnthropic
     parameters: dict[str, Any]
     deadline: float
+    patience: float
+    passage: Passage
     key_source: KeySource | None = None
 
     def failure(self, error: Exception, reply: Reply | None = None) -> ProviderError:
@@ -36,7 +42,7 @@ class Call:
             secret=self.client.api_key or "",
             key_source=self.key_source,
         )
-        translated.request_id = translated.request_id or (reply.request_id if reply else None)
+        translated.request_id = translated.request_id or self.passage.request_id
         return translated
 
 
@@ -47,6 +53,7 @@ class Upstream:
         self._call = call
         self._stream = stream
         self._reply = reply
+        self._content_at = asyncio.get_running_loop().time()
 
     async def events(self) -> AsyncGenerator[ProviderEvent, None]:
         """ReplyStarted, the deltas, ReplyEnded; raises ProviderError as soon as the stream fails."""
@@ -63,10 +70,18 @@ class Upstream:
         await self._drain()
 
     async def _next(self) -> object:
-        async with asyncio.timeout_at(self._call.deadline):
-            event = await anext(self._stream, None)
+        silent_at = self._content_at + self._call.patience
+        try:
+            async with asyncio.timeout_at(min(self._call.deadline, silent_at)):
+                event = await anext(self._stream, None)
+        except TimeoutError:
+            if silent_at < self._call.deadline:
+                raise ContentSilent(f"nothing of the answer came for {self._call.patience:g} s") from None
+            raise
         if event is None:
             raise IncompleteStream("the stream ended without message_stop")
+        if is_content(event):
+            self._content_at = asyncio.get_running_loop().time()
         return event
 
     async def _drain(self) -> None:
@@ -87,7 +102,8 @@ async def open_upstream(call: Call) -> Upstream:
     """Make the call and wait for its first event; raises ProviderError, with the connection closed."""
     try:
         async with asyncio.timeout_at(call.deadline):
-            return await _open(call)
+            with followed_by(call.passage):
+                return await _open(call)
     except FAILURES as error:
         raise call.failure(error) from error
 
@@ -97,10 +113,19 @@ async def _open(call: Call) -> Upstream:
     # As plain JSON: what the SDK does not know is kept, and no model is built for each event.
     stream = await response.parse(to=anthropic.AsyncStream[object])
     try:
-        return Upstream(call, stream, await _first_reply(stream, response.request_id))
+        return Upstream(call, stream, await _begun(call, stream, response.request_id))
     except BaseException:
         await stream.close()
         raise
+
+
+async def _begun(call: Call, stream: anthropic.AsyncStream[object], request_id: str | None) -> Reply:
+    silent_at = asyncio.get_running_loop().time() + call.patience
+    try:
+        async with asyncio.timeout_at(silent_at):
+            return await _first_reply(stream, request_id)
+    except TimeoutError:
+        raise ContentSilent(f"no answer began within {call.patience:g} s") from None
 
 
 async def _first_reply(stream: anthropic.AsyncStream[object], request_id: str | None) -> Reply:

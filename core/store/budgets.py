@@ -1,8 +1,8 @@
 """Tables of budgets: limits, what counts against them, and what model calls under way may still cost."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, text
 from sqlmodel import Field
 
 from core.store.tables import Row
@@ -13,8 +13,9 @@ class Budget(Row, table=True):
 
     ``scope`` is organisation, person or agent, ``subject_id`` whose. One that ``blocks`` refuses model calls that it
     has no room for, others only tell. ``spent_nanos`` are the ledger lines of traces that began in the period from
-    ``period_start`` to ``period_end`` and have a price, ``unpriced_lines`` counts those without; ``reserved_nanos`` is
-    the sum of its reservations.
+    ``period_start`` to ``period_end`` and have a price, ``unpriced_lines`` counts those without; ``held_nanos`` is what
+    the replies of these traces that have no price could cost at most. ``reserved_nanos`` is the sum of its
+    reservations, each of which is for the worst case (``reserve`` is strict) or for a typical reply.
     """
 
     __tablename__ = "budgets"
@@ -32,6 +33,8 @@ class Budget(Row, table=True):
     period_end: datetime
     spent_nanos: int = Field(0, sa_type=BigInteger)
     unpriced_lines: int = Field(0, sa_type=BigInteger)
+    held_nanos: int = Field(0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    reserve: str = Field("strict", sa_column_kwargs={"server_default": text("'strict'")})
     reserved_nanos: int = Field(0, sa_type=BigInteger)
 
 
@@ -42,3 +45,13 @@ class BudgetReservation(Row, table=True):
     span_id: str = Field(primary_key=True, foreign_key="trace_spans.id")
     budget_id: str = Field(primary_key=True, foreign_key="budgets.id", index=True)
     amount_nanos: int = Field(sa_type=BigInteger)
+
+
+class BudgetRefusal(Row, table=True):
+    """How often a budget refused an agent's model calls on a day, as the budget's zone has it."""
+
+    __tablename__ = "budget_refusals"
+    budget_id: str = Field(primary_key=True, foreign_key="budgets.id")
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    day: date = Field(primary_key=True)
+    refused: int = Field(sa_type=BigInteger)

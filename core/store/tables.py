@@ -143,7 +143,6 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
 
 class TaskTrace(Tally, table=True):
     """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
-
     ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
     now and then while another process than its own has readers of it. ``provenance``: real, simulated or demo;
     ``key_source`` is whose key paid (own, organisation or environment) and ``key_label`` its last characters.
@@ -217,7 +216,8 @@ class TraceSpan(Tally, table=True):
 
     ``kind`` is model_call or tool, ``status`` as for sessions, ``iteration`` counts from 1 how often the model was
     asked. ``input`` is JSON text and ``output`` the result, both cut; ``output_size`` is the whole result's in bytes.
-    ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent.
+    ``waited_ms`` is the part of its duration in which a tool waited for somebody's consent. A model call was sent at
+    ``sent_at``, as far as is known, and answered at ``answered_at`` (headers); ``most_nanos`` it could cost, if known.
     """
 
     __tablename__ = "trace_spans"
@@ -240,6 +240,9 @@ class TraceSpan(Tally, table=True):
     output: str | None = Field(None, sa_type=StorableText)
     output_size: int | None = Field(None, sa_type=BigInteger)
     waited_ms: int | None = Field(None, sa_type=BigInteger)
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    most_nanos: int | None = Field(None, sa_type=BigInteger)
 
 
 class LedgerLine(Row, table=True):

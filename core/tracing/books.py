@@ -3,14 +3,14 @@
 Each function is one transaction's work and may be run again after a failed commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from core.budgets.holding import Hold, settle
+from core.budgets.holding import Ended, Hold, settle
 from core.errors import TurnLost
 from core.store.tables import DirtyBucket, Message, TraceSession, TraceSpan
 from core.tracing import fence, spans
@@ -40,6 +40,7 @@ _LOCK_SESSION = select(_sessions.c.status).where(_sessions.c.id == bindparam("se
 _LOCK_SESSIONS = (
     select(_sessions.c.id, _sessions.c.status, _sessions.c.error_type)
     .add_columns(_spans.c.id.label("span"), _spans.c.status.label("span_status"), _spans.c.error_type.label("why"))
+    .add_columns(_spans.c.cost_nanos)
     .outerjoin(
         _spans, (_spans.c.trace_session_id == _sessions.c.id) & _spans.c.id.in_(bindparam("spans", expanding=True))
     )
@@ -89,8 +90,8 @@ def advance(connection: Connection, step: Step) -> None:
     spans.open_tools(connection, step.task_trace_id, step.session_id, step.tools)
     if step.attempt is not None and step.at is not None:
         spans.open_attempt(connection, step.attempt, step.prompt_estimate, step.at)
-    ended = () if step.ended is None else (step.ended.span_id,)
-    settle(connection, lines, ended, Hold(step.attempt.span_id, step.attempt.most) if step.attempt else None)
+    ended = () if step.ended is None else (Ended(step.ended.span_id, step.ended.total is None),)
+    settle(connection, lines, ended, Hold(step.attempt.span_id, step.attempt.bound) if step.attempt else None)
 
 
 def checkpoint(connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
@@ -125,16 +126,17 @@ def open_session(connection: Connection, new: NewSession) -> None:
     }
     connection.execute(_INSERT_SESSION, {**row, **spans.begun_tally(new.at)})
     spans.open_attempt(connection, new.attempt, new.prompt_estimate, new.at)
-    settle(connection, hold=Hold(new.attempt.span_id, new.attempt.most))
+    settle(connection, hold=Hold(new.attempt.span_id, new.attempt.bound))
 
 
 def end_session(connection: Connection, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
     """Close another agent's run while the turn goes on; raises TurnLost if the turn was closed meanwhile."""
     if connection.execute(_LOCK_SESSION, {"session": end.session_id}).scalar() != _RUNNING:
         raise TurnLost(task_trace_id)
-    lines = _close_sessions(connection, [_Closing(end, task_trace_id, recovered=False, first_line=1)])
+    closing = _Closing(end, task_trace_id, recovered=False, first_line=1)
+    lines = _close_sessions(connection, [closing])
     connection.execute(_MARK_DIRTY, {"hour": _hour(trace_started_at)})
-    settle(connection, lines, (end.attempt.span_id, *end.unmade))
+    settle(connection, lines, [*closing.ended])
 
 
 def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
@@ -157,16 +159,21 @@ def finish(connection: Connection, ends: Sequence[Finish]) -> list[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Closing:
-    """``first_line`` is the number of the attempt's first ledger line still free, None if the books have its end.
-
-    ``taken_back`` are the lines that were just added against those of a guess.
-    """
+    """``first_line`` is the attempt's first one still free, None if the books have its end; a guess is taken back."""
 
     end: SessionEnd
     task_trace_id: str
     recovered: bool
     first_line: int | None
     taken_back: tuple[dict[str, Any], ...] = ()
+    guessed_unpriced: bool = False
+
+    @property
+    def ended(self) -> Iterator[Ended]:
+        """Calls that hold nothing any more; of one whose end the books have, they know whether it has a price."""
+        attempt, anew = self.end.attempt, self.first_line is not None
+        yield Ended(attempt.span_id, anew and attempt.total is None, self.guessed_unpriced)
+        yield from map(Ended, self.end.unmade)
 
 
 _State: TypeAlias = tuple[str, str | None]
@@ -179,6 +186,7 @@ class _States:
 
     sessions: dict[str, _State]
     attempts: dict[str, _State]
+    unpriced: set[str]
 
     def still_open(self, end: SessionEnd, recovered: bool) -> bool:
         """Of two ends of one session the first counts."""
@@ -194,7 +202,8 @@ def _states(connection: Connection, ends: Sequence[Finish]) -> _States:
     }
     rows = connection.execute(_LOCK_SESSIONS, ids).all()
     sessions = {row.id: (row.status, row.error_type) for row in rows}
-    return _States(sessions, {row.span: (row.span_status, row.why) for row in rows if row.span is not None})
+    attempts = {row.span: (row.span_status, row.why) for row in rows if row.span is not None}
+    return _States(sessions, attempts, {row.span for row in rows if row.cost_nanos is None})
 
 
 def _is_open(state: _State | None, recovered: bool) -> bool:
@@ -206,8 +215,17 @@ def _closing(connection: Connection, states: _States, turn: Finish, end: Session
     attempt = states.attempts.get(end.attempt.span_id)
     if not _is_open(attempt, turn.recovered):
         return _Closing(end, turn.task_trace_id, turn.recovered, None)
-    taken_back = spans.reverse_lines(connection, end.attempt.span_id) if attempt == _GUESSED else []
-    return _Closing(end, turn.task_trace_id, turn.recovered, 2 * len(taken_back) + 1, tuple(taken_back))
+    if attempt != _GUESSED:
+        return _Closing(end, turn.task_trace_id, turn.recovered, 1)
+    taken_back, first_line = spans.reverse_lines(connection, end.attempt.span_id)
+    return _Closing(
+        end,
+        turn.task_trace_id,
+        turn.recovered,
+        first_line=first_line,
+        taken_back=tuple(taken_back),
+        guessed_unpriced=end.attempt.span_id in states.unpriced,
+    )
 
 
 def _close(connection: Connection, ends: Sequence[Finish], closing: Sequence[_Closing]) -> None:
@@ -216,7 +234,7 @@ def _close(connection: Connection, ends: Sequence[Finish], closing: Sequence[_Cl
     close_traces(connection, [_ended(end, end.task_trace_id, end.status) for end in ends])
     hours = {_hour(end.started_at) for end in ends}
     connection.execute(_MARK_DIRTY, [{"hour": hour} for hour in sorted(hours)])
-    settle(connection, lines, [span for one in closing for span in (one.end.attempt.span_id, *one.end.unmade)])
+    settle(connection, lines, [ended for one in closing for ended in one.ended])
 
 
 def _close_sessions(connection: Connection, closing: Sequence[_Closing]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
+from core.budgets.bounds import UNKNOWN, Bound
 from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
 from core.tracing.terms import Earlier, Once, Quota
@@ -38,7 +39,7 @@ class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
-    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``most`` is what its
+    The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
     first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
     ``earlier`` is what was said elsewhere before a conversation that begins here.
     """
@@ -66,7 +67,7 @@ class Opening:
     files: tuple[NewAttachment, ...] = ()
     once: Once | None = None
     quota: Quota | None = None
-    most: Nanos | None = None
+    bound: Bound = UNKNOWN
     provenance: Provenance = "real"
     key_source: str = ""
     key_label: str | None = None
@@ -80,8 +81,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None means no known price.
-
+    """One ledger line; ``unit_price_usd`` is exact decimal text, ``amount`` None where no price is known.
     ``uncached`` is what cached tokens would have cost as plain input.
     """
 
@@ -117,15 +117,14 @@ class AttemptEnd:
     stop_reason: str | None = None
     error_type: str | None = None
     error_text: str | None = None
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
     asked_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:
-    """An attempt at a model call that is about to be made, in a trace that began at ``trace_started_at``.
-
-    ``most`` is what it may cost, which budgets hold until its end; None where no price is known.
-    """
+    """An attempt at a model call that is about to be made; ``bound`` is what it may cost, held until its end."""
 
     span_id: str
     task_trace_id: str
@@ -134,7 +133,7 @@ class NewAttempt:
     number: int
     trace_started_at: datetime
     iteration: int = 1
-    most: Nanos | None = None
+    bound: Bound = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +207,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a run has come; ``tools`` are those of this iteration that have ended.
-
-    ``cost_reason`` is why its cost would be an estimate now. Only the master agent's run writes an answer.
-    """
+    """How far a run has come, with its ended ``tools``. Only the master agent's run writes an answer."""
 
     span_id: str
     answer_message_id: str | None
@@ -223,6 +219,8 @@ class Checkpoint:
     content: list[dict[str, Any]]
     text: str
     tools: tuple[ToolEnd, ...] = ()
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
     cost_reason: str | None = None
 
 

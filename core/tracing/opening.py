@@ -48,11 +48,19 @@ def open_turn(connection: Connection, opening: Opening) -> None:
     _add_messages(connection, opening)
     connection.execute(_INSERT_TRACE, _trace_row(opening))
     connection.execute(_INSERT_SESSION, _session_row(opening))
-    first = NewAttempt(opening.span_id, opening.task_trace_id, opening.session_id, opening.model, 1, opening.at)
+    first = NewAttempt(
+        span_id=opening.span_id,
+        task_trace_id=opening.task_trace_id,
+        session_id=opening.session_id,
+        model=opening.model,
+        number=1,
+        trace_started_at=opening.at,
+        bound=opening.bound,
+    )
     open_attempt(connection, first, opening.prompt_estimate, opening.at)
     keep_key(connection, opening)
     refuse_too_much(connection, opening)
-    settle(connection, hold=Hold(opening.span_id, opening.most))
+    settle(connection, hold=Hold(opening.span_id, opening.bound))
 
 
 def _open_conversation(connection: Connection, opening: Opening) -> None:

@@ -11,7 +11,9 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from core.errors import StoreError
+from core.budgets.holding import count_refusal
+from core.clock import now
+from core.errors import BudgetSpent, StoreError
 from core.logs import log_failure
 from core.pricing import PriceBook
 from core.store.database import Store
@@ -54,15 +56,19 @@ class Recorder:
     def open(self, opening: Opening) -> None:
         """Returns once it is committed. Raises what ``open_turn`` raises, and StoreError."""
         self.kept.check_room()
-        self._store.write(lambda connection: open_turn(connection, opening)).result()
+        try:
+            self._store.write(lambda connection: open_turn(connection, opening)).result()
+        except BudgetSpent as refused:
+            self._count(refused)
+            raise
 
     async def advance(self, step: Step) -> None:
         """Returns once what has ended and what starts is committed. Raises StoreError, TurnLost."""
-        await self._write_held(step.task_trace_id, lambda connection: books.advance(connection, step))
+        await self._admitted(step.task_trace_id, lambda connection: books.advance(connection, step))
 
     async def open_session(self, new: NewSession) -> None:
         """Returns once another agent's run is committed. Raises StoreError, TurnLost."""
-        await self._write_held(new.attempt.task_trace_id, lambda connection: books.open_session(connection, new))
+        await self._admitted(new.attempt.task_trace_id, lambda connection: books.open_session(connection, new))
 
     async def end_session(self, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
         """Returns once its end is committed. Raises StoreError, TurnLost."""
@@ -222,6 +228,20 @@ class Recorder:
             return job(connection)
 
         return await self._write(fenced)
+
+    async def _admitted(self, task_trace_id: str, job: Callable[[Connection], None]) -> None:
+        try:
+            await self._write_held(task_trace_id, job)
+        except BudgetSpent as refused:
+            await asyncio.to_thread(self._count, refused)
+            raise
+
+    def _count(self, refused: BudgetSpent) -> None:
+        """What a budget refused is told on its page; whoever was refused need not wait for the database to say so."""
+        try:
+            self._store.write(lambda connection: count_refusal(connection, refused, now())).result()
+        except StoreError as error:
+            log.warning("refusal_not_counted", budget=refused.budget_id, reason=error.for_user)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._store.write(job))

@@ -17,7 +17,7 @@ from core.tracing.entries import AttemptEnd, Finish, NewTool, SessionEnd, ToolEn
 from core.tracing.fence import claim
 from core.tracing.instance import read_instance
 from core.tracing.liveness import Running
-from core.tracing.settling import NO_ANSWER, lines_of, remarked
+from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, remarked
 from core.tracing.tool_calls import new_tool
 from core.tracing.used import AT_LEAST, Seen, Used, complete
 
@@ -163,9 +163,14 @@ def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> Se
 
 def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
-    used = _used(row)
+    reason = _why_nothing(row)
+    used = Used({}) if reason else _used(row)
     model = row["response_model"] or row["model"]
-    priced = book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
+    priced = (
+        nothing(reason)
+        if reason
+        else book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
+    )
     priced = remarked(priced, used.remarks)
     return AttemptEnd(
         span_id=row["id"],
@@ -177,7 +182,7 @@ def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end
         usage=used.usage,
         total=priced.total,
         basis=priced.basis,
-        cost_reason=priced.reason if row["usage"] else NO_ANSWER,
+        cost_reason=priced.reason if row["usage"] or reason else NO_REPLY,
         lines=lines_of(priced),
         usage_json=row["usage"],
         response_model=row["response_model"],
@@ -185,7 +190,18 @@ def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end
         asked_model=row["model"],
         error_type=INSTANCE_LOST,
         error_text=lost.why,
+        sent_at=row["sent_at"],
+        answered_at=row["answered_at"],
     )
+
+
+def _why_nothing(row: RowMapping) -> str | None:
+    """As for a call that was followed to its end; but what was not written down may have happened all the same."""
+    if row["usage"] or row["request_id"]:
+        return None
+    if row["answered_at"] is not None:
+        return ANSWERED_FOR
+    return PERHAPS_SENT if row["sent_at"] is None else NO_ANSWER
 
 
 def _used(row: RowMapping) -> Used:

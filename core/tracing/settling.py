@@ -8,6 +8,7 @@ from core.errors import ProviderError
 from core.events import CostBasis
 from core.money import Nanos
 from core.pricing import PriceBook, Priced, PricedLine
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.tracing.entries import AttemptEnd, Line, StepStatus
 from core.tracing.used import Used, used_so_far
@@ -16,13 +17,25 @@ from core.usage import Usage
 _CERTAINTY: tuple[CostBasis, ...] = ("computed", "estimated", "unpriced")
 
 NOT_BILLED = "not billed: the provider refused the request"
-NOT_SENT = "not billed: the provider was never reached"
-NO_ANSWER = "no answer came; the provider may have billed the prompt, so its estimated tokens are counted"
+NOT_SENT = "not billed: the request was not sent"
+NO_ANSWER = (
+    "sent, but no answer came; nothing is counted, and only the provider's own report can tell whether it billed it"
+)
+ANSWERED_FOR = (
+    "sent, but something between here and the provider answered in its place; nothing is counted, and only the "
+    "provider's own report can tell whether it billed it"
+)
+NO_REPLY = "the provider took the request, but its reply did not begin; the prompt's estimated tokens are counted"
+PERHAPS_SENT = (
+    "the server stopped before it was written down whether the request had been sent; nothing is counted, and only the "
+    "provider's own report can tell whether it was billed"
+)
+_GATEWAYS = (502, 503, 504)
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A model call under way; ``reply`` appears with the provider's first event."""
+    """A model call under way; ``passage`` is there once it is made, ``reply`` from the provider's first event on."""
 
     span_id: str
     number: int
@@ -31,6 +44,7 @@ class Attempt:
     started_at: datetime
     reply: Reply | None = None
     time_to_first_token_ms: int | None = None
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class Ending:
 def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
     """Price what the attempt is known or believed to have used."""
     used, priced, reason = _priced(book, attempt, ending.error)
-    reply, error = attempt.reply, ending.error
+    reply, error, passage = attempt.reply, ending.error, attempt.passage or Passage()
     return AttemptEnd(
         span_id=attempt.span_id,
         status=ending.status,
@@ -63,11 +77,13 @@ def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
         lines=lines_of(priced),
         usage_json=dict(reply.usage) if reply else None,
         response_model=reply.model if reply else None,
-        request_id=(reply.request_id if reply else None) or (error.request_id if error else None),
+        request_id=(reply.request_id if reply else None) or (error.request_id if error else None) or passage.request_id,
         http_status=200 if reply else (error.http_status if error else None),
         stop_reason=reply.stop_reason if reply else None,
         error_type=ending.error_type,
         error_text=ending.error_text,
+        sent_at=passage.sent_at,
+        answered_at=passage.answered_at,
         asked_model=attempt.model,
     )
 
@@ -76,12 +92,30 @@ def _priced(book: PriceBook, attempt: Attempt, error: ProviderError | None) -> t
     if attempt.reply is not None:
         used = used_so_far(attempt.reply, attempt.prompt_estimate)
         return used, price_reply(book, attempt, used), None
-    if error is not None and (error.http_status is not None or not error.sent):
-        reason = NOT_BILLED if error.sent else NOT_SENT
-        return Used({}), Priced(total=0, lines=(), basis="computed", reason=reason), reason
+    reason = _why_nothing(attempt.passage, error)
+    if reason is not None:
+        return Used({}), nothing(reason), reason
     usage = {"input_tokens": attempt.prompt_estimate, "output_tokens": 0}
     priced = book.price_usage(attempt.model, usage, attempt.started_at, stop_reason=None, content_blocks=0)
-    return Used(usage), priced, NO_ANSWER
+    return Used(usage), priced, NO_REPLY
+
+
+def _why_nothing(passage: Passage | None, error: ProviderError | None) -> str | None:
+    """Why a call without a reply costs nothing, as far as that can be known; None: its prompt was taken."""
+    if passage is None or passage.sent_at is None:
+        return NOT_SENT
+    if error is not None and error.http_status is not None:
+        by_another = error.http_status in _GATEWAYS and error.request_id is None
+        return ANSWERED_FOR if by_another else NOT_BILLED
+    if passage.answered_at is None:
+        return NO_ANSWER
+    return None if passage.accepted else ANSWERED_FOR
+
+
+def nothing(reason: str) -> Priced:
+    """No cost: a fact where the reason says so, else an estimate to be looked up at the provider."""
+    basis: CostBasis = "computed" if reason in (NOT_SENT, NOT_BILLED) else "estimated"
+    return Priced(total=0, lines=(), basis=basis, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: i
         "model": attempt.model,
         "attempt": attempt.number,
         "iteration": attempt.iteration,
+        "most_nanos": attempt.bound.most,
         **begun_tally(at),
         "input_tokens": prompt_estimate,
     }
@@ -96,6 +97,8 @@ def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) ->
             "response_model": point.response_model,
             "request_id": point.request_id,
             "time_to_first_token_ms": point.time_to_first_token_ms,
+            "sent_at": point.sent_at,
+            "answered_at": point.answered_at,
             "cost_reason": point.cost_reason,
             **token_columns(point.usage),
         }
@@ -114,13 +117,17 @@ def line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str,
     return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
 
 
-def reverse_lines(connection: Connection, span_id: str) -> list[dict[str, Any]]:
-    """Take back an attempt's lines by adding their opposites, which are returned."""
+def reverse_lines(connection: Connection, span_id: str) -> tuple[list[dict[str, Any]], int]:
+    """Take back an attempt's lines that still stand by adding their opposites.
+
+    Returns these, and the number of the next line.
+    """
     written = connection.execute(select(_lines).where(_lines.c.span_id == span_id).order_by(_lines.c.line))
     rows = [dict(row) for row in written.mappings()]
-    opposites = [_opposite(row, number) for number, row in enumerate(rows, len(rows) + 1)]
+    settled = max((place for place, row in enumerate(rows, 1) if row["correction"]), default=0)
+    opposites = [_opposite(row, number) for number, row in enumerate(rows[settled:], len(rows) + 1)]
     add_lines(connection, opposites)
-    return opposites
+    return opposites, len(rows) + len(opposites) + 1
 
 
 def _opposite(row: dict[str, Any], number: int) -> dict[str, Any]:
@@ -196,6 +203,8 @@ def _ended_columns(end: AttemptEnd) -> dict[str, Any]:
         "request_id": end.request_id,
         "http_status": end.http_status,
         "stop_reason": end.stop_reason,
+        "sent_at": end.sent_at,
+        "answered_at": end.answered_at,
         **token_columns(end.usage),
     }
 
@@ -216,5 +225,5 @@ def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> d
         "estimated": end.basis == "estimated",
         "correction": False,
         "billed_at": end.started_at,
-        "recorded_at": end.ended_at,
+        "recorded_at": now(),
     }

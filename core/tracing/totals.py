@@ -21,17 +21,17 @@ SUMMED = (
 _ENDED = ("status", "ended_at", "duration_ms", "time_to_first_token_ms", "error_type", "error_text")
 
 
-def _closing(parent: str, child: str, key: str) -> TextClause:
+def _sums(child: str, key: str) -> str:
     """A cost with an unknown part is unknown; of the bases the least certain wins, as their names happen to sort."""
     columns = ", ".join((*SUMMED, "cost_nanos", "cost_basis"))
     sums = ", ".join(f"sum({column})" for column in SUMMED)
     cost = "CASE WHEN count(*) = count(cost_nanos) THEN sum(cost_nanos) END"
+    return f"({columns}) = (SELECT {sums}, {cost}, max(cost_basis) FROM {child} WHERE {key} = :id)"  # noqa: S608
+
+
+def _closing(parent: str, child: str, key: str) -> TextClause:
     ended = ", ".join(f"{column} = :{column}" for column in _ENDED)
-    statement = (
-        f"UPDATE {parent} SET {ended}, ({columns}) = "  # noqa: S608 (only the names above)
-        f"(SELECT {sums}, {cost}, max(cost_basis) FROM {child} WHERE {key} = :id) WHERE id = :id"
-    )
-    return text(statement).bindparams(
+    return text(f"UPDATE {parent} SET {ended}, {_sums(child, key)} WHERE id = :id").bindparams(  # noqa: S608
         bindparam("ended_at", type_=UTCDateTime()),
         bindparam("duration_ms", type_=BigInteger()),
         bindparam("time_to_first_token_ms", type_=BigInteger()),
@@ -41,6 +41,8 @@ def _closing(parent: str, child: str, key: str) -> TextClause:
 
 
 _CLOSE_SESSION = _closing("trace_sessions", "trace_spans", "trace_session_id")
+_SUM_SESSION = text(f"UPDATE trace_sessions SET {_sums('trace_spans', 'trace_session_id')} WHERE id = :id")  # noqa: S608
+_SUM_TRACE = text(f"UPDATE task_trace SET {_sums('trace_sessions', 'task_trace_id')} WHERE id = :id")  # noqa: S608
 _CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id")
 
 
@@ -52,3 +54,9 @@ def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> N
 def close_traces(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
     """As ``close_sessions``; the traces' sessions must be closed before."""
     connection.execute(_CLOSE_TRACE, ended)
+
+
+def sum_again(connection: Connection, session_ids: Sequence[str], task_trace_id: str) -> None:
+    """After a correction of what is closed."""
+    connection.execute(_SUM_SESSION, [{"id": id_} for id_ in session_ids])
+    connection.execute(_SUM_TRACE, {"id": task_trace_id})

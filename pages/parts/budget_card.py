@@ -1,11 +1,14 @@
 """A budget on its page: whose, for when, and how full; and what can be done with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
+from core.chat.budget_room import rooms
+from core.clock import now
+from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.budget_bar import budget_bar
 from pages.parts.budget_words import (
@@ -13,8 +16,12 @@ from pages.parts.budget_words import (
     consequence,
     costs_address,
     exact_sums,
+    no_room,
+    overrun,
     percent,
     period_name,
+    refusals,
+    refused_from,
     subject,
     sums,
     unpriced,
@@ -25,8 +32,10 @@ from pages.parts.markdown import as_text
 _ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "agent": ":material/smart_toy:"}
 
 
-def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetView], None] | None) -> None:
-    """``change`` opens what changes it; None for those who only look."""
+def draw_budget(
+    services: Services, view: BudgetView, agents: Sequence[AgentView], change: Callable[[BudgetView], None] | None
+) -> None:
+    """``agents`` are those it may refuse; ``change`` opens what changes it, None for those who only look."""
     zone = ZoneInfo(services.settings.time_zone)
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -35,8 +44,13 @@ def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetVi
         st.caption(period_name(view) + ("" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"))
         st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")
         st.markdown(sums(view), help=exact_sums(view))
-        for notice in filter(None, (consequence(view), unpriced(view))):
+        found = rooms(view, agents, services.bounds, now())
+        for notice in filter(None, (consequence(view), *no_room(found), unpriced(view), overrun(view, found))):
             st.markdown(f":orange[:material/warning: {notice}]")
+        if ahead := refused_from(found):
+            st.caption(ahead, help="Once so much is spent or held, a message to it is refused.")
+        if view.refusals:
+            _draw_refusals(view)
         with st.container(horizontal=True, vertical_alignment="center"):
             if change is not None:
                 _draw_steps(services, view, change)
@@ -46,6 +60,13 @@ def draw_budget(services: Services, view: BudgetView, change: Callable[[BudgetVi
                 icon=":material/payments:",
                 query_params=costs_address(view, zone),
             )
+
+
+def _draw_refusals(view: BudgetView) -> None:
+    times = sum(each.refused for each in view.refusals)
+    with st.expander(f"Refused {times:,} time{'' if times == 1 else 's'}", icon=":material/block:"):
+        for line in refusals(view):
+            st.markdown(line)
 
 
 def _kind(view: BudgetView) -> str:

@@ -5,9 +5,10 @@ from typing import Final
 
 import streamlit as st
 
-from core.budgets.budgets import BudgetDraft, BudgetView
+from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period
+from core.budgets.views import RESERVES, BudgetView, Reserve
 from core.errors import AppError, InputError
 from core.money import Nanos, nanos_typed, short_usd
 from core.wiring import Services
@@ -20,6 +21,11 @@ _PERIODS: Final[dict[Period, str]] = {"day": "Each day", "week": "Each week", "m
 _WAYS: Final = {
     True: ("Blocks", "What it has no room for is refused before a model is asked."),
     False: ("Only warns", "Nothing is refused; this page shows how full it is."),
+}
+
+_RESERVES: Final[dict[Reserve, tuple[str, str]]] = {
+    "strict": ("The worst case", "The limit is never passed; agents with long replies are refused early."),
+    "typical": ("A typical reply", "What 99 of 100 replies of the model stay under; the limit may be passed a little."),
 }
 
 
@@ -37,9 +43,11 @@ def new_budget(services: Services) -> None:
         key="budget-period",
     )
     typed, blocks = _limit(None, blocks=True)
+    reserve = _reserve(None) if blocks else "strict"
 
     def save() -> None:
-        services.budgets.create(services.me, BudgetDraft(scope, subject_id, period, limit_from(typed), blocks))
+        draft = BudgetDraft(scope, subject_id, period, limit_from(typed), blocks, reserve)
+        services.budgets.create(services.me, draft)
 
     if st.button("Set the budget", type="primary", icon=":material/savings:"):
         _save(save)
@@ -49,9 +57,10 @@ def new_budget(services: Services) -> None:
 def change_budget(services: Services, view: BudgetView) -> None:
     st.caption(f"{as_text(subject(view))} · {period_name(view)}. It counts from the next model call on.")
     typed, blocks = _limit(view, blocks=view.blocks)
+    reserve = _reserve(view) if blocks else view.reserve
 
     def save() -> None:
-        services.budgets.change(services.me, view.id, limit_from(typed), blocks=blocks)
+        services.budgets.change(services.me, view.id, limit_from(typed), blocks=blocks, reserve=reserve)
 
     if st.button("Save", key=f"save-{view.id}", type="primary", icon=":material/check:"):
         _save(save)
@@ -115,3 +124,16 @@ def _limit(view: BudgetView | None, *, blocks: bool) -> tuple[str, bool]:
         key=f"{key}-blocks",
     )
     return typed, way
+
+
+def _reserve(view: BudgetView | None) -> Reserve:
+    """What each call holds of it."""
+    reserves: list[Reserve] = [*RESERVES]
+    return st.radio(
+        "What each reply holds",
+        reserves,
+        reserves.index(view.reserve if view else "strict"),
+        format_func=lambda each: _RESERVES[each][0],
+        captions=[about for _, about in _RESERVES.values()],
+        key=f"budget-{view.id if view else 'new'}-reserve",
+    )

@@ -6,12 +6,15 @@ from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from core.analytics.choice import Choice, as_address
-from core.budgets.budgets import BudgetView
+from core.budgets.views import BudgetView
+from core.chat.budget_room import Room
 from pages.parts.figures import exact, money
+from pages.parts.markdown import as_text
 
 Fullness: TypeAlias = Literal["room", "little", "none"]
 
 _LITTLE_ROOM_PERCENT: Final = 80
+_AGENTS_TOLD: Final = 5
 
 _BADGES: dict[Fullness, tuple[str, str, str]] = {
     "room": ("gray", "", ""),
@@ -53,7 +56,7 @@ def begins_anew(view: BudgetView) -> str:
 
 def percent(view: BudgetView) -> int:
     """Of the limit, what is spent or held; rounded down, so that 100 is really all of it."""
-    return (view.spent + view.reserved) * 100 // view.limit
+    return view.taken * 100 // view.limit
 
 
 def fullness(view: BudgetView) -> Fullness:
@@ -69,21 +72,24 @@ def badge(view: BudgetView) -> str:
 
 
 def sums(view: BudgetView) -> str:
-    """As Markdown: what is spent, held and left of the limit."""
+    """As Markdown: what is spent, held, held as spent and left of the limit."""
     held = f" · {money(view.reserved, None)} held by answers under way" if view.reserved else ""
     unknown = view.unpriced and not view.spent
     spent = "An unknown sum" if unknown else f"**{money(view.spent, None)}**"
-    return f"{spent} spent{held} · {_left(view)} **{money(view.limit, None)}**"
+    held_as_spent = f" · {money(view.held_as_spent, None)} held as spent" if view.held_as_spent else ""
+    return f"{spent} spent{held_as_spent}{held} · {_left(view)} **{money(view.limit, None)}**"
 
 
 def exact_sums(view: BudgetView) -> str:
     """All nine decimals, and what is meant by held."""
-    held = f"Held: {exact(view.reserved)}, the most that answers under way may still cost. " if view.reserved else ""
+    as_spent = view.held_as_spent
+    held = f"Held as spent: {exact(as_spent)}, the most that replies without a price can cost. " if as_spent else ""
+    held += f"Held: {exact(view.reserved)} for what answers under way may still cost. " if view.reserved else ""
     return f"Spent: {exact(view.spent)}. {held}Left: {exact(view.left)}. Limit: {exact(view.limit)}."
 
 
 def _left(view: BudgetView) -> str:
-    over = view.spent + view.reserved - view.limit
+    over = view.taken - view.limit
     if over > 0:
         return f"{money(over, None)} over the limit of"
     most = "at most " if view.unpriced and view.left else ""
@@ -102,7 +108,52 @@ def unpriced(view: BudgetView) -> str:
     if not view.unpriced:
         return ""
     lines = "1 ledger line has" if view.unpriced == 1 else f"{view.unpriced:,} ledger lines have"
+    if view.held_as_spent:
+        return f"{lines} no price. The most it can be counts as spent until there is one."
     return f"More was spent: {lines} no price."
+
+
+def overrun(view: BudgetView, found: Sequence[Room]) -> str:
+    """By how much a typical reserve may be passed; empty for a strict one."""
+    if view.reserve != "typical" or not view.blocks:
+        return ""
+    largest = max(found, key=lambda room: room.over, default=None)
+    now = f" Answers under way may pass it by {money(view.overrun, None)} now." if view.overrun else ""
+    most = (
+        f" A reply of {as_text(largest.agent)} may cost {money(largest.over, None)} more."
+        if largest and largest.over
+        else ""
+    )
+    return f"Typical replies are held, so the limit may be passed.{most}{now}"
+
+
+def no_room(found: Sequence[Room]) -> list[str]:
+    """A sentence for each agent that is refused now."""
+    return [
+        f"No room left for {as_text(room.agent)}."
+        if room.holds is not None
+        else f"{as_text(room.agent)} is refused: no price is known for its model."
+        for room in found
+        if not room.has_room
+    ]
+
+
+def refused_from(found: Sequence[Room]) -> str:
+    """From where on it refuses which agents that it still has room for; empty if there is none."""
+    ahead = [room for room in found if room.has_room and room.until is not None]
+    told = [f"{as_text(room.agent)} from {money(room.until, None)} on" for room in ahead[:_AGENTS_TOLD]]
+    more = len(ahead) - len(told)
+    rest = [f"{more} more later"] if more else []
+    return f"Refuses {', '.join([*told, *rest])}." if told else ""
+
+
+def refusals(view: BudgetView) -> list[str]:
+    """How often whom on which day, of the present period."""
+    return [f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {_times(each.refused)}" for each in view.refusals]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[str]]:

@@ -140,9 +140,11 @@ def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo, accu
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{priced} of the calls have a known price", width="content")
         if total.unpriced_calls:
-            _draw_way(choice, default_zone, "unpriced", f"{total.unpriced_calls:,} unpriced, not in the sums")
+            _draw_way(choice, default_zone, ("unpriced",), f"{total.unpriced_calls:,} unpriced, not in the sums")
         if total.estimated:
-            _draw_way(choice, default_zone, "estimated", f"{show_usd(total.estimated)} estimated".replace("$", r"\$"))
+            # Of a turn with an unpriced call a part may be estimated as well.
+            bases = ("estimated", "unpriced") if total.unpriced_calls else ("estimated",)
+            _draw_way(choice, default_zone, bases, f"{show_usd(total.estimated)} estimated".replace("$", r"\$"))
             st.caption(_how_near(accuracy), width="content")
 
 
@@ -152,8 +154,8 @@ def _how_near(accuracy: Accuracy | None) -> str:
     return f"Nine of ten estimates of the newest {accuracy.replies:,} finished answers are within {accuracy.off:.0%}"
 
 
-def _draw_way(choice: Choice, default_zone: ZoneInfo, basis: str, label: str) -> None:
-    address = as_address(replace(choice, bases=(basis,)), default_zone)
+def _draw_way(choice: Choice, default_zone: ZoneInfo, bases: tuple[str, ...], label: str) -> None:
+    address = as_address(replace(choice, bases=bases), default_zone)
     st.page_link("pages/traces.py", label=label, icon=":material/arrow_outward:", query_params=address)
 
 

@@ -168,6 +168,7 @@ def _step(label: str, span: SpanRow) -> dict[str, object]:
         "Cost, USD": usd(span.total),
         "Basis": span.basis or "not known yet",
         "Tokens": tokens(span.usage),
+        "Sent": _sent(span),
         "First token": seconds(span.time_to_first_token_ms),
         "Duration": seconds(span.duration_ms),
         "HTTP": span.http_status,
@@ -176,6 +177,16 @@ def _step(label: str, span: SpanRow) -> dict[str, object]:
         "Model": as_cell(span.response_model or span.model),
         "Request id": as_cell(span.request_id or ""),
     }
+
+
+def _sent(span: SpanRow) -> str:
+    """How far the request is known to have come."""
+    if span.sent_at is not None:
+        return "no answer" if span.answered_at is None else "answered"
+    answered = span.usage_json or span.request_id or span.http_status
+    if answered or span.basis is None:
+        return ""
+    return "not known" if span.basis == "estimated" else "no"
 
 
 def _draw_usage(detail: TraceDetail, labels: Mapping[str, str]) -> None:

@@ -5,8 +5,10 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.budgets.budgets import BudgetDraft, BudgetView
+from core.budgets.bounds import Bound
+from core.budgets.budgets import BudgetDraft
 from core.budgets.coverage import SCOPES, Scope
+from core.budgets.views import BudgetView
 from core.clock import now
 from core.money import NANOS_PER_USD, exact_usd, short_usd
 from core.store.tables import LedgerLine
@@ -133,16 +135,18 @@ def test_what_is_spent_held_and_without_a_price_is_told(history: History) -> Non
     spent = sum(line["amount_nanos"] or 0 for line in rows(history.store, LedgerLine))
     unpriced = sum(line["amount_nanos"] is None for line in rows(history.store, LedgerLine))
     full = a_budget("person", bob, limit=spent, period="week")
-    view = a_budget("person", bob, limit=spent * 5 // 4)
+    view = a_budget("person", bob, limit=spent * 5 // 4 + full.held_as_spent)
     assert (view.spent, view.unpriced) == (spent, unpriced)
     app = open_app("budgets")
     assert ":orange-badge[:material/hourglass_bottom: at least 80 % used, little room]" in badges(app)
     assert ":red-badge[:material/block: at least 100 % used, nothing left]" in badges(app)
-    assert words(app).count(f"More was spent: {unpriced} ledger lines have no price.") == 2
+    assert view.held_as_spent > 0
+    told = f"{unpriced} ledger lines have no price. The most it can be counts as spent until there is one."
+    assert words(app).count(told) == 2
     assert unpriced > 1
     assert words(app).count("What it has no room for is refused until") == 1
     services().budgets.end(services().me, full.id)
-    opened(history.store, (bob, agent), at=now(), most=spent // 4)
+    opened(history.store, (bob, agent), at=now(), bound=Bound(spent // 4, spent // 4))
     app = open_app("budgets")
     assert "held by answers under way" in words(app)
     [line] = [each for each in app.markdown if "held by answers under way" in each.value]

@@ -105,23 +105,23 @@ class Spent(Given):
     output_tokens: int
     total_cost: float | None = Field(description="Null if the price is not known.")
     estimated: bool
-    basis: CostBasis = Field(description="How sure the cost is: unpriced is one that is not known.")
+    basis: CostBasis = Field(description="How sure the cost is: unpriced where no price is known.")
 
 
-class Done(Given):
-    """The model has answered. The last event."""
+class Last(Given):
+    """What is known at the end; not there if only this reader cannot go on."""
 
-    stop_reason: str | None = Field(description="Why, in the model's word: max_tokens or refusal is no whole answer.")
-    task_trace_id: str
-    basis: CostBasis = Field(description="How sure the cost in the books is.")
-
-
-class Failed(Given):
-    """The answer is not whole, and why. The last event."""
-
-    stop_reason: str | None = None
-    task_trace_id: str
+    task_trace_id: str | None = None
+    stop_reason: str | None = Field(None, description="Why the model stopped, as the provider says it.")
     basis: CostBasis | None = None
+
+
+class Done(Last):
+    """The answer is whole. The last event."""
+
+
+class Failed(Last):
+    """The answer is not whole, and why. The last event."""
 
     error: str
     code: str
@@ -137,22 +137,19 @@ class Token(Given):
     )
 
 
-class FullText(Done):
-    """The model has answered. The last event."""
+class FullText(Last):
+    """The answer is whole. The last event."""
 
     token: Literal[""]
     done: Literal[True]
     full_text: str
 
 
-class TokenFailed(Given):
+class TokenFailed(Last):
     """The answer is not whole. The last event."""
 
     error: str
     message: str
-    stop_reason: str | None = None
-    task_trace_id: str
-    basis: CostBasis | None = None
 
 
 class Typed(Given):
@@ -168,10 +165,12 @@ class TextChunk(Typed):
     replace: bool = Field(False, description="True: it is all of the text so far, in place of what came before.")
 
 
-class Complete(Typed, Spent, Done):
+class Complete(Typed, Spent):
     """The model has answered. The last event."""
 
     full_text: str
+    task_trace_id: str
+    stop_reason: str | None
 
 
 class TypedFailed(Typed, Failed):

@@ -6,7 +6,6 @@ from typing import Any, Protocol, TypeAlias, assert_never
 
 from core.api.sse.wire import WireEvent
 from core.chat.following import Followed, WholeText
-from core.chat.turn import Head
 from core.errors import AppError
 from core.events import (
     ApprovalDecided,
@@ -45,9 +44,6 @@ class Dialect(Protocol):
 class NamedEvents:
     """Each event has its name."""
 
-    def __init__(self, head: Head) -> None:
-        self._head = head
-
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
         if isinstance(followed.event, TurnEnded):
             yield from self._end(followed.event)
@@ -57,10 +53,10 @@ class NamedEvents:
     def _end(self, end: TurnEnded) -> Iterator[WireEvent]:
         yield WireEvent(cost_of(end), "cost")
         failed = error_of(end)
-        yield WireEvent({**(failed or {}), **last_words(end, self._head)}, "done" if failed is None else "error")
+        yield WireEvent({**(failed or {}), **known_of(end)}, "done" if failed is None else "error")
 
     def failed(self, error: AppError) -> WireEvent:
-        return WireEvent({**_error(error.code, error.for_user), "taskTraceId": self._head.task_trace_id}, "error")
+        return WireEvent(_error(error.code, error.for_user), "error")
 
 
 class Tokens:
@@ -69,8 +65,8 @@ class Tokens:
     Whose place in the text is lost gets nothing more before the end: these readers could only add to what they have.
     """
 
-    def __init__(self, head: Head) -> None:
-        self._head, self._pieces, self._place_lost = head, list[str](), False
+    def __init__(self) -> None:
+        self._pieces, self._place_lost = list[str](), False
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
         match followed.event:
@@ -85,27 +81,27 @@ class Tokens:
                     yield WireEvent({"token": "", "done": False, "waiting": _waiting(asked)})
             case TurnEnded(status="completed") as end:
                 whole = {"token": "", "done": True, "fullText": "".join(self._pieces)}
-                yield WireEvent({**whole, **last_words(end, self._head)})
+                yield WireEvent({**whole, **known_of(end)})
             case TurnEnded() as end:
-                yield WireEvent({"error": _code(end), "message": _why(end), **last_words(end, self._head)})
+                yield WireEvent({"error": _code(end), "message": _why(end), **known_of(end)})
 
     def failed(self, error: AppError) -> WireEvent:
-        return WireEvent({"error": error.code, "message": error.for_user, "taskTraceId": self._head.task_trace_id})
+        return WireEvent({"error": error.code, "message": error.for_user})
 
 
 class TypedEvents:
     """No names, but a type and a time in each; every piece of text comes with all that there is by then."""
 
-    def __init__(self, head: Head) -> None:
-        self._head, self._text = head, ""
+    def __init__(self, began: datetime) -> None:
+        self._began, self._text = began, ""
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
-        at = self._head.at + timedelta(seconds=followed.at)
+        at = self._began + timedelta(seconds=followed.at)
         for kind, fields in self._told(followed.event):
             yield _typed(kind, at, fields)
 
     def failed(self, error: AppError) -> WireEvent:
-        why = {**_error(error.code, error.for_user), "taskTraceId": self._head.task_trace_id}
+        why = _error(error.code, error.for_user)
         return _typed("error", datetime.now(UTC), why)
 
     def _told(self, event: Event | WholeText) -> Iterator[Told]:
@@ -116,10 +112,10 @@ class TypedEvents:
                 replaced = {"replace": True} if isinstance(event, WholeText) else {}
                 yield "text_chunk", {"chunk": text, "accumulated": self._text, **replaced}
             case TurnEnded(status="completed"):
-                yield "complete", {"fullText": self._text, **cost_of(event), **last_words(event, self._head)}
+                yield "complete", {"fullText": self._text, **cost_of(event), **known_of(event)}
             case TurnEnded():
                 why = _error(_code(event), _why(event))
-                yield "error", {**why, **cost_of(event), **last_words(event, self._head)}
+                yield "error", {**why, **cost_of(event), **known_of(event)}
             case _:
                 yield from ((name, _in_words(fields, event)) for name, fields in _named(event))
 
@@ -132,9 +128,9 @@ def cost_of(end: TurnEnded) -> Fields:
     return {**tokens, "totalCost": total, "estimated": end.basis == "estimated", "basis": end.basis}
 
 
-def last_words(end: TurnEnded, head: Head) -> Fields:
-    """What the last event of every dialect has: why the model stopped, in its own word, and how sure the cost is."""
-    return {"stopReason": end.stop_reason, "taskTraceId": head.task_trace_id, "basis": end.basis}
+def known_of(end: TurnEnded) -> Fields:
+    """What the last event of every door tells: which trace it was, why the model stopped, and how sure the cost is."""
+    return {"taskTraceId": end.task_trace_id, "stopReason": end.stop_reason, "basis": end.basis}
 
 
 def error_of(end: TurnEnded) -> Fields | None:

@@ -24,6 +24,8 @@ class WireTransport(httpx2.AsyncBaseTransport):
         headers = {name.lower(): value for name, value in request.headers.items()}
         planned = self._answers.answer(WireRequest(request.method, request.url.path, headers, body))
         silence = request.extensions.get("timeout", {}).get("read")
+        if planned.status is not None or planned.end == "hang":
+            await _tell_sent(request)
         if planned.status is None:
             await _refuse(planned, silence)
             raise AssertionError("a refusal raises")
@@ -37,6 +39,12 @@ class SimulatorTransport(WireTransport):
 
     def __init__(self, *, pace: float = 1.0, seed: int = 0) -> None:
         super().__init__(Simulator(pace=pace, seed=seed))
+
+
+async def _tell_sent(request: httpx2.Request) -> None:
+    """As a connection does to whoever follows it."""
+    if (told := request.extensions.get("trace")) is not None:
+        await told("simulator.send_request_body.started", {"request": request})
 
 
 async def _refuse(planned: WireResponse, silence: float | None) -> None:

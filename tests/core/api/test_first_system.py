@@ -101,7 +101,7 @@ def test_i1_signing_in_gives_the_token_that_the_next_requests_carry(accounts: Do
     token = login.json()["accessToken"]
     agents = accounts.client.request(**prepared("agents", TOKEN=token)).json()["data"]
     sent = prepared("message", TOKEN=token, AGENT=agents[0]["id"])
-    message_events(accounts.client.request(**sent))  # type: ignore[arg-type]
+    message_events(accounts.client.request(**sent))
 
 
 @pytest.mark.parametrize("token", ["null", "undefined", "", "anything"])

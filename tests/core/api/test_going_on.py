@@ -14,7 +14,7 @@ from core.events import TextDelta
 from tests.core.api.doors import Doors, Open
 from tests.core.api.programs import MESSAGE, SLOW, Program, somebody, token_for
 from tests.core.api.sse.reading import read_events, text_of
-from tests.core.api.sse.test_dialects import END, HEAD
+from tests.core.api.sse.test_dialects import END
 from tests.core.api.test_exports import eventually
 
 Make = Callable[..., Program]
@@ -117,8 +117,8 @@ def _text(door: str, events: list[Any]) -> str:
 
 
 def test_i2_whose_place_is_lost_hears_no_token_before_the_whole() -> None:
-    dialect = Tokens(HEAD)
-    events = [WholeText("One two"), TextDelta(" three"), END]
+    dialect = Tokens()
+    events: list[Any] = [WholeText("One two"), TextDelta(" three"), END]
     told = [wire.data for event in events for wire in dialect.encode(Followed(event, 0, "saved"))]
     assert [each["fullText"] for each in told] == ["One two three"]
 

@@ -53,7 +53,13 @@ class Workshop:
 
 
 def workshop(
-    store: Store, folder: Path, answers: Iterable[WireResponse], *, consent_seconds: float = 60, **limits: Any
+    store: Store,
+    folder: Path,
+    answers: Iterable[WireResponse],
+    *,
+    consent_seconds: float = 60,
+    turn_seconds: float = 900,
+    **limits: Any,
 ) -> Workshop:
     """To be closed by whoever opens it; calls wait for consent that many seconds."""
     chosen = Settings(
@@ -63,6 +69,7 @@ def workshop(
         anthropic_api_key="key",
         drain_seconds=0,
         approval_seconds=consent_seconds,
+        turn_seconds=turn_seconds,
     )
     script = Strict(*answers)
     services = open_services(chosen, open_provider(chosen, WireTransport(script)), TOOLS)

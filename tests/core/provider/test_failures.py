@@ -83,22 +83,22 @@ async def test_kinds_that_the_status_alone_does_not_tell(
 
 
 @pytest.mark.parametrize(
-    ("error", "started", "kind", "sent"),
+    ("error", "started", "kind"),
     [
-        (httpx2.ConnectError("x"), False, "connection_error", False),
-        (httpx2.ConnectTimeout("x"), False, "connect_timeout", False),
-        (httpx2.PoolTimeout("x"), False, "connect_timeout", False),
-        (httpx2.ReadTimeout("x"), False, "timeout_error", True),
-        (httpx2.ReadTimeout("x"), True, "stream_silent", True),
-        (httpx2.WriteError("x"), False, "connection_error", True),
-        (httpx2.ReadError("x"), True, "stream_cut", True),
-        (httpx2.RemoteProtocolError("x"), True, "stream_cut", True),
-        (TimeoutError(), True, "turn_timeout", True),
+        (httpx2.ConnectError("x"), False, "connection_error"),
+        (httpx2.ConnectTimeout("x"), False, "connect_timeout"),
+        (httpx2.PoolTimeout("x"), False, "connect_timeout"),
+        (httpx2.ReadTimeout("x"), False, "timeout_error"),
+        (httpx2.ReadTimeout("x"), True, "stream_silent"),
+        (httpx2.WriteError("x"), False, "connection_error"),
+        (httpx2.ReadError("x"), True, "stream_cut"),
+        (httpx2.RemoteProtocolError("x"), True, "stream_cut"),
+        (TimeoutError(), True, "turn_timeout"),
     ],
 )
-def test_failures_of_the_connection(error: Exception, started: bool, kind: str, sent: bool) -> None:
+def test_failures_of_the_connection(error: Exception, started: bool, kind: str) -> None:
     plain = provider_error(error, model="m", started=started)
-    assert (plain.kind, plain.sent, plain.http_status) == (kind, sent, None)
+    assert (plain.kind, plain.http_status) == (kind, None)
     wrapped = anthropic.APIConnectionError(request=httpx2.Request("POST", "http://x"))
     wrapped.__cause__ = error
     assert provider_error(wrapped, model="m", started=started).kind == kind

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta
 from core.provider.client import Provider, open_provider
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.provider.request import CallKey, ModelRequest
 from core.provider.simulator.scripted import answer_events
@@ -86,6 +87,10 @@ class Outcome:
     @property
     def attempts(self) -> list[int]:
         return [event.attempt for event in self.events if isinstance(event, AttemptStarting)]
+
+    @property
+    def passages(self) -> list[Passage]:
+        return [event.passage for event in self.events if isinstance(event, AttemptStarting)]
 
     @property
     def ended(self) -> bool:

@@ -63,11 +63,12 @@ def versions(tmp_path: Path) -> Path:
 
 
 def add_version(folder: Path, steps: list[str]) -> None:
-    number = int(known_versions(folder)[-1]) + 1
+    newest = int(known_versions(folder)[-1])
+    number = newest + 1
     body = "\n    ".join(steps)
     code = (
         f'"""A step."""\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-        f'revision = "{number:04}"\ndown_revision = "{number - 1:04}"\n\n\ndef upgrade():\n    {body}\n'
+        f'revision = "{number:04}"\ndown_revision = "{newest:04}"\n\n\ndef upgrade():\n    {body}\n'
     )
     (folder / f"{number:04}_step.py").write_text(code, "utf-8")
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from core.budgets.bounds import Bound
 from core.clock import new_id
 from core.errors import ProviderBusy
 from core.events import TurnStatus
 from core.pricing import price_book
+from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Finish, Opening
 from core.tracing.settling import Attempt, Ending, settle
@@ -38,7 +40,7 @@ def an_opening(owner: str, agent: str, **changes: Any) -> Opening:
         last_message_id=None,
         prompt_estimate=40,
         at=AT,
-        most=1_000,
+        bound=Bound(1_000, 500),
     )
     return replace(opening, **changes)
 
@@ -55,9 +57,17 @@ def a_reply(text: str, usage: dict[str, Any], *, model: str = MODEL, stop_reason
     return reply
 
 
-def an_attempt(opening: Opening, *, number: int = 1, span_id: str | None = None, reply: Reply | None = None) -> Attempt:
+def an_attempt(
+    opening: Opening, *, number: int = 1, span_id: str | None = None, reply: Reply | None = None, sent: bool = True
+) -> Attempt:
     started = opening.at + timedelta(minutes=20 * (number - 1))
-    return Attempt(span_id or opening.span_id, number, opening.model, opening.prompt_estimate, started, reply, 400)
+    passage = Passage()
+    if sent:
+        passage.sent_at = started
+    if reply is not None:
+        passage.answered_at, passage.accepted = started, True
+    span = span_id or opening.span_id
+    return Attempt(span, number, opening.model, opening.prompt_estimate, started, reply, 400, passage)
 
 
 def an_end(attempt: Attempt, status: TurnStatus, error: ProviderBusy | None = None) -> AttemptEnd:
@@ -89,4 +99,4 @@ def no_answer() -> ProviderBusy:
 
 
 def never_sent() -> ProviderBusy:
-    return ProviderBusy("The provider cannot be reached.", kind="connection_error", sent=False)
+    return ProviderBusy("The provider cannot be reached.", kind="connection_error")

@@ -139,6 +139,8 @@ def test_a_late_attempt_for_a_turn_that_was_closed_meanwhile_is_refused(store: S
 
 def test_the_true_end_of_a_turn_given_up_for_lost_corrects_the_ledger(store: Store, ids: tuple[str, str]) -> None:
     opening = opened(store, ids)
+    point = Checkpoint(opening.span_id, None, Usage(input=40), {"input_tokens": 40}, None, None, None, [], "")
+    store.write(lambda connection: books.checkpoint(connection, [point])).result()
     assert recovered(store) == 1
     assert rows(store, TaskTrace, id=opening.task_trace_id)[0]["cost_basis"] == "estimated"
     assert finished(store, completed(opening))

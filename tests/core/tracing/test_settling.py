@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import ProviderBroken
+from core.errors import ProviderBusy
 from core.estimates import estimate
 from core.provider.reply import Reply
-from core.tracing.settling import NO_ANSWER, NOT_BILLED, NOT_SENT, total_of
+from core.tracing.entries import Opening
+from core.tracing.settling import NO_ANSWER, NO_REPLY, NOT_BILLED, NOT_SENT, Attempt, total_of
 from core.tracing.used import AT_LEAST, HIDDEN_THINKING, NO_PROMPT
 from core.usage import Usage
 from tests.core.tracing.histories import MODEL, a_reply, an_attempt, an_end, an_opening, never_sent, no_answer, refused
@@ -39,16 +40,31 @@ def test_a_reply_cut_after_its_last_figures_is_exact() -> None:
     assert an_end(an_attempt(OPENING, reply=reply), "failed").basis == "computed"
 
 
-@pytest.mark.parametrize(("error", "reason"), [(refused(), NOT_BILLED), (never_sent(), NOT_SENT)])
-def test_a_refused_call_costs_nothing_and_says_why(error: ProviderBroken, reason: str) -> None:
-    end = an_end(an_attempt(OPENING), "failed", error)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("sent", "error", "reason"), [(True, refused(), NOT_BILLED), (False, never_sent(), NOT_SENT)])
+def test_a_refused_call_costs_nothing_and_says_why(sent: bool, error: ProviderBusy, reason: str) -> None:
+    end = an_end(an_attempt(OPENING, sent=sent), "failed", error)
     assert (end.total, end.basis, end.cost_reason, end.lines) == (0, "computed", reason, ())
 
 
-def test_a_call_without_any_answer_is_held_to_have_cost_its_prompt() -> None:
-    end = an_end(an_attempt(OPENING), "failed", no_answer())
-    assert (end.total, end.basis, end.cost_reason) == (40 * 4_000, "estimated", NO_ANSWER)
-    assert end.usage == Usage(input=40)
+def test_b2_a_call_without_any_answer_costs_nothing_as_an_estimate() -> None:
+    end = an_end(attempt := an_attempt(OPENING), "failed", no_answer())
+    assert (end.total, end.basis, end.cost_reason, end.lines) == (0, "estimated", NO_ANSWER, ())
+    assert (end.usage, end.sent_at, end.answered_at) == (Usage(), attempt.started_at, None)
+
+
+def a_half_answered(opening: Opening) -> Attempt:
+    """Taken by the provider, whose reply never began."""
+    attempt = an_attempt(opening)
+    assert attempt.passage is not None
+    attempt.passage.answered_at, attempt.passage.accepted = attempt.started_at, True
+    attempt.passage.request_id = "req_9"
+    return attempt
+
+
+def test_b2_what_the_provider_took_has_a_prompt_and_keeps_its_request_id() -> None:
+    end = an_end(a_half_answered(OPENING), "failed", no_answer())
+    assert (end.total, end.basis, end.cost_reason) == (40 * 4_000, "estimated", NO_REPLY)
+    assert (end.usage, end.request_id) == (Usage(input=40), "req_9")
 
 
 def test_an_unknown_model_has_no_cost_rather_than_none_at_all() -> None:
@@ -157,7 +173,7 @@ def test_a6_a_cut_reply_is_counted_by_the_script_of_its_text() -> None:
 
 def test_several_attempts_sum_up_and_the_least_certain_basis_wins() -> None:
     exact = an_end(an_attempt(OPENING, reply=a_reply("Much.", USAGE)), "completed")
-    guessed = an_end(an_attempt(OPENING), "failed", no_answer())
+    guessed = an_end(a_half_answered(OPENING), "failed", no_answer())
     unknown = an_end(an_attempt(OPENING, reply=a_reply("Much.", USAGE, model="claude-nobody-9")), "completed")
     both = total_of([exact, guessed])
     assert (both.total, both.basis, both.usage) == (5_160_000, "estimated", Usage(input=1_040, output=50))

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.budgets.bounds import Bound
 from core.clock import new_id
 from core.errors import ProviderBusy
 from core.events import TurnStatus
@@ -74,7 +75,7 @@ def retried(store: Store, opening: Opening, attempt: Attempt, number: int, error
         model=opening.model,
         number=number,
         trace_started_at=opening.at,
-        most=1_000,
+        bound=Bound(1_000, 500),
     )
     ended = an_end(attempt, "failed", error)
     job = lambda connection: books.next_attempt(connection, ended, row, 40, following.started_at)  # noqa: E731

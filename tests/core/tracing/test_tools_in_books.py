@@ -126,7 +126,7 @@ def test_a_lost_turn_counts_no_text_of_earlier_calls_again(store: Store, ids: tu
     advance(store, a_step(opening, tools_ended=(an_end_of(tool),), attempt=following, prompt_estimate=70, at=AT))
     recovered(store)
     (span,) = rows(store, TraceSpan, id=following.span_id)
-    assert (span["input_tokens"], span["output_tokens"], span["cost_nanos"]) == (70, 0, 70 * 4_000)
+    assert (span["input_tokens"], span["output_tokens"], span["cost_nanos"]) == (0, 0, 0), "perhaps it was never sent"
     assert_adds_up(store)
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analytics.choice import read_address
-from core.budgets.budgets import BudgetView
 from core.budgets.periods import PERIODS, Period, window
+from core.budgets.views import BudgetView
 from core.quarters import start_of
 from pages.parts.budget_words import (
     badge,
@@ -33,7 +33,7 @@ def a_view(
     period: Period = "month", at: datetime = AT, zone: ZoneInfo = BERLIN, spent: int = 0, held: int = 0, limit: int = 10
 ) -> BudgetView:
     this = window(period, at, zone)
-    return BudgetView("b", "person", "ada", "Ada", period, zone.key, this, limit, True, spent, held, 0)
+    return BudgetView("b", "person", "ada", "Ada", period, zone.key, this, limit, True, spent, held, 0, 0, "strict", 0)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 _TOKENS_IN = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens"
 _TRACES = """
