@@ -41,7 +41,6 @@ class Opening:
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
     The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
     first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
-    ``earlier`` is what was said elsewhere before a conversation that begins here.
     """
 
     task_trace_id: str
@@ -75,7 +74,6 @@ class Opening:
 
     @property
     def attached(self) -> list[dict[str, Any]]:
-        """References to all that the message has attached."""
         return [*self.kept, *(file.reference for file in self.files)]
 
 

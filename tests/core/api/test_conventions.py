@@ -3,15 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
+from pydantic import ValidationError
 
 from core.api.app import api
 from core.api.docs.document import operations
+from core.settings import Settings
 from pages.parts.places import PLACES
 from tests.core.api.doors import Doors, Open
 from tests.core.api.test_document import DOCUMENT, OPERATIONS, unasked
@@ -84,12 +87,11 @@ NOWHERE = ("/v1/models", "/v1/messages", "/nothing", "/chat/nothing", "/mcp", "/
 
 def test_i5_a_program_never_gets_a_page(server: Served) -> None:
     with httpx2.Client(base_url=server.url, timeout=30) as http:
-        for path in (*NOWHERE, *(f"/{place.name}" for place in PLACES)):
-            for method in ("GET", "HEAD", "POST"):
-                for accept in ("*/*", "application/json"):
-                    answer = http.request(method, path, headers={"Accept": accept})
-                    assert answer.status_code in (400, 404, 405, 406), (method, path)
-                    assert answer.headers["content-type"] == PROBLEM, (method, path)
+        paths = (*NOWHERE, *(f"/{place.name}" for place in PLACES))
+        for path, method, accept in product(paths, ("GET", "HEAD", "POST"), ("*/*", "application/json")):
+            answer = http.request(method, path, headers={"Accept": accept})
+            assert answer.status_code in (400, 404, 405, 406), (method, path)
+            assert answer.headers["content-type"] == PROBLEM, (method, path)
         assert http.head("/healthz").status_code == 200
         assert http.head("/readyz").status_code == 200
         assert http.head("/chat").headers["allow"] == "OPTIONS, POST"
@@ -123,10 +125,6 @@ def test_i1_pages_of_named_origins_may_call_and_of_others_not(server: Served) ->
 
 @pytest.mark.parametrize("value", ["*", "null", "https://a.example/path", "example.org", "file://x"])
 def test_i1_only_origins_can_be_named(value: str, tmp_path: Path) -> None:
-    from pydantic import ValidationError
-
-    from core.settings import Settings
-
     with pytest.raises(ValidationError, match="not origins"):
         Settings(_env_file=None, cors_origins=value, data_dir=tmp_path)
 
