@@ -1,12 +1,13 @@
 """The HTTP API: one application for every address that is not a page."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -67,14 +68,23 @@ class _BesidePage(Route):
         return (Match.NONE, {}) if opens_page(scope) else super().matches(scope)
 
 
-async def _told(_request: Request, error: Exception) -> Response:
+async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
-    return problem(error)
+    return _as_before(request, problem(error))
 
 
-async def _unreadable(_request: Request, error: Exception) -> Response:
+async def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return unreadable(error)
+    return _as_before(request, unreadable(error))
+
+
+def _as_before(request: Request, told: Response) -> Response:
+    """At the doors to agents, also where programs of the first system look for the reason."""
+    if request.url.path not in (*ADDRESSES, "/api/command-center/message"):
+        return told
+    body = json.loads(bytes(told.body))
+    headers = {name: value for name, value in told.headers.items() if not name.startswith("content-")}
+    return JSONResponse({**body, "message": body["detail"]}, told.status_code, headers, told.media_type)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

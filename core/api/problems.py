@@ -46,7 +46,9 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="What happened and what to do, for people.")
-    message: str = Field(description="The same, where programs of the original system look for it.")
+    message: str | None = Field(
+        None, description="The same at the doors to agents, for the original system's programs."
+    )
     errors: list[FieldProblem] | None = None
 
 
@@ -117,5 +119,5 @@ def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
 
 def details(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     """``code`` is stable for programs, ``detail`` is for people, ``more`` is more of the body."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail, "message": detail, **more}
+    body = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
     return JSONResponse(body, status, {**SAFE, **(headers or {})}, "application/problem+json")

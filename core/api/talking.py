@@ -100,9 +100,8 @@ def begin(services: Services, by: Person, sent: Sent) -> Following:
         following = services.answers.follow(by, named, place)
         if following.asked != sent.text:
             raise InputError("Last-Event-ID belongs to another message. Send this one without it, or resume that one.")
-        if sent.key is None or not following.has_all:
-            return following
-    elif place != 0 and sent.key is None:
+        return following
+    if place != 0 and sent.key is None:
         raise InputError("Last-Event-ID does not name an answer. Send the whole id of the last event, or none.")
     task_trace_id = services.turns.post(
         owner=by,
@@ -113,8 +112,7 @@ def begin(services: Services, by: Person, sent: Sent) -> Following:
         key=sent.key,
         kept=sent.kept,
     )
-    is_new = named is not None and named != task_trace_id
-    return services.answers.follow(by, task_trace_id, 0 if is_new else place)
+    return services.answers.follow(by, task_trace_id, place)
 
 
 def place_of(last_event_id: str) -> tuple[str | None, Place]:

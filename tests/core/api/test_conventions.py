@@ -77,8 +77,9 @@ def test_i5_the_document_has_one_kind_of_answer_a_status_and_one_model_a_name() 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    settings = {"SIMULATOR_PACE": "0", "CORS_ORIGINS": "https://app.example.org, http://localhost:3000"}
-    with served(tmp_path_factory.mktemp("conventions") / "data", **settings) as server:
+    origins = "https://app.example.org, http://localhost:3000"
+    folder = tmp_path_factory.mktemp("conventions")
+    with served(folder / "data", SIMULATOR_PACE="0", CORS_ORIGINS=origins) as server:
         yield server
 
 
