@@ -34,6 +34,17 @@ AppError
 └── SetupError            500  a setting or the machine is not fit to start
 """
 
+from typing import Final
+
+TRY_AGAIN: Final = frozenset(
+    {
+        *("rate_limit_error", "overloaded_error", "api_error", "timeout_error", "request_timeout", "conflict_error"),
+        *("connection_error", "connect_timeout", "stream_cut", "stream_silent", "stream_incomplete", "stream_garbled"),
+        *("shutdown", "instance_lost", "taken_over", "unwatched", "store_unavailable", "internal"),
+    }
+)
+"""Error types of turns that people are told to try again, because a later try may succeed."""
+
 
 class AppError(Exception):
     """``for_user`` says in plain words what happened and what to do; ``code`` is stable for programs."""

@@ -54,9 +54,10 @@ class ToolDetected:
 
 @dataclass(frozen=True, slots=True)
 class ToolsExecuting:
-    """So many tools start at once."""
+    """So many tools start at once, these."""
 
     n: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

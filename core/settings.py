@@ -1,5 +1,6 @@
 """Every knob, read once from the environment and from ``.env``."""
 
+import re
 import tomllib
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import SetupError
 
 _LEAST_COOKIE_SECRET = 32
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -46,6 +48,12 @@ class Settings(BaseSettings):
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
     public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    cors_origins: str = Field(
+        "", description="Origins whose pages may call the API, with commas between, such as `https://app.example.org`."
+    )
+    default_agent: str = Field(
+        "", description="Name of the agent that answers where a program names none; empty: the first active one."
+    )
     requests_per_minute: int = Field(
         600, ge=1, description="How often a minute one program may call; the answer is 429 then."
     )
@@ -161,6 +169,15 @@ class Settings(BaseSettings):
             raise ValueError("not an address such as https://command.example.org")
         return value.rstrip("/")
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        """Named ones only: everybody's pages could ask in the name of whoever opens them."""
+        found = [each.strip().rstrip("/").lower() for each in value.split(",") if each.strip()]
+        if not all(_ORIGIN.fullmatch(each) for each in found):
+            raise ValueError("not origins such as https://app.example.org,http://localhost:3000")
+        return ",".join(found)
+
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _addresses(cls, value: str) -> str:
@@ -201,6 +218,11 @@ class Settings(BaseSettings):
         """By group."""
         pairs = (pair.rpartition("=") for pair in self.oidc_groups.split(",") if pair.strip())
         return {group.strip(): role.strip() for group, _, role in pairs}
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Whose pages may call the API besides our own."""
+        return frozenset(self.cors_origins.split(",")) - {""}
 
     @property
     def url(self) -> str:

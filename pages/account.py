@@ -21,6 +21,7 @@ _TOKENS = (
     "Programs sign in with a token, in your name and with at most your role. "
     "[The page of the API](/api/docs) says what they can do."
 )
+_REVOKE = "Whoever knew the old password may have made a token. Your own programs need new ones then."
 
 
 def draw_me(services: Services, me: PersonView) -> None:
@@ -49,14 +50,17 @@ def draw_password(services: Services, session: Session) -> None:
             help=f"At least {SHORTEST} characters. A few words in a row are a good one.",
         )
         again = st.text_input("The same again", type="password", autocomplete="new-password", max_chars=LONGEST)
+        revoke = st.checkbox("Revoke all my API tokens, too", key="revoke-tokens", help=_REVOKE)
         if not st.form_submit_button("Change password", icon=":material/password:"):
             return
     if new != again:
         st.error("The new password was not typed the same twice. Nothing was changed.", icon=":material/error:")
         return
     with told():
-        services.access.sign_in.change_password(session, old, new)
-        st.success("Your password is changed. Every other browser is signed out.", icon=":material/check_circle:")
+        revoked = services.access.sign_in.change_password(session, old, new, revoke=revoke)
+        tokens = f"API tokens revoked: {revoked}." if revoke else "Your API tokens work on."
+        said = f"Your password is changed. Every other browser is signed out. {tokens}"
+        st.success(said, icon=":material/check_circle:")
 
 
 def draw_own_sessions(services: Services, session: Session) -> None:

@@ -14,9 +14,11 @@ class Permission(StrEnum):
     """The words that complete: you may not …"""
 
     CHAT = "chat with agents"
+    CONSENT = "consent to what tools do"
     OWN_TRACES = "see traces and costs of your own"
     OWN_ACCESS = "manage your own password, sessions, tokens and provider key"
     ALL_COSTS = "see what others spent"
+    OPERATIONS = "read the metrics of all agents together"
     BUDGETS = "change budgets"
     PRICES = "change prices"
     EXPORTS = "download traces and costs"
@@ -29,8 +31,8 @@ class Permission(StrEnum):
 
 
 _ADDED = {
-    "operator": {Permission.CHAT, Permission.OWN_TRACES, Permission.OWN_ACCESS},
-    "finance": {Permission.ALL_COSTS, Permission.BUDGETS, Permission.PRICES, Permission.EXPORTS},
+    "operator": {Permission.CHAT, Permission.CONSENT, Permission.OWN_TRACES, Permission.OWN_ACCESS},
+    "finance": {Permission.ALL_COSTS, Permission.OPERATIONS, Permission.BUDGETS, Permission.PRICES, Permission.EXPORTS},
     "admin": {
         Permission.TEXTS,
         Permission.AGENTS,
@@ -49,6 +51,7 @@ _NEVER_FOR_SOME_AGENTS = {
     Permission.AGENTS,
     Permission.DEMO,
     Permission.AUDIT,
+    Permission.OPERATIONS,
 }
 
 
@@ -56,7 +59,7 @@ _NEVER_FOR_SOME_AGENTS = {
 class Person:
     """Who asks. ``role`` is operator, finance or admin; through an API token it is the lesser of both roles.
 
-    ``agents`` are the ids of the agents that the token is for, None means all.
+    ``agents`` are the ids of the agents that the token is for, None means all; ``consents``: it may let tools run.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Person:
     role: str
     token_id: str | None = None
     agents: frozenset[str] | None = None
+    consents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def permissions(role: str) -> frozenset[Permission]:
 
 def may(person: Person, permission: Permission) -> bool:
     if person.token_id is not None and permission in _NEVER_BY_TOKEN:
+        return False
+    if person.token_id is not None and permission is Permission.CONSENT and not person.consents:
         return False
     if person.agents is not None and permission in _NEVER_FOR_SOME_AGENTS:
         return False

@@ -14,6 +14,7 @@ from core.access.people import has_admin, one_at_a_time
 from core.access.roles import Permission, Person, allow
 from core.access.sessions import Session, SignedIn, browser_of, end_sessions, has_been_at, open_session
 from core.access.throttle import Attempt, Throttle, forgive
+from core.access.tokens import revoke_tokens
 from core.access.visit import Visit
 from core.clock import new_id, now
 from core.errors import InputError, NotAllowed, NotSignedIn
@@ -91,8 +92,11 @@ class SignIn:
         who["password_hash"] = self._passwords.hash(password, email=who["email"])
         return self._store.write(lambda connection: _set_up(connection, secret, who, visit)).result()
 
-    def change_password(self, by: Session, old: str, new: str) -> None:
-        """One's own; every other browser is out. Raises InputError, TooManyRequests, NotAllowed."""
+    def change_password(self, by: Session, old: str, new: str, *, revoke: bool = False) -> int:
+        """One's own; every other browser is out and, with ``revoke``, every API token: returns how many.
+
+        Raises InputError, TooManyRequests, NotAllowed.
+        """
         person = by.person
         allow(person, Permission.OWN_ACCESS)
         with self._store.read() as connection:
@@ -103,15 +107,17 @@ class SignIn:
             raise InputError("The present password is another one. Type it again.")
         new_hash = self._passwords.hash(new, email=row.email)
 
-        def job(connection: Connection) -> None:
+        def job(connection: Connection) -> int:
             changed = _unchanged(row).values(password_hash=new_hash)
             if connection.execute(changed).rowcount != 1:
                 raise InputError("The password was changed elsewhere in the meantime. Sign in anew.")
             forgive(connection, attempt)
             end_sessions(connection, person.id, but=by.id)
-            record(connection, person, "changed password", ("person", person.id))
+            revoked = revoke_tokens(connection, person.id) if revoke else 0
+            record(connection, person, "changed password", ("person", person.id), tokens_revoked=revoked)
+            return revoked
 
-        self._store.write(job).result()
+        return self._store.write(job).result()
 
     def _claim(self, email: str, visit: Visit) -> _Claim:
         account = kept_email(email)

@@ -38,7 +38,14 @@ def _person(connection: Connection, person_id: str) -> Person | None:
 
 def _token(connection: Connection, person_id: str, token_id: str) -> Person | None:
     query = (
-        select(_users.c.id, _users.c.name, _users.c.role, _tokens.c.role.label("at_most"), _tokens.c.agents)
+        select(
+            _users.c.id,
+            _users.c.name,
+            _users.c.role,
+            _tokens.c.role.label("at_most"),
+            _tokens.c.agents,
+            _tokens.c.consents,
+        )
         .join(_tokens, _tokens.c.user_id == _users.c.id)
         .where(_tokens.c.id == token_id, _tokens.c.revoked_at.is_(None), _tokens.c.expires_at > now())
         .where(_users.c.id == person_id, _users.c.deactivated_at.is_(None))
@@ -47,4 +54,4 @@ def _token(connection: Connection, person_id: str, token_id: str) -> Person | No
     if row is None:
         return None
     agents = None if row.agents is None else frozenset(row.agents)
-    return Person(row.id, row.name, lesser(row.role, row.at_most), token_id, agents)
+    return Person(row.id, row.name, lesser(row.role, row.at_most), token_id, agents, row.consents)

@@ -28,12 +28,13 @@ _tokens, _users, _agents = ApiToken.__table__, User.__table__, Agent.__table__
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
-    """``agents`` are ids, None means all, also later ones."""
+    """``agents`` are ids, None means all, also later ones; ``consents`` lets it decide whether tools may run."""
 
     name: str
     role: str
     expires_at: datetime
     agents: tuple[str, ...] | None = None
+    consents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class TokenView:
     expires_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    consents: bool = False
 
 
 TokenViews: TypeAlias = list[TokenView]
@@ -92,7 +94,7 @@ class Tokens:
             raise NotSignedIn("This API token is not valid: it is mistyped, expired or revoked. Make a new one.")
         touch(self._store, _tokens.c.last_used_at, row)
         agents = None if row.agents is None else frozenset(row.agents)
-        return Person(row.user_id, row.person, lesser(row.role, row.persons_role), row.id, agents)
+        return Person(row.user_id, row.person, lesser(row.role, row.persons_role), row.id, agents, row.consents)
 
     def list(self, by: Person, person_id: str | None = None) -> TokenViews:
         """One's own, newest first or, for who manages people, somebody's; revoked ones too. Raises NotAllowed."""
@@ -108,10 +110,10 @@ class Tokens:
         self._store.write(lambda connection: _revoke(connection, by, token_id)).result()
 
 
-def revoke_tokens(connection: Connection, person_id: str) -> None:
-    """All of a person's."""
+def revoke_tokens(connection: Connection, person_id: str) -> int:
+    """All of a person's; returns how many there were."""
     change = update(_tokens).where(_tokens.c.user_id == person_id, _tokens.c.revoked_at.is_(None))
-    connection.execute(change.values(revoked_at=now()))
+    return connection.execute(change.values(revoked_at=now())).rowcount
 
 
 def _checked(draft: TokenDraft) -> TokenDraft:
@@ -120,7 +122,8 @@ def _checked(draft: TokenDraft) -> TokenDraft:
     if draft.agents is not None and not draft.agents:
         raise InputError("Choose the agents that the token is for, or all of them.")
     agents = None if draft.agents is None else tuple(sorted({storable(agent) for agent in draft.agents}))
-    return TokenDraft(checked_name(draft.name, "token's name"), checked_role(draft.role), draft.expires_at, agents)
+    name, role = checked_name(draft.name, "token's name"), checked_role(draft.role)
+    return TokenDraft(name, role, draft.expires_at, agents, draft.consents)
 
 
 def _create(connection: Connection, by: Person, draft: TokenDraft) -> NewToken:
@@ -137,9 +140,11 @@ def _create(connection: Connection, by: Person, draft: TokenDraft) -> NewToken:
         expires_at=draft.expires_at,
         last_used_at=None,
         revoked_at=None,
+        consents=draft.consents,
     )
     connection.execute(insert(_tokens), _row(view, digest("token", secret)))
-    scope = {"role": draft.role, "agents": draft.agents, "expires_at": draft.expires_at.isoformat()}
+    scope: dict[str, Any] = {"role": draft.role, "agents": draft.agents, "expires_at": draft.expires_at.isoformat()}
+    scope["consents"] = draft.consents
     record(connection, by, "created", ("token", view.id), name=draft.name, **scope)
     return NewToken(secret, view)
 
@@ -171,7 +176,7 @@ def _revoke(connection: Connection, by: Person, token_id: str) -> None:
 
 def _row(view: TokenView, secret_digest: str) -> dict[str, Any]:
     agents = None if view.agents is None else list(view.agents)
-    names = ("id", "name", "prefix", "role", "created_at", "expires_at", "last_used_at", "revoked_at")
+    names = ("id", "name", "prefix", "role", "created_at", "expires_at", "last_used_at", "revoked_at", "consents")
     own = {name: getattr(view, name) for name in names}
     return {**own, "digest": secret_digest, "user_id": view.person_id, "agents": agents}
 
@@ -188,4 +193,5 @@ def _view(row: Row[Any]) -> TokenView:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        consents=row.consents,
     )

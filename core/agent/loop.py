@@ -141,7 +141,7 @@ class Loop:
         if not calls:
             return
         yield CallsStarting(tuple(calls))
-        yield ToolsExecuting(len(calls))
+        yield ToolsExecuting(len(calls), tuple(call.name for call in calls))
         for place, call in enumerate(calls, 1):
             yield ToolProgress(call.id, call.name, "executing", None, place, len(calls))
         tasks = [asyncio.create_task(self._run_tool(call)) for call in calls]

@@ -1,27 +1,31 @@
 """The HTTP API: one application for every address that is not a page."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from core.api.agents import agents
 from core.api.auth import auth
 from core.api.budgets import budgets
 from core.api.chat_doors import ADDRESSES, chat_doors
+from core.api.conventions import AsPrograms, allowed
 from core.api.conversations import conversations
 from core.api.costs import costs
 from core.api.docs.document import document
 from core.api.docs.page import docs
 from core.api.exports import exports
+from core.api.guard.places import opens_page
 from core.api.health import health
 from core.api.messages import messages
 from core.api.metrics.route import measure, metrics
-from core.api.problems import not_there, problem, unreadable
+from core.api.problems import SAFE, not_there, problem, unreadable
 from core.api.sign_in.routes import sign_in_routes
 from core.api.traces import traces
 from core.errors import AppError
@@ -43,6 +47,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _not_there)
     measure(app)
+    app.add_middleware(AsPrograms)
     reading = (conversations, traces, costs, budgets, exports, docs)
     for router in (health, metrics, auth, agents, messages, chat_doors, *reading):
         app.include_router(router)
@@ -52,21 +57,41 @@ def api(services: Callable[[], Services]) -> FastAPI:
 def api_routes(services: Callable[[], Services]) -> list[Route]:
     """What of the server is the API's; everything else is the pages'."""
     app = api(services)
-    everything = [Route(path, app) for path in ("/api/{rest:path}", "/healthz", "/readyz", "/metrics")]
-    doors = [Route(path, app, methods=["POST"]) for path in ADDRESSES]
-    return [*everything, *doors, *sign_in_routes(services)]
+    paths = ("/api/{rest:path}", "/healthz", "/readyz", "/metrics", "/mcp/{rest:path}", "/chat/{rest:path}")
+    return [*(Route(path, app) for path in paths), _BesidePage(ADDRESSES[0], app), *sign_in_routes(services)]
 
 
-async def _told(_request: Request, error: Exception) -> Response:
+class _BesidePage(Route):
+    """An address that is also a page's: what a browser opens is the page."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if opens_page(scope) else super().matches(scope)
+
+
+async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
-    return problem(error)
+    return _as_before(request, problem(error))
 
 
-async def _unreadable(_request: Request, error: Exception) -> Response:
+async def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return unreadable(error)
+    return _as_before(request, unreadable(error))
 
 
-async def _not_there(_request: Request, error: Exception) -> Response:
+def _as_before(request: Request, told: Response) -> Response:
+    """At the doors to agents, also where programs of the first system look for the reason."""
+    if request.url.path not in (*ADDRESSES, "/api/command-center/message"):
+        return told
+    body = json.loads(bytes(told.body))
+    headers = {name: value for name, value in told.headers.items() if not name.startswith("content-")}
+    return JSONResponse({**body, "message": body["detail"]}, told.status_code, headers, told.media_type)
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return not_there(error)
+    if error.status_code != 405:
+        return not_there(error)
+    taken = allowed(request)
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={**SAFE, "Allow": taken})
+    return not_there(HTTPException(405, headers={"Allow": taken}))

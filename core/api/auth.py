@@ -6,10 +6,11 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from core.access.roles import Permission, may
 from core.access.visit import Visit
 from core.api.caller import Caller, Running, bearer_secret
 from core.api.problems import raises
-from core.api.wire import Wire
+from core.api.wire import Given, Wire
 from core.errors import InputError, NotAllowed, NotSignedIn, TooManyRequests
 
 auth = APIRouter(prefix="/api/auth", tags=["signing in"])
@@ -31,11 +32,22 @@ class AccessToken(Wire):
     expires_at: datetime
 
 
+class NewPassword(Given):
+    old: str = Field(max_length=1_000, examples=["four quiet grey herons"])
+    new: str = Field(max_length=1_000, examples=["five loud green parrots"])
+    revoke_tokens: bool = Field(False, description="Also of every API token of one's own.")
+
+
+class Changed(Wire):
+    tokens_revoked: int
+
+
 class Me(Wire):
     id: str
     name: str
     role: Literal["operator", "finance", "admin"] = Field(description="Through an API token the lesser of both roles.")
     token_id: str | None = Field(description="Of the API token that is used; null without one.")
+    consents: bool = Field(description="Whether it may let tools run that wait for consent.")
     agents: list[str] | None = Field(description="Ids of the agents that the token is for; null means all.")
 
 
@@ -63,8 +75,19 @@ def log_out(request: Request, services: Running, by: Caller) -> Response:
     return Response(status_code=204)
 
 
+@auth.post("/password", responses=raises(NotAllowed, TooManyRequests))
+def change_password(request: Request, services: Running, by: Caller, given: NewPassword) -> Changed:
+    """Change one's own, with the access token of signing in: other sessions end and, if wished, API tokens."""
+    if services.settings.auth != "accounts" or by.token_id is not None:
+        raise NotAllowed("A password is changed with the access token of /api/auth/login, where people have passwords.")
+    session = services.access.sessions.check(bearer_secret(request.headers.get("authorization", "")))
+    revoked = services.access.sign_in.change_password(session, given.old, given.new, revoke=given.revoke_tokens)
+    return Changed(tokens_revoked=revoked)
+
+
 @auth.get("/me")
 def who_am_i(by: Caller) -> Me:
     """Whom the token makes the caller, and what it may be used for."""
     agents = None if by.agents is None else sorted(by.agents)
-    return Me(id=by.id, name=by.name, role=by.role, token_id=by.token_id, agents=agents)
+    consents = may(by, Permission.CONSENT)
+    return Me(id=by.id, name=by.name, role=by.role, token_id=by.token_id, consents=consents, agents=agents)

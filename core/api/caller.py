@@ -1,15 +1,18 @@
 """Who calls, and the running parts: what every endpoint begins with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from core.access.opaque import is_secret
 from core.access.roles import Person
-from core.errors import NotSignedIn
+from core.api.cookies import SESSION_COOKIE
+from core.errors import NotAllowed, NotSignedIn
 from core.wiring import Services
 
 _HOW = "Send the header Authorization: Bearer TOKEN, with an API token or what /api/auth/login gave you."
@@ -32,14 +35,48 @@ _Documented: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Security
 
 
 def caller(request: Request, services: Running, _: _Documented) -> Person:
-    """By the Bearer token alone, never by a cookie; without sign-in, whoever calls without one is the local person.
+    """By the Bearer token alone, never by a cookie; without sign-in, who calls without one of ours is the local person.
 
     Raises NotSignedIn.
     """
     header = request.headers.get("authorization", "")
-    if not header and services.settings.auth == "none":
+    if services.settings.auth == "none" and _none_of_ours(header):
         return services.me
     return services.access.bearer(bearer_secret(header))
+
+
+def _none_of_ours(header: str) -> bool:
+    """No token, or what scripts send where they were given none; one of ours that has ended does not become more."""
+    scheme, _, secret = header.partition(" ")
+    return not header or (scheme.lower() == "bearer" and not is_secret(secret.strip()))
+
+
+def browser(request: Request, services: Running, documented: _Documented) -> Person:
+    """Who asks by a page of ours, which can set no header: by its session's cookie or, without sign-in, the local one.
+
+    Raises NotSignedIn, NotAllowed.
+    """
+    if request.headers.get("authorization"):
+        return caller(request, services, documented)
+    if not _is_from_our_page(request, services.settings.origins):
+        raise NotAllowed("Only pages of Command Center itself may ask in this way. Send a POST with a token.")
+    if services.settings.auth == "none":
+        return services.me
+    return services.access.sessions.check(request.cookies.get(SESSION_COOKIE, "")).person
+
+
+def _is_from_our_page(request: Request, allowed: Collection[str]) -> bool:
+    """By what browsers say of it, where they do; a program that says nothing has no cookie of anybody's."""
+    headers, host = request.headers, request.headers.get("host", "")
+    site, origin, page = (headers.get(name) for name in ("sec-fetch-site", "origin", "referer"))
+    if "text/html" in headers.get("accept", ""):
+        return False  # somebody follows a link, or opens an address
+    if origin in allowed:
+        return SESSION_COOKIE not in request.cookies
+    if site is not None:
+        return site == "same-origin"
+    said = [each for each in (origin, page) if each]
+    return all(urlsplit(each).netloc == host for each in said) and bool(said or SESSION_COOKIE not in request.cookies)
 
 
 def bearer_secret(header: str) -> str:
@@ -58,4 +95,12 @@ def checking(request: Request, services: Running, documented: _Documented) -> Ca
     return partial(caller, request, services, documented)
 
 
+Browser: TypeAlias = Annotated[Person, Depends(browser)]
+
+
+def checking_browser(request: Request, services: Running, documented: _Documented) -> Callable[[], Person]:
+    return partial(browser, request, services, documented)
+
+
+CheckingBrowser: TypeAlias = Annotated[Callable[[], Person], Depends(checking_browser)]
 Checking: TypeAlias = Annotated[Callable[[], Person], Depends(checking)]

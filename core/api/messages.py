@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -12,16 +12,27 @@ from core.api.docs.events import NAMED
 from core.api.problems import NOT_ANSWERED, raises
 from core.api.sse.dialects import NamedEvents, cost_of, error_of
 from core.api.sse.response import EventStream, Whole, WholeReply
-from core.api.talking import REFUSALS, AcceptHeader, IdempotencyKey, streamed, wants_json
+from core.api.talking import (
+    REFUSALS,
+    AcceptHeader,
+    IdempotencyKey,
+    LastEventId,
+    RequestId,
+    Sent,
+    begin,
+    place_of,
+    stream_headers,
+    streamed,
+    wants_json,
+)
 from core.api.wire import Given, Wire
-from core.chat.following import SAVED, Place
 from core.errors import InputError, NotAllowed, NotFound
 from core.events import CostBasis
 
 messages = APIRouter(prefix="/api/command-center", tags=["messages"], responses=raises(NotAllowed))
 
 
-class Message(Given):
+class NewMessage(Given):
     agent_id: str = Field(min_length=1, examples=["AGENT_ID"])
     conversation_id: str | None = Field(None, description="Null begins a new conversation.")
     message: str = Field(examples=["What is prompt caching?"])
@@ -34,7 +45,7 @@ class Cost(Wire):
     output_tokens: int
     total_cost: float | None
     estimated: bool
-    basis: CostBasis
+    basis: CostBasis = Field(description="How sure it is: unpriced is a cost that is not known.")
 
 
 class NotWhole(Wire):
@@ -43,7 +54,7 @@ class NotWhole(Wire):
 
 
 class Reply(Wire):
-    """``error`` says why an answer that was stopped is not whole."""
+    """``error`` says why an answer that was stopped is not whole, ``stopReason`` why the model stopped, in its word."""
 
     task_trace_id: str
     conversation_id: str
@@ -78,28 +89,44 @@ class Decision(Given):
     reason: str = ""
 
 
+@messages.head("/message", include_in_schema=False)
+def message_headers() -> Response:
+    return stream_headers()
+
+
 @messages.post(
     "/message",
-    response_model=Reply,
-    responses={**streamed(Reply), **raises(*REFUSALS, *NOT_ANSWERED)},
+    response_class=Response,
+    responses={**streamed(), **raises(*REFUSALS, *NOT_ANSWERED)},
     openapi_extra={"x-events": NAMED},
 )
 def send_message(
     services: Running,
     by: Caller,
     check: Checking,
-    given: Message,
+    given: NewMessage,
+    request: RequestId,
     accept: AcceptHeader = "",
     key: IdempotencyKey = None,
+    last_event_id: LastEventId = "",
 ) -> Response:
-    """Events as they happen; with `Accept: application/json` one reply at the end."""
-    task_trace_id = services.turns.post(
-        owner=by, agent_id=given.agent_id, text=given.message, conversation_id=given.conversation_id, key=key
-    )
-    following = services.answers.follow(by, task_trace_id)
+    """Events as they happen; with `Accept: application/json` one reply at the end, as of `/reply`."""
+    following = begin(services, by, _sent(given, key, last_event_id))
     if wants_json(accept):
         return WholeReply(following, check, _reply)
-    return EventStream(following, check, NamedEvents())
+    return EventStream(following, check, NamedEvents(), request)
+
+
+@messages.post("/reply", response_model=Reply, responses=raises(*REFUSALS, *NOT_ANSWERED))
+def send_and_wait(
+    services: Running, by: Caller, check: Checking, given: NewMessage, key: IdempotencyKey = None
+) -> Response:
+    """The same message, answered whole.
+
+    While somebody's consent to a tool is waited for, the answer has begun: its header `X-Waiting-For` says where to
+    consent, its status is 200, and blanks come before the JSON. If it fails then, the JSON is the problem.
+    """
+    return WholeReply(begin(services, by, _sent(given, key)), check, _reply)
 
 
 @messages.get(
@@ -113,12 +140,16 @@ def resume_stream(
     by: Caller,
     check: Checking,
     task_trace_id: str,
-    last_event_id: Annotated[str, Header(alias="Last-Event-ID", description="Of the last event that arrived.")] = "",
+    request: RequestId,
+    last_event_id: LastEventId = "",
     after: Annotated[str, Query(description="The same, for who cannot set headers.")] = "",
 ) -> Response:
     """The rest of the events, of an answer that goes on or has ended."""
-    following = services.answers.follow(by, task_trace_id, _place(last_event_id or after))
-    return EventStream(following, check, NamedEvents())
+    named, place = place_of(last_event_id or after)
+    if named not in (None, task_trace_id):
+        raise InputError("Last-Event-ID belongs to another answer. Send the last one of this answer, or none.")
+    following = services.answers.follow(by, task_trace_id, place)
+    return EventStream(following, check, NamedEvents(), request)
 
 
 @messages.post("/{task_trace_id}/stop", responses=raises(NotFound))
@@ -141,19 +172,15 @@ def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approva
     )
 
 
-@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound))
+@messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound, InputError))
 def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
-    """The first decision counts."""
+    """The first decision counts. An API token must have been made for consenting."""
     services.answers.check(by, task_trace_id)
     services.approvals.decide(by, span_id, approved=given.approved, reason=given.reason, task_trace_id=task_trace_id)
 
 
-def _place(text: str) -> Place:
-    if text in ("", SAVED):
-        return text or 0
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise InputError("Last-Event-ID is not the id of an event. Send the last one that arrived, or none.")
-    return int(text)
+def _sent(given: NewMessage, key: str | None, last_event_id: str = "") -> Sent:
+    return Sent(given.agent_id, given.message, given.conversation_id, key=key, last_event_id=last_event_id)
 
 
 def _reply(whole: Whole) -> dict[str, Any]:

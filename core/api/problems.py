@@ -46,6 +46,9 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="What happened and what to do, for people.")
+    message: str | None = Field(
+        None, description="The same at the doors to agents, for the original system's programs."
+    )
     errors: list[FieldProblem] | None = None
 
 

@@ -3,14 +3,31 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from core.errors import InputError
 from core.money import Nanos, exact_usd
-from core.store.text import storable
+from core.store.text import storable, whole_characters
 from core.usage import Usage
 
 T = TypeVar("T")
+
+
+def whole_texts(value: Any) -> Any:
+    """The value of a field, if all its texts can be kept and sent on as they are. Raises ValueError."""
+    match value:
+        case str():
+            try:
+                whole_characters(value, "The text")
+            except InputError as error:
+                raise ValueError(error.for_user) from None
+        case Mapping():
+            whole_texts([*value.keys(), *value.values()])
+        case Sequence() if not isinstance(value, bytes):
+            for part in value:
+                whole_texts(part)
+    return value
 
 
 class Wire(BaseModel):
@@ -23,6 +40,8 @@ class Given(Wire):
     """A body that somebody sends: what it does not know is a mistake of the sender's."""
 
     model_config = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True)
+
+    whole = field_validator("*", mode="before")(whole_texts)
 
 
 class Data(Wire, Generic[T]):

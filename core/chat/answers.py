@@ -23,7 +23,7 @@ class Answers:
         """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
         turn = self._live(by, task_trace_id)
         if turn is not None:
-            return LiveTurn(turn.head, turn.log, after)
+            return LiveTurn(turn.head, turn.log, after, turn.text)
         return TurnElsewhere(
             self._saved(by, task_trace_id),
             after,

@@ -93,8 +93,10 @@ class Approvals:
     ) -> None:
         """In the turn ``task_trace_id``, or in any of the person's own.
 
-        Raises NotFound, also for what others were asked, and InputError when it is decided or the turn is over.
+        Raises NotFound, also for what others were asked, NotAllowed for a token that may not consent, and InputError
+        when it is decided or the turn is over.
         """
+        allow(by, Permission.CONSENT)
         asked = _asked(by, span_id, task_trace_id)
         decision: Decision = "approved" if approved else "denied"
         words = storable(reason.strip())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from core.chat.log import EventLog
-from core.chat.saved import SavedTurn
+from core.chat.saved import SavedTool, SavedTurn
 from core.chat.turn import Head
 from core.clock import now
 from core.errors import NotFound, ShuttingDown, StoreError
@@ -15,6 +15,8 @@ from core.events import Event, IterationStarted, Logged, TextDelta, TurnEnded
 
 SAVED: Final = "saved"
 """The place of a reader whose text came from the books: it can only go on with the whole of it."""
+END: Final = 999_999_999
+"""The place of a reader who has all of an answer that has ended; no event has such a number."""
 LOOK_EVERY_SECONDS = 1.0
 
 Place: TypeAlias = int | str
@@ -40,6 +42,13 @@ class Followed:
 class Following(Protocol):
     head: Head
     ended: bool
+    asked: str
+    """The text of the message that is answered."""
+
+    @property
+    def has_all(self) -> bool:
+        """Whether the reader has told the place of the end, so that nothing is left to tell."""
+        ...
 
     async def next(self, seconds: float) -> list[Followed]:
         """What came since, soon after there is any, and perhaps nothing. Raises AppError if it cannot be followed."""
@@ -56,12 +65,17 @@ class LiveTurn:
     The texts are those of the answer: a reply that follows another one begins a new paragraph.
     """
 
-    def __init__(self, head: Head, log: EventLog, after: Place) -> None:
-        self.head, self.ended = head, False
+    def __init__(self, head: Head, log: EventLog, after: Place, asked: str = "") -> None:
+        self.head, self.ended, self.asked = head, False, asked
         self._log, self._seen = log, 0
+        self._has_end = after in (END, log.last)
         self._known = after if isinstance(after, int) and after <= log.last else 0
         self._behind = after != self._known
         self._text, self._new_reply = list[str](), False
+
+    @property
+    def has_all(self) -> bool:
+        return self._has_end and self._log.ended
 
     async def next(self, seconds: float) -> list[Followed]:
         batch = await self._log.wait(self._seen, seconds)
@@ -108,10 +122,12 @@ class TurnElsewhere:
         seen: Callable[[], object],
         closing: Callable[[], bool],
     ) -> None:
-        self.head, self.ended = first.head, False
+        self.head, self.ended, self.asked = first.head, False, first.asked
+        self.has_all = after == END and first.end is not None
         self._first: SavedTurn | None = first
         self._read, self._seen, self._closing = read, seen, closing
         self._text, self._replaces = "", after != 0
+        self._tools: dict[str, SavedTool] = {}
 
     async def next(self, seconds: float) -> list[Followed]:
         saved, self._first = self._first, None
@@ -136,6 +152,9 @@ class TurnElsewhere:
     def _news(self, saved: SavedTurn) -> Iterator[Followed]:
         if saved.end is None:
             self._seen()
+        for tool in saved.tools:
+            yield from map(self._followed, tool.since(self._tools.get(tool.span_id)))
+            self._tools[tool.span_id] = tool
         if self._replaces or not saved.text.startswith(self._text):
             yield self._followed(WholeText(saved.text))
         elif len(saved.text) > len(self._text):

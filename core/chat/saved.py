@@ -1,19 +1,31 @@
 """A turn as the books have it, for whoever asks for it where it does not run."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
 from core.chat.turn import Head
-from core.events import TurnEnded, TurnStarted
+from core.clock import now
+from core.events import ApprovalRequested, ToolDetected, ToolEvent, ToolProgress, ToolStatus, TurnEnded, TurnStarted
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
+from core.store.tool_tables import ToolApproval
 
 _traces, _sessions, _agents = TaskTrace.__table__, TraceSession.__table__, Agent.__table__
-_spans = TraceSpan.__table__
+_spans, _approvals = TraceSpan.__table__, ToolApproval.__table__
 _messages, _conversations = Message.__table__, Conversation.__table__
+_TOOLS = (
+    select(_spans.c.id, _spans.c.tool_use_id, _spans.c.tool_name, _spans.c.input, _spans.c.status)
+    .add_columns(_spans.c.duration_ms, _approvals.c.expires_at, _approvals.c.decision)
+    .outerjoin(_approvals, _approvals.c.span_id == _spans.c.id)
+    .where(_spans.c.kind == "tool")
+    .order_by(_spans.c.iteration, _spans.c.id)
+)
 
 
 def _last_stop_reason() -> ScalarSelect[str | None]:
@@ -25,6 +37,7 @@ def _last_stop_reason() -> ScalarSelect[str | None]:
 
 _QUERY = (
     select(
+        _traces.c.instruction,
         _traces.c.id,
         _traces.c.conversation_id,
         _traces.c.owner_id,
@@ -53,13 +66,38 @@ _QUERY = (
 
 
 @dataclass(frozen=True, slots=True)
+class SavedTool:
+    """A call of a tool, also of an agent that was asked; ``consent_until`` while somebody's consent is waited for."""
+
+    span_id: str
+    id: str
+    name: str
+    input: dict[str, Any]
+    status: ToolStatus
+    duration_ms: int | None = None
+    consent_until: datetime | None = None
+
+    def since(self, earlier: "SavedTool | None") -> Iterator[ToolEvent]:
+        """What has become of it since it was as ``earlier``, None if nothing was known of it."""
+        if earlier is None:
+            yield ToolDetected(self.id, self.name, self.input)
+        if self.consent_until is not None and (earlier is None or earlier.consent_until is None):
+            yield ApprovalRequested(self.id, self.span_id, self.name, self.input, self.consent_until)
+        was = None if earlier is None or earlier.consent_until is not None else earlier.status
+        if self.consent_until is None and self.status != was:
+            yield ToolProgress(self.id, self.name, self.status, self.duration_ms, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class SavedTurn:
-    """``text`` is what is saved of the answer, ``end`` is None while it is being written."""
+    """``text`` is what is saved of the answer, ``end`` is None while it is being written; ``asked`` is the message."""
 
     head: Head
     start: TurnStarted
     text: str
     end: TurnEnded | None
+    tools: tuple[SavedTool, ...] = ()
+    asked: str = ""
 
 
 def read_saved(connection: Connection, task_trace_id: str) -> SavedTurn | None:
@@ -70,7 +108,26 @@ def read_saved(connection: Connection, task_trace_id: str) -> SavedTurn | None:
     head = Head(row.id, row.conversation_id, row.message_id, row.owner_id, row.master_agent_id, row.started_at)
     simulated = row.session_type == "simulated"
     start = TurnStarted(row.id, row.conversation_id, row.agent_name, row.model, simulated)
-    return SavedTurn(head, start, row.text, None if row.status == "running" else _end(row))
+    tools = tuple(map(_tool, connection.execute(_TOOLS.where(_spans.c.task_trace_id == row.id))))
+    return SavedTurn(head, start, row.text, None if row.status == "running" else _end(row), tools, row.instruction)
+
+
+def _tool(row: Row[Any]) -> SavedTool:
+    waits = row.status == "running" and row.decision is None and row.expires_at is not None and row.expires_at > now()
+    status: ToolStatus = {"running": "executing", "success": "completed"}.get(row.status, "failed")  # type: ignore[assignment]
+    until = row.expires_at if waits else None
+    return SavedTool(
+        row.id, row.tool_use_id or row.id, row.tool_name, _input(row.input), status, row.duration_ms, until
+    )
+
+
+def _input(text: str | None) -> dict[str, Any]:
+    """Empty where it was cut, so that it is no JSON any more."""
+    try:
+        given = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
 def _end(row: Row[Any]) -> TurnEnded:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from time import sleep
 
@@ -23,15 +24,16 @@ from core.conversations.attachment_limits import check_request
 from core.conversations.attachments import Attachment, check_files, expand, expanded, read_files, references
 from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
-from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
+from core.errors import TRY_AGAIN, AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
 from core.provider.blocks import Block
 from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView
 from core.store.database import Store
-from core.tracing.admission import read_key
+from core.store.text import whole_characters
+from core.tracing.admission import free_key, read_key
 from core.tracing.entries import NewAttachment, Opening
 from core.tracing.opening import HistoryMoved
-from core.tracing.terms import Once
+from core.tracing.terms import KEPT, Earlier, Once
 
 LONGEST_MESSAGE = 400_000
 _TRIES = 5
@@ -52,6 +54,7 @@ class Wanted:
     source: str = "chat"
     files: tuple[NewAttachment, ...] = ()
     once: Once | None = None
+    earlier: tuple[Earlier, ...] = ()
 
 
 class _AlreadySent(Exception):
@@ -93,24 +96,41 @@ class Turns:
         return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
 
     def post(
-        self, *, owner: Person, agent_id: str, text: str, conversation_id: str | None = None, key: str | None = None
+        self,
+        *,
+        owner: Person,
+        agent_id: str,
+        text: str,
+        conversation_id: str | None = None,
+        earlier: Sequence[Earlier] = (),
+        key: str | None = None,
+        kept: timedelta = KEPT,
     ) -> str:
         """Start the answer to a program's message and return the turn's id.
 
-        The same message sent again with the same ``key`` gets the same turn, for a day, whatever became of it.
+        The same message sent again with the same ``key`` gets the same turn while the key is ``kept``, unless that turn
+        ended in a way that a later try may mend. ``earlier`` is what was said before a new conversation.
 
         Raises KeyReused if the key came with another message, and what ``send`` raises.
         """
-        once = None if key is None else _once(key, agent_id, conversation_id, text)
+        for each in earlier:
+            _checked(each.text)
+        said = tuple(earlier)
+        once = None if key is None else Once(key, _digest(agent_id, conversation_id, text, said), kept)
+        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, source="api", once=once, earlier=said)
         try:
-            return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, source="api", once=once)).id
+            return self._send(wanted).id
         except _AlreadySent as sent:
             return str(sent.args[0])
+
+    def free(self, by: Person, key: str, task_trace_id: str) -> None:
+        """Let the next message with this key begin a turn of its own."""
+        self._store.write(lambda connection: free_key(connection, by.id, key, task_trace_id)).result()
 
     def _send(self, wanted: Wanted) -> Turn:
         agent = self._agent(wanted)
         for _ in range(_TRIES):
-            self._look_for_key(wanted)
+            wanted = self._with_key(wanted)
             running = self._running(wanted)
             if running is not None:
                 return running
@@ -135,31 +155,32 @@ class Turns:
             agent = self._agents.known(wanted.agent_id)
         except NotFound:
             raise unknown from None
-        self._look_for_key(wanted)
+        self._with_key(wanted)
         if agent.demo:
             raise AgentInactive(f"{agent.name} belongs to the demo month and cannot be asked. Choose another agent.")
         if not agent.active:
             raise AgentInactive(f"Agent {agent.name} is not active. Choose another one, or activate it on Agents.")
         return agent
 
-    def _look_for_key(self, wanted: Wanted) -> None:
-        """Raises _AlreadySent, KeyReused."""
+    def _with_key(self, wanted: Wanted) -> Wanted:
+        """With what its key may be taken from. Raises _AlreadySent, KeyReused."""
         if wanted.once is None:
-            return
+            return wanted
         with self._store.read() as connection:
-            found = read_key(connection, wanted.owner.id, wanted.once.key, now())
+            found = read_key(connection, wanted.owner.id, wanted.once, now())
         if found is None:
-            return
-        digest, task_trace_id = found
-        if digest != wanted.once.digest:
+            return wanted
+        if found.error_type in TRY_AGAIN:
+            return replace(wanted, once=replace(wanted.once, instead_of=found.task_trace_id))
+        if found.digest != wanted.once.digest:
             raise KeyReused("This Idempotency-Key came with another message before. Use a new key for each message.")
-        raise _AlreadySent(task_trace_id)
+        raise _AlreadySent(found.task_trace_id)
 
     def _running(self, wanted: Wanted) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
         if turn is None or turn.head.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
-        self._look_for_key(wanted)  # the turn may be the very one that was just begun with it
+        self._with_key(wanted)  # the turn may be the very one that was just begun with it
         if wanted.once or turn.text != wanted.text or turn.files != [file.sha256 for file in wanted.files]:
             raise _busy()
         return turn
@@ -188,7 +209,7 @@ class Turns:
 
     def _history(self, wanted: Wanted, key: CallKey | None) -> History:
         if wanted.conversation_id is None:
-            return History([], None)
+            return History([Said(each.role, each.blocks) for each in wanted.earlier], None)
         with self._store.read() as connection:
             return read_history(
                 connection, wanted.owner, wanted.conversation_id, before=wanted.replaces, simulated=key is None
@@ -238,6 +259,7 @@ class Turns:
             provenance="simulated" if key is None else "real",
             key_source="" if key is None else key.source,
             key_label=None if key is None else key.label,
+            earlier=wanted.earlier,
         )
 
 
@@ -253,12 +275,12 @@ def _checked(text: str) -> str:
         raise ContextTooLong(
             f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."
         )
-    return text
+    return whole_characters(text, "The message")
 
 
-def _once(key: str, agent_id: str, conversation_id: str | None, text: str) -> Once:
-    request = json.dumps([agent_id, conversation_id, text])
-    return Once(key, hashlib.sha256(request.encode()).hexdigest())
+def _digest(agent_id: str, conversation_id: str | None, text: str, earlier: Sequence[Earlier]) -> str:
+    said = [[[each.role, each.text] for each in earlier]] if earlier else []
+    return hashlib.sha256(json.dumps([agent_id, conversation_id, text, *said]).encode()).hexdigest()
 
 
 def _busy() -> ConversationBusy:

@@ -122,9 +122,12 @@ class Conversations:
     def spent(self, by: Person, conversation_id: str) -> tuple[Nanos | None, int]:
         """Cost and number of all ended turns, replaced ones included; None if one of them has no known price.
 
-        A turn that still runs is in neither: its cost is not settled. Raises NotFound.
+        A turn that still runs is in neither: its cost is not settled; nor, for a token, are those of agents that it is
+        not for. Raises NotFound.
         """
         ended = (_traces.c.conversation_id == _conversations.c.id) & (_traces.c.status != "running")
+        if by.agents is not None:
+            ended &= _traces.c.master_agent_id.in_(sorted(by.agents))
         turns, priced = func.count(_traces.c.id), func.count(_traces.c.cost_nanos)
         total = case((turns == priced, func.coalesce(func.sum(_traces.c.cost_nanos), 0)))
         query = (

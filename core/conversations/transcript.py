@@ -1,7 +1,7 @@
 """What stands in a conversation, with what each answer took and cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -80,6 +80,7 @@ _COLUMNS = (
     _messages.c.text,
     _messages.c.created_at,
     _traces.c.id.label("task_trace_id"),
+    _traces.c.master_agent_id,
     _traces.c.status,
     *tokens_of(_traces),
     _traces.c.cost_nanos,
@@ -115,14 +116,19 @@ def _query(within: ColumnElement[bool]) -> Select[Any]:
 def read_transcript(
     connection: Connection, by: Person, conversation_id: str, within: ColumnElement[bool] | None = None
 ) -> Transcript | None:
-    """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs."""
+    """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs.
+
+    For a token, what turns of agents cost that it is not for is left out.
+    """
     query = _query(true() if within is None else within)
     rows = connection.execute(query.where(owned(by, conversation_id))).all()
     if not rows:
         return None
     answered = {row.task_trace_id for row in rows if row.role == "assistant"}
     runs = read_tool_runs(connection, [row.task_trace_id for row in rows if _called_tools(row)])
-    return [_message(row, answered, runs.get(row.task_trace_id, {})) for row in rows if row.id is not None]
+    read = [_message(row, answered, runs.get(row.task_trace_id, {})) for row in rows if row.id is not None]
+    foreign = {row.id for row in rows if by.agents is not None and row.master_agent_id not in by.agents}
+    return [replace(message, turn=None) if message.id in foreign else message for message in read]
 
 
 def _called_tools(row: Row[Any]) -> bool:

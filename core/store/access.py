@@ -6,7 +6,7 @@ A ``digest`` is the SHA-256 of a whole secret, in hexadecimal. What belongs to a
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, text
+from sqlalchemy import JSON, BigInteger, false, text
 from sqlalchemy import Index as SqlIndex
 from sqlmodel import Field
 
@@ -62,6 +62,7 @@ class ApiToken(Row, table=True):
     prefix: str
     role: str
     agents: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
+    consents: bool = Field(False, sa_column_kwargs={"server_default": false()})
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = None

@@ -1,18 +1,18 @@
 """What a turn must pass in the transaction that opens its books: its key is new, and its person asks not too much."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 
-from sqlalchemy import Connection, delete, func, insert, literal_column, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, tuple_
 
 from core.errors import TooManyRequests
 from core.store.access import User
 from core.store.programs import IdempotencyKey
 from core.store.tables import TaskTrace
 from core.tracing.entries import Opening
-from core.tracing.terms import Quota
+from core.tracing.terms import KEPT, Once, Quota
 
-KEPT = timedelta(hours=24)
 _WAIT_SECONDS = 5
 _TIDIED_AT_ONCE = 50
 
@@ -22,26 +22,48 @@ _RUNNING = _traces.c.status == literal_column("'running'")
 _KEY = tuple_(_keys.c.owner_id, _keys.c.key)
 
 
-def read_key(connection: Connection, owner_id: str, key: str, at: datetime) -> tuple[str, str] | None:
-    """Digest and ``task_trace_id`` of the request that came with it, if it is still kept."""
-    query = select(_keys.c.digest, _keys.c.task_trace_id).where(
-        _keys.c.owner_id == owner_id, _keys.c.key == key, _keys.c.created_at > at - KEPT
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """Of an earlier request: what it was, which turn it began, and what that turn failed by, if it did."""
+
+    digest: str
+    task_trace_id: str
+    error_type: str | None
+
+
+def read_key(connection: Connection, owner_id: str, once: Once, at: datetime) -> KeptKey | None:
+    """The request that came with it, if it is still kept."""
+    query = (
+        select(_keys.c.digest, _keys.c.task_trace_id, _traces.c.error_type)
+        .outerjoin(_traces, (_traces.c.id == _keys.c.task_trace_id) & (_traces.c.status != "running"))
+        .where(_keys.c.owner_id == owner_id, _keys.c.key == once.key, _keys.c.created_at > at - once.kept)
     )
     row = connection.execute(query).first()
-    return None if row is None else (row.digest, row.task_trace_id)
+    return None if row is None else KeptKey(row.digest, row.task_trace_id, row.error_type)
 
 
 def keep_key(connection: Connection, opening: Opening) -> None:
-    """Raises IntegrityError if a request with it was first; tidies some that are kept no longer."""
-    if opening.once is None:
+    """Raises IntegrityError if a request with it was first; tidies some that are kept no longer.
+
+    Of two that take it from the same failed turn one is first: what it keeps names another turn by then.
+    """
+    once = opening.once
+    if once is None:
         return
+    own = _keys.c.owner_id == opening.owner_id, _keys.c.key == once.key
+    free = or_(_keys.c.created_at <= opening.at - once.kept, _keys.c.task_trace_id == once.instead_of)
+    connection.execute(delete(_keys).where(*own, free))
     old = _keys.c.created_at <= opening.at - KEPT
-    key = {"owner_id": opening.owner_id, "key": opening.once.key}
-    connection.execute(delete(_keys).where(old, _keys.c.owner_id == key["owner_id"], _keys.c.key == key["key"]))
     some = select(_keys.c.owner_id, _keys.c.key).where(old).limit(_TIDIED_AT_ONCE).with_for_update(skip_locked=True)
     connection.execute(delete(_keys).where(_KEY.in_(some)))
-    row = {"digest": opening.once.digest, "task_trace_id": opening.task_trace_id, "created_at": opening.at}
-    connection.execute(insert(_keys), {**key, **row})
+    row = {"digest": once.digest, "task_trace_id": opening.task_trace_id, "created_at": opening.at}
+    connection.execute(insert(_keys), {"owner_id": opening.owner_id, "key": once.key, **row})
+
+
+def free_key(connection: Connection, owner_id: str, key: str, task_trace_id: str) -> None:
+    """For the next request that comes with it, unless it names another turn by now."""
+    this = _keys.c.owner_id == owner_id, _keys.c.key == key, _keys.c.task_trace_id == task_trace_id
+    connection.execute(delete(_keys).where(*this))
 
 
 def refuse_too_much(connection: Connection, opening: Opening) -> None:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.budgets.bounds import UNKNOWN, Bound
 from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
-from core.tracing.terms import Once, Quota
+from core.tracing.terms import Earlier, Once, Quota
 from core.usage import Usage
 
 StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
@@ -70,10 +70,10 @@ class Opening:
     provenance: Provenance = "real"
     key_source: str = ""
     key_label: str | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def attached(self) -> list[dict[str, Any]]:
-        """References to all that the message has attached."""
         return [*self.kept, *(file.reference for file in self.files)]
 
 

@@ -82,6 +82,8 @@ def _open_conversation(connection: Connection, opening: Opening) -> None:
 
 
 def _add_messages(connection: Connection, opening: Opening) -> None:
+    if opening.earlier:
+        connection.execute(_INSERT_MESSAGE, _earlier_rows(opening))
     shared = {
         "conversation_id": opening.conversation_id,
         "task_trace_id": opening.task_trace_id,
@@ -102,6 +104,15 @@ def _add_messages(connection: Connection, opening: Opening) -> None:
         "text": "",
     }
     connection.execute(_INSERT_MESSAGE, [{**shared, **said}, {**shared, **answer}])
+
+
+def _earlier_rows(opening: Opening) -> list[dict[str, Any]]:
+    """They are of no turn of ours."""
+    shared = {"conversation_id": opening.conversation_id, "created_at": opening.at, "status": "complete"}
+    return [
+        {**shared, "id": each.id, "role": each.role, "text": each.text, "task_trace_id": None, "content": each.blocks}
+        for each in opening.earlier
+    ]
 
 
 def _attachment_rows(opening: Opening) -> list[dict[str, Any]]:

@@ -1,15 +1,38 @@
-"""The terms on which a turn begins: once for each key, and not more than one person may ask for."""
+"""The terms on which a turn begins: once for each key, after what was said, no more than one person may ask for."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from core.clock import new_id
+
+KEPT: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """What a program names its request by; ``digest`` is the SHA-256 of the request, in hexadecimal."""
+    """What a program names its request by; ``digest`` is the SHA-256 of the request, in hexadecimal.
+
+    The key is good for ``kept``; one that names the turn ``instead_of`` is taken from that turn.
+    """
 
     key: str
     digest: str
+    kept: timedelta = KEPT
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A message that, as its sender says, came before the one that begins a conversation here: its id is the older."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    id: str = field(default_factory=new_id)
+
+    @property
+    def blocks(self) -> list[dict[str, str]]:
+        return [{"type": "text", "text": self.text}] if self.text.strip() else []
 
 
 @dataclass(frozen=True, slots=True)

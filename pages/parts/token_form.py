@@ -15,6 +15,7 @@ from pages.parts.markdown import as_text
 from pages.parts.problems import told
 from pages.parts.times import moment
 
+_CONSENT = "Also to those that wait in your own chats. Without it only you decide, in the browser."
 _DAYS = {7: "7 days", 30: "30 days", 90: "90 days", 366: "A year"}
 _ALL, _SOME = "All, also later ones", "Only some"
 
@@ -41,10 +42,11 @@ def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
     role = st.radio("Role", roles, captions=[ABOUT_ROLES[each] for each in roles], key="token-role")
     kind = st.radio("Agents", [_ALL, _SOME], horizontal=True, key="token-agents")
     some = tuple(st.multiselect("Which agents", agents, format_func=agents.__getitem__)) if kind == _SOME else None
+    consents = st.checkbox("May consent to tools in your name", key="token-consents", help=_CONSENT)
     days = st.selectbox("Ends after", _DAYS, index=2, format_func=_DAYS.__getitem__, key="token-days")
     if not st.button("Create token", type="primary", icon=":material/key:"):
         return None
-    return TokenDraft(name, role, now() + timedelta(days=days), some)
+    return TokenDraft(name, role, now() + timedelta(days=days), some, consents)
 
 
 def _show(services: Services, made: NewToken) -> None:

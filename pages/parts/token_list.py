@@ -38,7 +38,8 @@ def _draw(token: TokenView, agents: Mapping[str, str]) -> None:
         st.markdown(f"**{as_text(token.name)}** :gray[`{token.prefix}…`]")
         used = f"last used {moment(token.last_used_at)}" if token.last_used_at else "never used"
         until = f"{end} {moment(token.revoked_at or token.expires_at)}"
-        st.caption(f"{token.role} · {_agents(token, agents)} · {until} · {used}")
+        consents = " · may consent to tools" if token.consents else ""
+        st.caption(f"{token.role}{consents} · {_agents(token, agents)} · {until} · {used}")
 
 
 def _agents(token: TokenView, agents: Mapping[str, str]) -> str:

@@ -42,9 +42,10 @@ class ToolDetected(ByAnother):
 
 
 class ToolsExecuting(ByAnother):
-    """So many tools start at once."""
+    """So many tools start at once, these."""
 
     count: int
+    tools: list[str]
 
 
 class ToolProgress(ByAnother):
@@ -56,6 +57,19 @@ class ToolProgress(ByAnother):
     execution_time: int | None = Field(description="In milliseconds, once it is over.")
     span_id: str | None = Field(None, description="What to approve or deny.")
     expires_at: datetime | None = Field(None, description="Until when.")
+
+
+class TypedToolDetected(ToolDetected):
+    """The model has asked for a tool."""
+
+    message: str = Field(description="The same for people.")
+
+
+class TypedToolProgress(ToolProgress):
+    """A tool runs, waits for consent, or is done."""
+
+    execution_time: str | None = Field(description="With its unit, such as 752ms, once it is over.")  # type: ignore[assignment]
+    progress: str | None = Field(None, description="Which one of how many, such as 1/2.")
 
 
 class Thinking(Given):
@@ -114,10 +128,13 @@ class Failed(Last):
 
 
 class Token(Given):
-    """A piece of the answer's text."""
+    """A piece of the answer's text; none while somebody's consent is waited for."""
 
     token: str
     done: Literal[False]
+    waiting: dict[str, str] | None = Field(
+        None, description="The `tool`, the `spanId` to approve or deny, `expiresAt`."
+    )
 
 
 class FullText(Last):
@@ -145,10 +162,11 @@ class TextChunk(Typed):
 
     chunk: str
     accumulated: str
+    replace: bool = Field(False, description="True: it is all of the text so far, in place of what came before.")
 
 
 class Complete(Typed, Spent):
-    """The answer is whole. The last event."""
+    """The model has answered. The last event."""
 
     full_text: str
     task_trace_id: str
@@ -184,6 +202,7 @@ _ON_THE_WAY: dict[str, type[Given]] = {
     "tool_progress": ToolProgress,
     "iteration_start": IterationStart,
 }
+_IN_WORDS: dict[str, type[Given]] = {"tool_detected": TypedToolDetected, "tool_progress": TypedToolProgress}
 NAMED = _said(session_start=SessionStart, chunk=Chunk, **_ON_THE_WAY, cost=Spent, done=Done, error=Failed)
 """By the event's name."""
 TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
@@ -191,7 +210,7 @@ TOKENS = _said(token=Token, end=FullText, failure=TokenFailed)
 TYPED = _said(
     session_start=_typed(SessionStart),
     text_chunk=TextChunk,
-    **{name: _typed(event) for name, event in _ON_THE_WAY.items()},
+    **{name: _typed(event) for name, event in {**_ON_THE_WAY, **_IN_WORDS}.items()},
     complete=Complete,
     error=TypedFailed,
 )

@@ -1,12 +1,13 @@
 """Who is meant and who sends: only our own names are answered, and only our own pages may change anything."""
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.api.guard.places import within
+from core.api.guard.places import PROGRAMS, within
 from core.api.guard.refusal import refuse
 from core.api.problems import problem
 from core.errors import AppError, InputError, NotAllowed, NotFound
@@ -26,10 +27,12 @@ class OwnAddresses:
     site's name can be made to mean them.
     """
 
-    def __init__(self, app: ASGIApp, *, public_url: str = "") -> None:
+    def __init__(self, app: ASGIApp, *, public_url: str = "", origins: Collection[str] = ()) -> None:
+        """Pages of the ``origins`` may call what is for programs."""
         self._app = app
         self._names = _LOOPBACK | ({_name(urlsplit(public_url).netloc.lower())} if public_url else set())
         self._public_origin = {public_url.lower()} - {""}
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fault = None if scope["type"] == "lifespan" else self._fault(scope)
@@ -61,6 +64,7 @@ class OwnAddresses:
         origins = headers.getlist("origin")
         if origins:
             own = {f"http://{host}", f"https://{host}"} | self._public_origin
+            own |= self._origins if within(scope["path"], PROGRAMS) else set()
             return len(origins) > 1 or origins[0].lower() not in own
         return "authorization" not in headers and headers.get("sec-fetch-site") in _ELSEWHERE
 

@@ -9,6 +9,7 @@ from core.api.guard.bodies import Bodies
 from core.api.guard.cookies import SecureCookies
 from core.api.guard.headers import SafeHeaders
 from core.api.guard.known_pages import KnownPages
+from core.api.guard.origins import OtherOrigins
 from core.api.guard.rates import Rates
 from core.api.guard.sign_in_first import SignInFirst
 from core.api.guard.way_back import WayBack
@@ -25,7 +26,8 @@ def guard(chosen: Settings, pages: Sequence[str]) -> list[Middleware]:
     return [
         Middleware(SafeHeaders, https=https),
         *([Middleware(SecureCookies)] if https else []),
-        Middleware(OwnAddresses, public_url=chosen.public_url),
+        Middleware(OwnAddresses, public_url=chosen.public_url, origins=chosen.origins),
+        *([Middleware(OtherOrigins, origins=chosen.origins)] if chosen.origins else []),
         Middleware(KnownPages, names=pages),
         *signing_in,
         Middleware(Rates, per_minute=chosen.requests_per_minute),

@@ -1,4 +1,7 @@
-"""Which addresses belong together."""
+"""Which addresses belong together, and what opens a page."""
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 PROGRAMS = ("/api", "/chat", "/mcp")
 """What programs call with JSON; /chat is also the page of that name."""
@@ -9,3 +12,9 @@ UPLOADS = ("/_stcore/upload_file",)
 def within(path: str, places: tuple[str, ...]) -> bool:
     """Whether the path is one of these places or lies below one."""
     return any(path == place or path.startswith(f"{place}/") for place in places)
+
+
+def opens_page(scope: Scope) -> bool:
+    """Whether a browser goes there: only it says that it takes HTML, and only it shall get any."""
+    is_reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return is_reading and "text/html" in Headers(scope=scope).get("accept", "")

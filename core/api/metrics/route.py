@@ -40,11 +40,11 @@ def measure(app: Starlette) -> None:
 
 @metrics.get("/metrics", response_class=Exposition, responses=raises(NotAllowed))
 def read_metrics(request: Request, by: Caller) -> Exposition:
-    """What this process does, in Prometheus' text format, for who may see all costs.
+    """What this process does, in Prometheus' text format, for who may see all costs, of all agents.
 
     Counters begin at 0 when the process starts. Without sign-in only this machine may read them.
     """
-    allow(by, Permission.ALL_COSTS)
+    allow(by, Permission.OPERATIONS)
     if request.app.state.services().settings.auth == "none" and not _is_here(request):
         raise NotAllowed("Without sign-in, metrics are for this machine alone.")
     return Exposition(generate_latest(request.app.state.metrics))

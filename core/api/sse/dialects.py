@@ -1,7 +1,6 @@
 """The three dialects in which a turn is told: each makes wire events of what is followed, and of nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias, assert_never
 
@@ -43,33 +42,46 @@ class Dialect(Protocol):
 
 
 class NamedEvents:
-    """Each event has its name, and an ``id`` to go on from once all that belongs to it has arrived."""
+    """Each event has its name."""
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
-        events = [WireEvent(fields, name) for name, fields in _named(followed.event)]
-        yield from events[:-1]
-        yield from (replace(last, id=str(followed.place)) for last in events[-1:])
+        if isinstance(followed.event, TurnEnded):
+            yield from self._end(followed.event)
+        else:
+            yield from (WireEvent(fields, name) for name, fields in _named(followed.event))
+
+    def _end(self, end: TurnEnded) -> Iterator[WireEvent]:
+        yield WireEvent(cost_of(end), "cost")
+        failed = error_of(end)
+        yield WireEvent({**(failed or {}), **known_of(end)}, "done" if failed is None else "error")
 
     def failed(self, error: AppError) -> WireEvent:
         return WireEvent(_error(error.code, error.for_user), "error")
 
 
 class Tokens:
-    """Text alone, without names; at its end the whole of it once more."""
+    """Text alone, without names; at its end the whole of it once more.
+
+    Whose place in the text is lost gets nothing more before the end: these readers could only add to what they have.
+    """
 
     def __init__(self) -> None:
-        self._pieces = list[str]()
+        self._pieces, self._place_lost = list[str](), False
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
         match followed.event:
-            case TextDelta(text) | WholeText(text):
-                if isinstance(followed.event, WholeText):
-                    self._pieces.clear()
+            case WholeText(text):
+                self._pieces, self._place_lost = [storable(text)], True
+            case TextDelta(text):
                 self._pieces.append(storable(text))
-                yield WireEvent({"token": self._pieces[-1], "done": False})
-            case TurnEnded(status="completed"):
-                last = {"token": "", "done": True, "fullText": "".join(self._pieces)}
-                yield WireEvent({**last, **known_of(followed.event)})
+                if not self._place_lost:
+                    yield WireEvent({"token": self._pieces[-1], "done": False})
+            case ApprovalRequested() | Delegated() as event:
+                if (asked := asks(event)) is not None:
+                    yield WireEvent({"token": "", "done": False, "waiting": _waiting(asked)})
+            case TurnEnded(status="completed") as end:
+                whole = {"token": "", "done": True, "fullText": "".join(self._pieces)}
+                yield WireEvent({**whole, **known_of(end)})
             case TurnEnded() as end:
                 yield WireEvent({"error": _code(end), "message": _why(end), **known_of(end)})
 
@@ -89,20 +101,23 @@ class TypedEvents:
             yield _typed(kind, at, fields)
 
     def failed(self, error: AppError) -> WireEvent:
-        return _typed("error", datetime.now(UTC), _error(error.code, error.for_user))
+        why = _error(error.code, error.for_user)
+        return _typed("error", datetime.now(UTC), why)
 
     def _told(self, event: Event | WholeText) -> Iterator[Told]:
         match event:
             case TextDelta(text) | WholeText(text):
                 text = storable(text)
                 self._text = text if isinstance(event, WholeText) else self._text + text
-                yield "text_chunk", {"chunk": text, "accumulated": self._text}
+                replaced = {"replace": True} if isinstance(event, WholeText) else {}
+                yield "text_chunk", {"chunk": text, "accumulated": self._text, **replaced}
             case TurnEnded(status="completed"):
                 yield "complete", {"fullText": self._text, **cost_of(event), **known_of(event)}
             case TurnEnded():
-                yield "error", {**_error(_code(event), _why(event)), **cost_of(event), **known_of(event)}
+                why = _error(_code(event), _why(event))
+                yield "error", {**why, **cost_of(event), **known_of(event)}
             case _:
-                yield from _named(event)
+                yield from ((name, _in_words(fields, event)) for name, fields in _named(event))
 
 
 def cost_of(end: TurnEnded) -> Fields:
@@ -124,6 +139,7 @@ def error_of(end: TurnEnded) -> Fields | None:
 
 
 def _named(event: Event | WholeText) -> Iterator[Told]:
+    """All but the end."""
     match event:
         case TurnStarted():
             yield "session_start", _session(event)
@@ -137,11 +153,7 @@ def _named(event: Event | WholeText) -> Iterator[Told]:
             yield _aside(event)
         case Delegated(call, agent, inner):
             yield from _by_another(call, agent, inner)
-        case TurnEnded():
-            yield "cost", cost_of(event)
-            failed = {} if event.status == "completed" else _error(_code(event), _why(event))
-            yield "error" if failed else "done", {**failed, **known_of(event)}
-        case ApprovalDecided() | CostSoFar():
+        case ApprovalDecided() | CostSoFar() | TurnEnded():
             pass
         case _:
             assert_never(event)
@@ -156,15 +168,39 @@ def _tool(event: ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequeste
     match event:
         case ToolDetected():
             return "tool_detected", {"id": event.id, "tool": event.name, "input": event.input}
-        case ToolsExecuting(n):
-            return "tools_executing", {"count": n}
+        case ToolsExecuting(n, names):
+            return "tools_executing", {"count": n, "tools": list(names)}
         case ToolProgress():
             took = {"executionTime": event.duration_ms}
             return "tool_progress", {"id": event.id, "tool": event.name, "status": event.status, **took}
         case ApprovalRequested():
-            asked = {"spanId": event.span_id, "expiresAt": event.expires_at.isoformat()}
             state = {"status": "awaiting_approval", "executionTime": None}
-            return "tool_progress", {"id": event.id, "tool": event.name, **state, **asked}
+            return "tool_progress", {"id": event.id, **state, **_waiting(event)}
+
+
+def asks(event: Event) -> ApprovalRequested | None:
+    """For whose consent, also where another agent does that was asked."""
+    while isinstance(event, Delegated):
+        event = event.event
+    return event if isinstance(event, ApprovalRequested) else None
+
+
+def _waiting(event: ApprovalRequested) -> Fields:
+    return {"tool": event.name, "spanId": event.span_id, "expiresAt": event.expires_at.isoformat()}
+
+
+def _in_words(fields: Fields, event: Event) -> Fields:
+    """As the typed door says it: times with their unit, places in the row, a sentence for people."""
+    while isinstance(event, Delegated):
+        event = event.event
+    match event:
+        case ToolDetected():
+            return {**fields, "message": f"The model wants to use {event.name}."}
+        case ToolProgress():
+            took = None if event.duration_ms is None else f"{event.duration_ms}ms"
+            return {**fields, "executionTime": took, "progress": f"{event.i}/{event.n}"}
+        case _:
+            return fields
 
 
 def _aside(event: IterationStarted | ThinkingDelta | RetryScheduled | Warned) -> Told:

@@ -4,7 +4,7 @@ No thread waits for a turn. Whoever leaves, or stops reading, leaves the turn al
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
@@ -15,18 +15,19 @@ from starlette.types import Receive, Scope, Send
 
 from core.api.downloads import PATIENCE_SECONDS
 from core.api.problems import SAFE, not_answered, problem
-from core.api.sse.dialects import Dialect
-from core.api.sse.wire import KEEPALIVE
-from core.chat.following import Following, WholeText
+from core.api.sse.dialects import Dialect, asks
+from core.api.sse.wire import KEEPALIVE, begun
+from core.chat.following import END, Following, Place, WholeText
 from core.chat.turn import Head
 from core.errors import AppError, NotSignedIn, StoreError
-from core.events import TextDelta, TurnEnded
+from core.events import ApprovalRequested, Delegated, Event, TextDelta, TurnEnded
 from core.store.text import storable
 
 KEEPALIVE_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 2.0
 _LOOK_SECONDS = 1.0
-_HEADERS: Mapping[str, str] = {
+STREAM_HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/event-stream; charset=utf-8",
     **SAFE,
     "Cache-Control": "no-cache, no-transform",
     "Connection": "keep-alive",
@@ -81,28 +82,60 @@ class FollowingResponse(Response):
 
 
 class EventStream(FollowingResponse):
-    """A piece may wait for ``PATIENCE_SECONDS`` to be taken."""
+    """A piece may wait for ``PATIENCE_SECONDS`` to be taken; who has all already is told so by status 204.
 
-    def __init__(self, following: Following, check: Callable[[], object], dialect: Dialect) -> None:
+    ``request_id`` is for the log. ``whole`` is of browsers alone, which take an id without an event, as some programs
+    do not: they are told their place at once, and it is called when the end has been sent.
+    """
+
+    def __init__(
+        self,
+        following: Following,
+        check: Callable[[], object],
+        dialect: Dialect,
+        request_id: str = "",
+        whole: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(following, check)
-        self._dialect = dialect
+        self._dialect, self._whole = dialect, whole
+        head = following.head
+        self._log = _log.bind(request_id=request_id or head.task_trace_id, task_trace_id=head.task_trace_id)
+        self._events = self._tokens = self._length = 0
+        self._sent = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._following.has_all:
+            await Response(status_code=204, headers=SAFE)(scope, receive, send)
+            return
+        self._log.info("stream_started", conversation_id=self._following.head.conversation_id)
+        await super().__call__(scope, receive, send)
+        if not self._sent:
+            self._log.warning("client_left", **self._counts())
+
+    def _counts(self) -> dict[str, int]:
+        return {"events_streamed": self._events, "tokens_streamed": self._tokens, "text_length": self._length}
 
     async def _answer(self, send: Send) -> None:
         head = self._following.head
         ids = {"X-Task-Trace-Id": head.task_trace_id, "X-Conversation-Id": head.conversation_id}
-        headers = {"Content-Type": "text/event-stream; charset=utf-8", **_HEADERS, **ids}
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        raw = [(name.lower().encode(), value.encode()) for name, value in {**STREAM_HEADERS, **ids}.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         try:
             async for piece in self._pieces():
                 with fail_after(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
-            _log.warning("stream_not_taken", task_trace_id=head.task_trace_id)
+            self._log.warning("stream_not_taken")
         else:
+            if self._following.ended and self._whole is not None:
+                await to_thread.run_sync(self._whole)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+            self._sent = True
+            self._log.info("stream_completed", **self._counts())
 
     async def _pieces(self) -> AsyncIterator[bytes]:
+        if self._whole is not None:
+            yield begun(self._id(0))
         told_at = monotonic()
         try:
             while not self._following.ended:
@@ -120,34 +153,62 @@ class EventStream(FollowingResponse):
             self._refuse()
             events = list(self._dialect.encode(followed))
             if events and not followed.known:
+                self._count(followed.event, len(events))
+                place = END if isinstance(followed.event, TurnEnded) else followed.place
+                events[-1] = replace(events[-1], id=self._id(place))
                 yield b"".join(event.encode() for event in events)
         self._refuse()
 
+    def _id(self, place: Place) -> str:
+        return f"{self._following.head.task_trace_id}:{place}"
+
+    def _count(self, event: Event | WholeText, events: int) -> None:
+        self._events += events
+        if isinstance(event, TextDelta | WholeText):
+            self._tokens += 1
+            self._length += len(event.text)
+
 
 class WholeReply(FollowingResponse):
-    """``shape`` makes the JSON of a turn and its whole text; one that failed is a problem."""
+    """``shape`` makes the JSON of a turn and its whole text; one that failed is a problem.
+
+    While somebody's consent is waited for, nobody shall take the silence for a fault: from the first such moment on the
+    answer has begun, its header ``X-Waiting-For`` names where to consent, and blanks, which JSON ignores, are sent now
+    and then. The status is 200 then whatever becomes of it, and a problem tells its own in its body.
+    """
 
     def __init__(
         self, following: Following, check: Callable[[], object], shape: Callable[[Whole], dict[str, Any]]
     ) -> None:
         super().__init__(following, check)
-        self._shape = shape
+        self._shape, self._begun = shape, False
 
     async def _answer(self, send: Send) -> None:
         try:
-            response = self._reply(await self._whole())
+            response = self._reply(await self._whole(send))
         except AppError as error:
             response = problem(error)
-        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        if not self._begun:
+            await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": response.body})
+
+    async def _wait_aloud(self, send: Send) -> None:
+        at = f"/api/command-center/{self._following.head.task_trace_id}/approvals"
+        if not self._begun:
+            self._begun = True
+            headers = {"content-type": "application/json", **SAFE, "x-accel-buffering": "no", "x-waiting-for": at}
+            raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+            await send({"type": "http.response.start", "status": 200, "headers": raw})
+        with fail_after(PATIENCE_SECONDS):
+            await send({"type": "http.response.body", "body": b"\n", "more_body": True})
 
     def _reply(self, whole: Whole) -> Response:
         if whole.end.status in ("failed", "interrupted"):
             return not_answered(whole.end, whole.head.task_trace_id)
         return JSONResponse(self._shape(whole), headers=SAFE)
 
-    async def _whole(self) -> Whole:
-        texts = list[str]()
+    async def _whole(self, send: Send) -> Whole:
+        texts, told_at = list[str](), monotonic()
         while True:
             for followed in await self._following.next(_LOOK_SECONDS):
                 match followed.event:
@@ -157,7 +218,12 @@ class WholeReply(FollowingResponse):
                         texts = [text]
                     case TurnEnded() as end:
                         return Whole(self._following.head, storable("".join(texts)), end)
+                    case ApprovalRequested() | Delegated() as event if asks(event) is not None:
+                        await self._wait_aloud(send)
             self._refuse()
+            if self._begun and monotonic() - told_at >= KEEPALIVE_SECONDS:
+                told_at = monotonic()
+                await self._wait_aloud(send)
 
 
 async def _until_gone(receive: Receive, scope: CancelScope) -> None:

@@ -9,6 +9,11 @@ from fastapi.sse import format_sse_event
 KEEPALIVE = b": still here\n\n"
 
 
+def begun(place: str) -> bytes:
+    """No event, but a place to go on from, for a reader who loses the connection before the first event."""
+    return f": begun\nid: {place}\n\n".encode()
+
+
 @dataclass(frozen=True, slots=True)
 class WireEvent:
     """``data`` is sent as JSON; ``id`` is what a reader who comes back has to name."""

@@ -87,7 +87,7 @@ ABOUT_AN_ID: Calls = {
     "Answers.seen": Call(Permission.CHAT, lambda s, by, ids: s.answers.seen(by, ids["trace"])),
     "Answers.stop": Call(Permission.CHAT, lambda s, by, ids: s.answers.stop(by, ids["trace"])),
     "Approvals.pending": Call(Permission.CHAT, lambda s, by, ids: s.approvals.pending(by, ids["waiting"])),
-    "Approvals.decide": Call(Permission.CHAT, lambda s, by, ids: s.approvals.decide(by, ids["span"], approved=True)),
+    "Approvals.decide": Call(Permission.CONSENT, lambda s, by, ids: s.approvals.decide(by, ids["span"], approved=True)),
     "Tokens.revoke": Call(Permission.OWN_ACCESS, lambda s, by, ids: s.access.tokens.revoke(by, ids["token"])),
     "Sessions.revoke": Call(Permission.OWN_ACCESS, lambda s, by, ids: s.access.sessions.revoke(by, ids["session"])),
     "Tokens.list": Call(Permission.OWN_ACCESS, lambda s, by, ids: s.access.tokens.list(by, ids["person"])),

@@ -61,6 +61,7 @@ FOR_NOBODY = {
     "People.rescue_link": "for the server's console",
     "Credentials.check": "done at the start",
     "Credentials.key_for": "for ProviderKeys",
+    "Turns.free": "of a key of their own, named by whom it is",
     "Credentials.whose": "for ProviderKeys",
     "Credentials.tested": "for ProviderKeys",
     "Credentials.rotate": "for the server's console",

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from core.access.roles import ROLES, Permission, Person, Scope, allow, lesser, may, may_use_agent, permissions, scope
 from core.errors import NotAllowed
 
-OPERATOR = {"CHAT", "OWN_TRACES", "OWN_ACCESS"}
-FINANCE = OPERATOR | {"ALL_COSTS", "BUDGETS", "PRICES", "EXPORTS"}
+OPERATOR = {"CHAT", "CONSENT", "OWN_TRACES", "OWN_ACCESS"}
+FINANCE = OPERATOR | {"ALL_COSTS", "OPERATIONS", "BUDGETS", "PRICES", "EXPORTS"}
 ADMIN = FINANCE | {"TEXTS", "AGENTS", "DEMO", "PEOPLE", "KEYS", "AUDIT"}
 TABLE = {"operator": OPERATOR, "finance": FINANCE, "admin": ADMIN}
 BY_SIGN_IN_ONLY = {"OWN_ACCESS", "PEOPLE", "KEYS"}
-FOR_ALL_AGENTS_ONLY = {"BUDGETS", "PRICES", "AGENTS", "DEMO", "AUDIT"}
+FOR_ALL_AGENTS_ONLY = {"BUDGETS", "PRICES", "AGENTS", "DEMO", "AUDIT", "OPERATIONS"}
+IF_MADE_FOR_IT = {"CONSENT"}
 
 
 def somebody(role: str, token_id: str | None = None, agents: frozenset[str] | None = None) -> Person:
@@ -24,9 +25,12 @@ def somebody(role: str, token_id: str | None = None, agents: frozenset[str] | No
 def test_a_role_may_what_the_table_says(role: str, permission: Permission) -> None:
     promised = permission.name in TABLE[role]
     assert may(somebody(role), permission) == promised
-    assert may(somebody(role, token_id="t"), permission) == (promised and permission.name not in BY_SIGN_IN_ONLY)
-    narrow = promised and permission.name not in BY_SIGN_IN_ONLY | FOR_ALL_AGENTS_ONLY
+    by_token = promised and permission.name not in BY_SIGN_IN_ONLY | IF_MADE_FOR_IT
+    assert may(somebody(role, token_id="t"), permission) == by_token
+    narrow = by_token and permission.name not in FOR_ALL_AGENTS_ONLY
     assert may(somebody(role, "t", frozenset({"a"})), permission) == narrow
+    consents = Person("me", "Ada", role, "t", consents=True)
+    assert may(consents, permission) == (promised and permission.name not in BY_SIGN_IN_ONLY)
 
 
 def test_a_refusal_says_what_was_refused() -> None:

@@ -71,7 +71,7 @@ def test_a_tool_is_detected_run_and_answered_with_its_result() -> None:
     assert seen.of(ToolDetected, ToolsExecuting, ToolProgress, CallsStarting, GoingOn) == [
         ToolDetected("a", "echo", {"say": "Hi"}),
         CallsStarting((ToolCall("a", "echo", {"say": "Hi"}),)),
-        ToolsExecuting(1),
+        ToolsExecuting(1, ("echo",)),
         ToolProgress("a", "echo", "executing", None, 1, 1),
         ToolProgress("a", "echo", "completed", seen.of(CallEnded)[0].outcome.duration_ms, 1, 1, "Hi for ada", 10),
         seen.of(GoingOn)[0],

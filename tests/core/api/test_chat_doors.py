@@ -50,7 +50,13 @@ def test_a_failure_is_told_in_the_dialect_of_the_door(program: Program) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({}, 400), ({"agent": "Nobody"}, 404), ({"agentId": "x"}, 404), ({"chat_id": "x"}, 404), ({"model": "m"}, 400)],
+    [
+        ({"messages": []}, 400),
+        ({"agent": "Nobody"}, 404),
+        ({"agentId": "x"}, 404),
+        ({"chat_id": "x"}, 404),
+        ({"model": "m"}, 400),
+    ],
 )
 def test_t7_a_door_refuses_what_it_cannot_answer(
     program: Program, door: str, body: dict[str, str], status: int

@@ -31,11 +31,12 @@ def unasked() -> Any:
     raise AssertionError("the document is of the code alone")
 
 
+STREAMS = ("/api/command-center/message", "/chat/stream", "/mcp/chat/stream")
 DOCUMENT = api(unasked).openapi()
 OPERATIONS = list(operations(DOCUMENT))
 ROUTES = list(iter_route_contexts(api(unasked).routes))
 OF_ITSELF = {("/api/openapi.json", "GET"), ("/api/openapi.json", "HEAD"), ("/api/docs", "GET")}
-OF_ITSELF |= {("/api/exports/{file}.csv", "HEAD")}
+OF_ITSELF |= {("/api/exports/{file}.csv", "HEAD"), *((path, "HEAD") for path in STREAMS)}
 
 
 def test_every_route_is_in_it_once() -> None:

@@ -38,7 +38,7 @@ def check(path: str, name: str, data: Any) -> None:
 
 def test_every_stream_says_what_it_sends() -> None:
     streams = [operation for _, operation in OPERATIONS if "text/event-stream" in str(operation["responses"])]
-    assert len(streams) == 4
+    assert len(streams) == 5
     assert all(operation["x-events"] for operation in streams)
 
 

@@ -19,21 +19,24 @@ CHAT, OWN = Permission.CHAT, Permission.OWN_TRACES
 ROUTES: dict[str, str | Permission] = {
     "GET /healthz": ANYBODY,
     "GET /readyz": ANYBODY,
-    "GET /metrics": Permission.ALL_COSTS,
+    "GET /metrics": Permission.OPERATIONS,
     "GET /api/openapi.json": ANYBODY,
     "GET /api/docs": ANYBODY,
     "POST /api/auth/login": ANYBODY,
     "POST /api/auth/logout": SIGNED_IN,
     "GET /api/auth/me": SIGNED_IN,
+    "POST /api/auth/password": SIGNED_IN,
     "GET /api/agents": CHAT,
     "GET /api/agents/{agent_id}": CHAT,
     "POST /api/command-center/message": CHAT,
+    "POST /api/command-center/reply": CHAT,
     "GET /api/command-center/streams/{task_trace_id}": CHAT,
     "POST /api/command-center/{task_trace_id}/stop": CHAT,
     "GET /api/command-center/{task_trace_id}/approvals": CHAT,
-    "POST /api/command-center/{task_trace_id}/approvals/{span_id}": CHAT,
+    "POST /api/command-center/{task_trace_id}/approvals/{span_id}": Permission.CONSENT,
     "POST /chat": CHAT,
     "POST /chat/stream": CHAT,
+    "GET /chat/stream": CHAT,
     "POST /mcp/chat/stream": CHAT,
     "GET /api/conversations": CHAT,
     "GET /api/conversations/{conversation_id}": CHAT,
@@ -60,12 +63,15 @@ ROUTES: dict[str, str | Permission] = {
 BODIES: dict[str, Any] = {
     "POST /api/exports": {"file": "traces"},
     "POST /api/command-center/message": {"agentId": "none", "message": "Hello"},
+    "POST /api/command-center/reply": {"agentId": "none", "message": "Hello"},
     "POST /chat": {"agent_id": "none", "message": "Hello"},
     "POST /chat/stream": {"agent_id": "none", "message": "Hello"},
     "POST /mcp/chat/stream": {"agent_id": "none", "message": "Hello"},
     "POST /api/command-center/{task_trace_id}/approvals/{span_id}": {"approved": True},
     "PATCH /api/conversations/{conversation_id}": {"title": "Taken over"},
 }
+BODIES["POST /api/auth/password"] = {"old": "not it", "new": "five loud green parrots"}
+ADDED = {"GET /chat/stream": "?message=Hello&agent_id=none"}
 _NOT_LET_IN = ("not_signed_in", "not_allowed")
 PAGES = {
     "chat": CHAT,
@@ -101,7 +107,7 @@ def test_every_route_and_every_page_is_listed_with_who_may() -> None:
 def _ask(doors: Doors, route: str, headers: Headers, **ids: str) -> Response:
     method, path = route.split(" ")
     names = {"agent_id": "none", "task_trace_id": "none", "span_id": "none", "trace_id": "none", "file": "traces"}
-    address = path.format(**{**names, "conversation_id": "none", **ids})
+    address = path.format(**{**names, "conversation_id": "none", **ids}) + ADDED.get(route, "")
     return doors.client.request(method, address, headers=headers, json=BODIES.get(route), follow_redirects=False)
 
 

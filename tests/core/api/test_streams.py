@@ -66,7 +66,8 @@ def test_when_the_log_is_gone_the_books_tell_the_answer(program: Program, monkey
         ("cost", whole[-2].data),
         ("done", whole[-1].data),
     ]
-    assert read_events(program.resume(trace, str(fresh[-1].id)).content) == resumed
+    assert read_events(program.resume(trace, str(fresh[1].id)).content) == resumed
+    assert program.resume(trace, str(fresh[-1].id)).status_code == 204
 
 
 def test_an_answer_that_another_process_writes_is_followed_and_stopped(

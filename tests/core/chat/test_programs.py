@@ -1,8 +1,11 @@
 """What programs send counts once for each key, and nobody gets more than their share, on each database."""
 
+import re
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,11 +15,14 @@ import pytest
 import time_machine
 
 from core.access.roles import Person
-from core.errors import ConversationBusy, KeyReused, TooManyRequests
+from core.chat.turn import _STOPPED
+from core.chat.turns import Turns, Wanted
+from core.errors import TRY_AGAIN, ConversationBusy, KeyReused, TooManyRequests
+from core.provider.failures import _TEXT
 from core.store.database import Store
 from core.store.programs import IdempotencyKey
 from core.store.tables import TraceSpan
-from core.tracing.admission import KEPT
+from core.tracing.terms import KEPT
 from core.wiring import Services
 from tests.core.access.conftest import at_once
 from tests.core.chat import crashing
@@ -88,15 +94,17 @@ def test_what_was_refused_keeps_no_key(store: Store, services: Services) -> None
     assert post(services, conversation_id=conversation) != first
 
 
-def test_a_program_that_asks_again_after_a_crash_gets_the_turn_it_began(
+def test_i3_a_program_that_asks_again_after_a_crash_is_answered(
     store: Store, tmp_path: Path, make_services: Make
 ) -> None:
     with forked(partial(crashing.main, commits=1, key="k"), store.url, tmp_path, SLOW) as process:
         assert process.ended() == -signal.SIGKILL
     services = make_services()
     [trace] = services.traces.page(services.me)
-    assert post(services, SLOW) == trace.id
-    assert (trace.status, services.traces.count(services.me)) == ("interrupted", 1)
+    again = post(services, SLOW)
+    assert (trace.status, services.traces.count(services.me)) == ("interrupted", 2)
+    assert post(services, SLOW) == again
+    finish(services, again)
 
 
 def test_t16_of_many_messages_at_once_exactly_as_many_run_as_may(make_services: Make) -> None:
@@ -124,3 +132,71 @@ def test_t16_a_day_has_so_many_messages_and_ends_at_midnight_in_the_zone(make_se
         assert refused.value.retry_after == 61
         clock.shift(61)
         post(services, key=None)
+
+
+def failed(services: Services, text: str, key: str = "k") -> str:
+    task_trace_id = post(services, text, key)
+    turn = services.engine.turn(task_trace_id)
+    assert turn is not None
+    assert ended(turn).status == "failed"
+    return task_trace_id
+
+
+@pytest.mark.parametrize("fault", ["overloaded 1 times", "rate_limit 1 times", "cut after 3 1 times"])
+def test_i3_a_failure_that_a_later_try_may_mend_frees_its_key(make_services: Make, fault: str) -> None:
+    services = make_services(attempts=1)
+    text = f"[[tokens: 20]] [[fault: {fault}]]"
+    first = failed(services, text)
+    again = post(services, text)
+    assert again != first
+    turn = services.engine.turn(again)
+    assert turn is not None
+    assert ended(turn).status == "completed"
+    assert post(services, text) == again, "what succeeded is kept"
+
+
+def test_i3_a_failure_that_no_try_mends_keeps_its_key(make_services: Make) -> None:
+    services = make_services(attempts=1)
+    text = "[[fault: authentication]]"
+    assert failed(services, text) == post(services, text)
+
+
+def test_i3_of_many_retries_at_once_one_runs_and_all_get_it(store: Store, make_services: Make) -> None:
+    services = make_services(attempts=1)
+    text = f"{SLOW} [[fault: overloaded 1 times]]"
+    first = failed(services, text)
+    with ThreadPoolExecutor(20) as pool:
+        ids = set(pool.map(lambda _: post(services, text), range(20)))
+    assert len(ids) == 1
+    assert first not in ids
+    assert services.traces.count(services.me) == 2
+    finish(services, ids.pop())
+
+
+def test_i3_two_that_read_the_same_failure_cannot_both_take_its_key(
+    store: Store, make_services: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = make_services(attempts=1)
+    text = f"{SLOW} [[fault: overloaded 1 times]]"
+    failed(services, text)
+    both_read, read = threading.Barrier(2), Turns._with_key
+
+    def with_key(turns: Turns, wanted: Wanted) -> Wanted:
+        found = read(turns, wanted)
+        if found.once and found.once.instead_of:
+            with suppress(threading.BrokenBarrierError):
+                both_read.wait(2)
+        return found
+
+    monkeypatch.setattr(Turns, "_with_key", with_key)
+    ids = at_once([lambda: post(services, text)] * 2)
+    assert len(set(map(str, ids))) == 1
+    assert services.traces.count(services.me) == 2
+    finish(services, str(ids[0]))
+
+
+def test_i3_what_people_are_told_to_send_again_programs_may_send_again() -> None:
+    told = {kind for kind, words in _TEXT.items() if re.search(r"again|\{wait\}", words)}
+    mended_elsewhere = {"billing_error", "spend_limit_reached", "unsendable_text", "not_begun"}
+    assert told - mended_elsewhere <= TRY_AGAIN
+    assert {kind for _, kind, words in _STOPPED.values() if "Press Retry" in words} <= TRY_AGAIN

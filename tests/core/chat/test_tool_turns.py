@@ -36,7 +36,7 @@ def test_every_step_is_shown_booked_and_kept(store: Store, work: Open) -> None:
     assert shown == [
         IterationStarted(1),
         ToolDetected("a", "echo", {"say": "Hi"}),
-        ToolsExecuting(1),
+        ToolsExecuting(1, ("echo",)),
         IterationStarted(2),
     ]
     assert [event.status for event in events if isinstance(event, ToolProgress)] == ["executing", "completed"]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.api.sse.dialects import Dialect, NamedEvents, Tokens, TypedEvents
-from core.chat.following import SAVED, LiveTurn, Place
+from core.api.sse.wire import WireEvent
+from core.chat.following import SAVED, Followed, LiveTurn, Place
 from core.chat.log import EventLog
 from core.chat.turn import Head
 from core.errors import NotSignedIn
@@ -81,8 +82,13 @@ def told(events: list[Event], dialect: Dialect, after: Place = 0) -> list[Read]:
     following = LiveTurn(HEAD, logged(events), after)
     batch = asyncio.run(following.next(0))
     assert following.ended
-    pieces = [wire.encode() for each in batch for wire in dialect.encode(each) if not each.known]
+    pieces = [wire.encode() for each in batch for wire in _placed(each, list(dialect.encode(each))) if not each.known]
     return read_events(b"".join(pieces))
+
+
+def _placed(followed: Followed, events: list[WireEvent]) -> list[WireEvent]:
+    """As a stream does it: the last of what one event became has the place."""
+    return [*events[:-1], *(replace(last, id=str(followed.place)) for last in events[-1:])]
 
 
 def answer_of(events: list[Event]) -> str:
@@ -133,7 +139,7 @@ def test_tokens_are_the_answer_and_end_with_the_whole_of_it(events: list[Event])
     *tokens, last = told(events, Tokens())
     assert "".join(event.data["token"] for event in tokens) == answer_of(events)
     assert all(event.data["done"] is False for event in tokens)
-    assert all(event.name is None and event.id is None for event in [*tokens, last])
+    assert all(event.name is None for event in [*tokens, last])
     if events[-1].status == "completed":  # type: ignore[union-attr]
         whole = {"token": "", "done": True, "fullText": answer_of(events)}
         assert whole.items() <= last.data.items()
