@@ -16,9 +16,10 @@ from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
+from core.chat.standing import Standing
 from core.chat.turn_clock import TurnClock
 from core.clock import now
-from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied, TurnLost
+from core.errors import AppError, BudgetSpent, NotSignedIn, ProviderError, ToolDenied, TurnLost
 from core.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -63,6 +64,7 @@ class Parts:
     bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
+    standing: Standing
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
@@ -110,6 +112,8 @@ class AgentRun:
         except BudgetSpent as error:
             self.cut_short = CutShort("budget_spent", f"{error.for_user} What had arrived is kept.")
             return Outcome("stopped", error.code, self.cut_short.text)
+        except NotSignedIn as error:
+            return Outcome("stopped", error.code, f"{error.for_user} What had arrived is kept.")
         except TurnLost as error:
             return Outcome("interrupted", error.code, error.for_user)
         except AppError as error:
@@ -187,7 +191,8 @@ class AgentRun:
         consented = {
             name: replace(tool, consent=self._consent) for name, tool in toolset.tools.items() if name in asked
         }
-        return {**toolset.tools, **consented, **delegates}
+        tools = {**toolset.tools, **consented, **delegates}
+        return {name: self.parts.standing.asked(tool) for name, tool in tools.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:
         async def run(given: Mapping[str, Any], asking: Asking) -> str:
@@ -241,6 +246,7 @@ class AgentRun:
                 await self._book(self.journal.calls_starting(calls))
                 self._show_cost()
             case GoingOn(n, prompt_estimate):
+                await self.parts.standing.check(self.assignment.asking.by)
                 await self._book(self.journal.going_on(n, prompt_estimate))
 
     async def _book(self, step: Step) -> None:

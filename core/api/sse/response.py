@@ -13,11 +13,12 @@ from anyio import CancelScope, create_task_group, fail_after, sleep, to_thread
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from core.access.roles import Person
 from core.api.downloads import PATIENCE_SECONDS
 from core.api.problems import SAFE, not_answered, problem
 from core.api.sse.dialects import Dialect
 from core.api.sse.wire import KEEPALIVE
-from core.chat.following import Following, WholeText
+from core.chat.following import Following, WholeText, gone
 from core.chat.turn import Head
 from core.errors import AppError, NotSignedIn, StoreError
 from core.events import TextDelta, TurnEnded
@@ -46,11 +47,11 @@ class Whole:
 
 
 class FollowingResponse(Response):
-    """``check`` says anew who calls, or raises NotSignedIn."""
+    """``check`` says anew who calls, or raises NotSignedIn; whose answer it is not any more is told so, too."""
 
-    def __init__(self, following: Following, check: Callable[[], object]) -> None:
+    def __init__(self, following: Following, check: Callable[[], Person]) -> None:
         self._following, self._check = following, check
-        self._refused: NotSignedIn | None = None
+        self._refused: AppError | None = None
         self.background = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +70,8 @@ class FollowingResponse(Response):
         while self._refused is None:
             await sleep(CHECK_SECONDS)
             try:
-                await to_thread.run_sync(self._check, abandon_on_cancel=True)
+                by = await to_thread.run_sync(self._check, abandon_on_cancel=True)
+                self._refused = None if self._following.head.is_for(by) else gone()
             except NotSignedIn as error:
                 self._refused = error
             except StoreError:
@@ -83,7 +85,7 @@ class FollowingResponse(Response):
 class EventStream(FollowingResponse):
     """A piece may wait for ``PATIENCE_SECONDS`` to be taken."""
 
-    def __init__(self, following: Following, check: Callable[[], object], dialect: Dialect) -> None:
+    def __init__(self, following: Following, check: Callable[[], Person], dialect: Dialect) -> None:
         super().__init__(following, check)
         self._dialect = dialect
 
@@ -128,7 +130,7 @@ class WholeReply(FollowingResponse):
     """``shape`` makes the JSON of a turn and its whole text; one that failed is a problem."""
 
     def __init__(
-        self, following: Following, check: Callable[[], object], shape: Callable[[Whole], dict[str, Any]]
+        self, following: Following, check: Callable[[], Person], shape: Callable[[Whole], dict[str, Any]]
     ) -> None:
         super().__init__(following, check)
         self._shape = shape
