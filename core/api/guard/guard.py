@@ -1,26 +1,31 @@
 """The guard, from the outside in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.middleware import Middleware
 
+from core.access.sessions import Session
 from core.api.guard.addresses import OwnAddresses
 from core.api.guard.bodies import Bodies
 from core.api.guard.cookies import SecureCookies
+from core.api.guard.doors import Doors
 from core.api.guard.headers import SafeHeaders
 from core.api.guard.known_pages import KnownPages
 from core.api.guard.rates import Rates
+from core.api.guard.rooms import Rooms
 from core.api.guard.sign_in_first import SignInFirst
 from core.api.guard.way_back import WayBack
 from core.settings import Settings
 
 
-def guard(chosen: Settings, pages: Sequence[str]) -> list[Middleware]:
+def guard(chosen: Settings, pages: Sequence[str], rooms: Rooms, check: Callable[[str], Session]) -> list[Middleware]:
     """Middleware that goes before any other; what it refuses costs nearly nothing and reaches nothing of ours.
 
-    ``pages`` are the names of those that there are.
+    ``pages`` are the names of those that there are, ``rooms`` what they hold; ``check`` gives the session of a cookie,
+    or raises NotSignedIn.
     """
-    signing_in = {"accounts": [Middleware(SignInFirst)], "oidc": [Middleware(WayBack)]}.get(chosen.auth, [])
+    first, back = Middleware(SignInFirst, check=check), Middleware(WayBack)
+    signing_in = {"accounts": [first], "oidc": [back]}.get(chosen.auth, [])
     https = chosen.public_url.startswith("https://")
     return [
         Middleware(SafeHeaders, https=https),
@@ -29,5 +34,6 @@ def guard(chosen: Settings, pages: Sequence[str]) -> list[Middleware]:
         Middleware(KnownPages, names=pages),
         *signing_in,
         Middleware(Rates, per_minute=chosen.requests_per_minute),
+        Middleware(Doors, rooms=rooms, check=check, chosen=chosen),
         Middleware(Bodies),
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from core.access.roles import Person
 from core.agent.tools.tool import Asking
+from core.analytics.filters import TraceFilter
 from core.chat import engine
 from core.chat.turn import Turn
 from core.clock import now
@@ -29,7 +30,7 @@ from tests.core.rows import Rows
 from tests.core.tracing.in_store import rows
 
 Lose: TypeAlias = Callable[[Store, Person], None]
-CALL = ("a", "probe", {})
+CALL: tuple[str, str, dict[str, Any]] = ("a", "probe", {})
 
 
 class Probe:
@@ -187,7 +188,7 @@ def test_f1_a_file_under_way_ends_with_the_right_to_it(
     turn = send(shop, by := finance(shop))
     assert ended(turn).status == "completed"
     files = shop.services.exports
-    download = files.begin(files.order(by, "traces", exporting.TraceFilter(), "UTC"))
+    download = files.begin(files.order(by, "traces", TraceFilter(), "UTC"))
     assert b"," in next(download.pieces)
     lose(store, by)
     with pytest.raises(error):
