@@ -28,7 +28,7 @@ else:
             settings(),
             [place.name for place in PLACES],
             StreamlitRooms(),
-            lambda secret: services().access.sessions.check(secret),
+            lambda: services().access.sessions,
         ),
         secrets=auth_secrets(settings()),
     )

@@ -6,7 +6,7 @@ What is drawn for one browser is for that browser: it is found by the cookie tha
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hmac import compare_digest
 from time import monotonic
@@ -34,7 +34,7 @@ SIGNED_OUT_IDLE_SECONDS = 60.0
 DRAWN_WITHIN_SECONDS = 2.0
 """A page that is drawn anew lets go of its files for a moment."""
 _DRAWN_AGAIN_SECONDS = 0.1
-_AGAIN_SECONDS = 30
+_AGAIN_SECONDS, _PASS_BY_SECONDS = 30, 20.0
 _LEAVING = 1001
 _LOCAL, STRANGER = Visitor("local"), Visitor("")
 
@@ -164,8 +164,12 @@ class Doors:
             return
         said = Headers(scope=scope).get("content-length", "")
         size = int(said) if said.isascii() and said.isdigit() else LARGEST_UPLOAD
-        with self._uploads.coming(visitor, room, min(size, LARGEST_UPLOAD)):
-            await self._app(scope, receive, send)
+        try:
+            with self._uploads.coming(visitor, room, min(size, LARGEST_UPLOAD)):
+                await self._app(scope, receive, send)
+        except TooManyRequests:
+            await _pass_by(receive)
+            raise
 
     async def _show(self, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         file = scope["path"].removeprefix(f"{MEDIA}/")
@@ -187,6 +191,14 @@ class Doors:
         if cookies is None or visitor is _LOCAL:
             return cookies is not None
         return bool(visitor.secret) and compare_digest(self._rooms.secret(cookies), visitor.secret)
+
+
+async def _pass_by(receive: Receive) -> None:
+    """Take the rest of a refused file, or the browser would see a broken connection instead of the reason."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PASS_BY_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
 
 
 def _cookies(scope: Scope) -> Mapping[str, str]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core.access.roles import Person
-from core.access.sessions import Session
+from core.access.sessions import Session, Sessions
 from core.api.cookies import SESSION_COOKIE
 from core.clock import now
-from core.errors import NotSignedIn
+from core.errors import NotSignedIn, StoreError
 
 PEOPLE = ("ada", "bob")
 
@@ -19,8 +19,8 @@ def session_of(secret: str) -> Session:
     return Session(f"session of {secret}", Person(secret, secret, "operator"), now() + timedelta(days=1))
 
 
-def no_session(secret: str) -> Session:
-    raise NotSignedIn("Nobody.")
+def no_sessions() -> Sessions:
+    raise StoreError("There is no database here.")
 
 
 @dataclass
