@@ -176,6 +176,8 @@ class AgentRun:
         return round((monotonic() - self._began) * 1000)
 
     async def _follow(self) -> Outcome:
+        if not self.assignment.toolset.whole:
+            await self._equip()
         for warning in self.assignment.toolset.warnings:
             self.reader.tell(Warned(warning))
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
@@ -184,6 +186,15 @@ class AgentRun:
                 await self._on(event)
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
+
+    async def _equip(self) -> None:
+        """Wait for servers of tools while readers see it; then the call is held for as it will be made."""
+        before = self.assignment
+        toolset = await self.parts.toolbox.equip(before.agent, before.path, self.reader.tell)
+        self.assignment = before.renewed(toolset)
+        prepared = self.journal.prepared(self.assignment.asked, toolset.warnings)
+        with CancelScope(shield=True):
+            await self.parts.recorder.prepare(prepared)
 
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first

@@ -176,7 +176,7 @@ class Turns:
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             path, asking = (agent.id,), Asking(wanted.owner, self._quotas.zone)
-            toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, path))
+            toolset = self._engine.call(partial(self._parts.toolbox.at_once, agent, path))
             assignment = assign(
                 agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
             )
@@ -238,6 +238,7 @@ class Turns:
             provenance="simulated" if key is None else "real",
             key_source="" if key is None else key.source,
             key_label=None if key is None else key.label,
+            notes=assignment.toolset.warnings,
         )
 
 

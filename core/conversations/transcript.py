@@ -39,6 +39,7 @@ class TurnFigures:
     started_at: datetime
     simulated: bool
     stop_reason: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ _QUERY = (
         _traces.c.error_text,
         _traces.c.started_at,
         _sessions.c.session_type,
+        _sessions.c.notes,
         _STOP_REASON.label("stop_reason"),
     )
     .select_from(_conversations)
@@ -141,4 +143,5 @@ def _figures(row: Row[Any]) -> TurnFigures:
         started_at=row.started_at,
         simulated=row.session_type == "simulated",
         stop_reason=row.stop_reason,
+        notes=tuple(row.notes or ()),
     )

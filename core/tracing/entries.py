@@ -41,6 +41,7 @@ class Opening:
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
     The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
     first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
+    ``notes`` are what its reader is told of tools.
     """
 
     task_trace_id: str
@@ -70,6 +71,7 @@ class Opening:
     provenance: Provenance = "real"
     key_source: str = ""
     key_label: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def attached(self) -> list[dict[str, Any]]:
@@ -150,6 +152,7 @@ class NewSession:
     attempt: NewAttempt
     prompt_estimate: int
     at: datetime
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,6 @@ LARGEST_UPLOAD: Final = 21_000_000
 """Bytes of one file with what is around it; .streamlit/config.toml has the limit."""
 LOOK_EVERY_SECONDS = 15.0
 SIGNED_OUT_IDLE_SECONDS = 60.0
-DRAWN_WITHIN_SECONDS = 2.0
-"""A page that is drawn anew lets go of its files for a moment."""
-_DRAWN_AGAIN_SECONDS = 0.1
 _AGAIN_SECONDS, _PASS_BY_SECONDS = 30, 20.0
 _LEAVING = 1001
 _LOCAL, STRANGER = Visitor("local"), Visitor("")
@@ -173,11 +170,8 @@ class Doors:
 
     async def _show(self, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         file = scope["path"].removeprefix(f"{MEDIA}/")
-        give_up = monotonic() + DRAWN_WITHIN_SECONDS
-        while not any(self._is_theirs(visitor, room) for room in self._rooms.drawn_in(file)):
-            if monotonic() >= give_up:
-                raise NotFound("There is no such file, or the page that shows it is not open any more. Reload it.")
-            await asyncio.sleep(_DRAWN_AGAIN_SECONDS)
+        if not any(self._is_theirs(visitor, room) for room in self._rooms.drawn_in(file)):
+            raise NotFound("There is no such file, or the page that shows it is not open any more. Reload it.")
 
         async def send_private(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -16,7 +16,7 @@ class Rooms(Protocol):
         ...
 
     def drawn_in(self, file: str) -> Collection[str]:
-        """The rooms in which a file of /media is drawn now."""
+        """The rooms that a file of /media was drawn or made for."""
         ...
 
     def asks_for(self, message: bytes) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from core.api.cookies import SESSION_COOKIE
-from core.api.guard import doors, uploads
+from core.api.guard import uploads
 from core.api.guard.doors import Doors
 from core.api.guard.places import CLOSED, DOORS, FOR_ANYBODY_AT_A_DOOR, within
 from core.settings import Settings
@@ -80,8 +80,7 @@ def test_g1_a_stranger_gets_no_websocket(who: str) -> None:
     assert asked(behind(Rooms(), app, "none"), STREAM, type="websocket").status == 101
 
 
-def test_g1_a_file_is_shown_only_where_it_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "DRAWN_WITHIN_SECONDS", 0)
+def test_g1_a_file_is_shown_only_where_it_was_drawn() -> None:
     rooms = Rooms(drawn={"a.png": {"adas"}, "gone.png": {"closed"}})
     rooms.enter("adas", "ada")
     mine = asked(behind(rooms), "/media/a.png", "ada")
@@ -91,17 +90,6 @@ def test_g1_a_file_is_shown_only_where_it_was_drawn(monkeypatch: pytest.MonkeyPa
     assert asked(behind(rooms, auth="none"), "/media/a.png").status == 200
     rooms.enter("adas", "ended")
     assert asked(behind(rooms), "/media/a.png", "ended").status == 401, "also after sign-out"
-
-
-def test_g1_a_file_of_a_page_that_is_drawn_anew_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms = Rooms()
-    rooms.enter("adas", "ada")
-
-    async def draw(_: float) -> None:
-        rooms.drawn["a.png"] = {"adas"}
-
-    monkeypatch.setattr(asyncio, "sleep", draw)
-    assert asked(behind(rooms), "/media/a.png", "ada").status == 200
 
 
 def test_g1_nobody_uploads_into_anothers_page_or_takes_a_file_from_it() -> None:
