@@ -39,9 +39,9 @@ from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView
 from core.store.database import Store
 from core.tracing.admission import read_key, refuse_beyond
-from core.tracing.entries import NewAttachment, Opening
+from core.tracing.entries import Opening
 from core.tracing.opening import HistoryMoved
-from core.tracing.terms import Once
+from core.tracing.terms import NewAttachment, Once
 
 LONGEST_MESSAGE = 400_000
 _TRIES = 5

@@ -24,7 +24,7 @@ from core.provider.media import image_block, pdf_block, text_block
 from core.store import attachment_tables
 from core.store.tables import Conversation
 from core.store.text import storable
-from core.tracing.entries import NewAttachment
+from core.tracing.terms import NewAttachment
 
 _attachments, _conversations = attachment_tables.Attachment.__table__, Conversation.__table__
 _BLOCKS: dict[str, Callable[[str, str, bytes], Block]] = {

@@ -1,7 +1,7 @@
 """What is written into the books: plain values that survive a trip through a file."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.budgets.bounds import UNKNOWN, Bound
 from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
-from core.tracing.terms import Once, Quota
+from core.tracing.terms import NewAttachment, Once, Quota
 from core.usage import Usage
 
 StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
@@ -22,16 +22,6 @@ STEP_STATUS: dict[TurnStatus, StepStatus] = {
     "stopped": "stopped",
     "interrupted": "interrupted",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class NewAttachment:
-    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
-
-    reference: dict[str, Any]
-    sha256: str
-    preview: bytes | None = field(repr=False)
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

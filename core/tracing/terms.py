@@ -1,7 +1,18 @@
-"""The terms on which a turn begins: once for each key, and not more than one person may ask for."""
+"""What a turn begins with beside its message: files to keep, its key, and how much its person may ask for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from core.children import tied
 from core.errors import FileRefused
 from core.files import looking
 from core.files.looking import Looking
@@ -55,7 +56,6 @@ ASLEEP = "import time; time.sleep(60)"
 
 @pytest.mark.parametrize("program", [HUNGRY, BUSY, ASLEEP])
 def test_h1_a_worker_that_takes_too_much_is_ended_and_said_so(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    tied = looking.tied
     monkeypatch.setattr(looking, "tied", lambda command, environment: tied([command[0], "-c", program], environment))
     monkeypatch.setattr(looking, "WORKER_SECONDS", 3)
     with pytest.raises(TooMuch):
