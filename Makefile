@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test explore check format browser bench screenshot lock clean
+.PHONY: help run test explore check format browser proxy bench screenshot lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -16,7 +16,7 @@ help: ## List the commands
 run: $(VENV)/requirements.txt ## Serve http://localhost:8501
 	@exec $(BIN)/python -m core.launch
 
-test: check browser ## Check the code, then run every test
+test: check browser proxy ## Check the code, then run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 explore: $(VENV)/requirements-test.txt ## Let the property tests look for new counter-examples
@@ -52,6 +52,16 @@ browser: $(VENV)/requirements-test.txt
 	  if command -v $$name >/dev/null; then exit 0; fi; \
 	done; \
 	$(BIN)/python -m playwright install chromium
+
+# The README's configuration of it is tried out by a test.
+proxy:
+	@if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing nginx for the tests"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	    nginx-light; } >/dev/null && exit 0; \
+	fi; \
+	echo "The tests need nginx: install it, then run make again." >&2; exit 1
 
 lock: $(BIN)/python ## Compile pyproject.toml's dependencies into the requirements files
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv==0.13.8

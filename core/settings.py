@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         10, ge=0, le=20, description="At shutdown, how long running turns may still finish by themselves."
     )
+    drain_stopped_seconds: float = Field(
+        0, ge=0, le=600, description="How long a stopped reply is still read, unseen, for its exact usage; 0 hangs up."
+    )
     simulator_pace: float = Field(
         1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."
     )

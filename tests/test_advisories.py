@@ -1,18 +1,33 @@
-"""A known hole in a package is named and fails; not knowing is said and does not."""
+"""A known hole in a package is named and fails; not knowing is said, and fails where knowing is required."""
 
 import json
 
+import pytest
+
 from tests.advisories import judge
 
+HOLEY = {"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}
+FINE, UNKNOWN = {"name": "b", "version": "2", "vulns": []}, {"name": "c", "skip_reason": "unknown"}
 
-def test_a_known_hole_is_named_and_fails() -> None:
-    holey = {"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}
-    others = [{"name": "b", "version": "2", "vulns": []}, {"name": "c", "skip_reason": "unknown"}]
-    said, holes = judge(json.dumps({"dependencies": [holey, *others]}))
-    assert (said.splitlines()[1:], holes) == (["  a 1: CVE-1"], True)
+
+def report(*packages: object) -> str:
+    return json.dumps({"dependencies": packages})
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_known_hole_is_named_and_fails(required: bool) -> None:
+    said, failed = judge(report(HOLEY, FINE, UNKNOWN), required=required)
+    assert (said.splitlines()[1], failed) == ("  a 1: CVE-1", True)
     assert "2 of 3 could be asked about" in said
 
 
-def test_what_nobody_can_tell_fails_nothing() -> None:
-    assert judge("") == judge("{}") == ("Known holes of packages: nobody could be asked.", False)
-    assert judge('{"dependencies": []}')[1] is False
+@pytest.mark.parametrize("unanswered", ["", "{}", report(), report(FINE, UNKNOWN), report(UNKNOWN)])
+def test_j1_what_nobody_can_tell_is_said_and_fails_only_where_it_is_required(unanswered: str) -> None:
+    for required in (False, True):
+        said, failed = judge(unanswered, required=required)
+        assert failed is required
+        assert "ADVISORIES=required" in said
+
+
+def test_when_all_are_known_and_fine_nothing_fails() -> None:
+    assert judge(report(FINE), required=True)[1] is False

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -122,16 +123,20 @@ def test_the_tour_of_the_api_goes_as_it_is_told(tmp_path: Path) -> None:
     assert watched.returncode == 0, watched.stdout + watched.stderr
 
 
-def test_the_backup_command_makes_a_whole_copy(checkout: Path) -> None:
+def test_j1_the_backup_commands_make_a_whole_private_copy_as_often_as_they_run(checkout: Path) -> None:
     store = open_store(f"sqlite:///{checkout / 'data' / 'app.db'}")
-    [command] = [line for line in _commands() if "VACUUM" in line]
-    subprocess.run(command, shell=True, cwd=checkout, env=clean_environment(), check=True)
-    backup = sqlite3.connect(checkout / "data" / "backup.db")
-    assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    tables = {name for (name,) in backup.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    backup.close()
+    commands = [line for line in _commands() if "core.store" in line]
+    assert [command.split()[3] for command in commands] == ["backup", "check"]
+    for command in [*commands, *commands]:
+        subprocess.run(command, shell=True, cwd=checkout, env=clean_environment(), check=True)
     store.close()
-    assert {"task_trace", "ledger_lines", "messages"} <= tables
+    paths = list((checkout / "backups").iterdir())
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]
+    for path in paths:
+        with closing(sqlite3.connect(path)) as backup:
+            assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            tables = {name for (name,) in backup.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert {"task_trace", "ledger_lines", "messages"} <= tables
 
 
 def test_the_commands_for_the_sums_make_them_and_find_them_right(checkout: Path) -> None:

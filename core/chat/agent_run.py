@@ -99,6 +99,7 @@ class AgentRun:
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
+        self.unseen = False
         self._consents = 0
         self._uncounted = 0
         self._unsaved, self._saved = False, self.journal.progress
@@ -121,6 +122,13 @@ class AgentRun:
         except Exception:  # a defect of ours must not leave a turn open in the books
             log.exception("run_failed", task_trace_id=self.start.task_trace_id)
             return Outcome("failed", "internal", DEFECT)
+
+    def read_unseen(self) -> bool:
+        """Read what is left of the reply that is arriving for its usage alone, then end; False if there is none."""
+        if not self.unseen and self.journal.arriving:
+            self.journal.keep_so_far()
+            self.unseen = True
+        return self.unseen
 
     @property
     def waits(self) -> bool:
@@ -183,7 +191,13 @@ class AgentRun:
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
         async with aclosing(Loop(self.parts.provider, work, self.allowance).run()) as events:
             async for event in events:
-                await self._on(event)
+                if not self.unseen:
+                    await self._on(event)
+                elif isinstance(event, ReplyEnded):
+                    self.journal.reply_ended(event.reply)
+                    break
+        if self.unseen:
+            return Outcome("stopped")
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 

@@ -68,6 +68,7 @@ class Journal:
         self._texts: list[str] = []
         self._content: list[Block] = []
         self._text = ""
+        self._kept: tuple[list[Block], str] | None = None
         self.first_token_ms: int | None = None
 
     @property
@@ -81,6 +82,15 @@ class Journal:
     def reply_started(self, reply: Reply) -> None:
         self._attempt.reply = reply
 
+    @property
+    def arriving(self) -> bool:
+        """Whether a reply has begun and not ended."""
+        return self._reply is not None
+
+    def keep_so_far(self) -> None:
+        """Let what has arrived be the answer; what comes after it only counts."""
+        self._kept = self._so_far()
+
     def delta_arrived(self) -> None:
         if self._attempt.time_to_first_token_ms is None:
             self._attempt.time_to_first_token_ms = self._elapsed_ms() - self._attempt_began
@@ -88,7 +98,7 @@ class Journal:
                 self.first_token_ms = self._elapsed_ms()
 
     def reply_ended(self, reply: Reply) -> None:
-        self._settle(Outcome("completed"))
+        self._settle(Outcome("completed" if self._kept is None else "stopped"))
         self._blocks += reply.content
         self._texts += [reply.text] if reply.text else []
 
@@ -260,6 +270,8 @@ class Journal:
 
     def _so_far(self) -> tuple[list[Block], str]:
         """What has arrived; a call counts when its reply is whole."""
+        if self._kept is not None:
+            return self._kept
         blocks, texts, reply = [*self._blocks, *self._tools.results], self._texts, self._reply
         if reply is not None:
             blocks += [block for block in reply.content if block["type"] != "tool_use"]

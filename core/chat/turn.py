@@ -23,6 +23,8 @@ StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "revoked", 
 
 COST_EVERY_SECONDS = 0.3
 
+_MAY_BE_READ_ON: tuple[StopReason, ...] = ("asked", "unwatched")
+_ESTIMATED, _EXACT = "its cost is an estimate", "the rest was read, unseen, for its exact cost"
 _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     "asked": ("stopped", "stopped", "You stopped this answer. What had arrived is kept; its cost is an estimate."),
     "unwatched": (
@@ -112,7 +114,7 @@ class Turn:
 
     def halt(self, reason: StopReason) -> None:
         self._stop = self._stop or reason
-        self._parts.call_soon(self._cancel)
+        self._parts.call_soon(self._read_unseen if reason in _MAY_BE_READ_ON else self._cancel)
 
     def hear(self, said: Heard) -> None:
         """What another process says of it: each time that it was seen anew counts, whatever the clock is there."""
@@ -121,6 +123,16 @@ class Turn:
         if said.watched_at != self._watched_at:
             self._watched_at = said.watched_at
             self.log.watched()
+
+    def _read_unseen(self) -> None:
+        """Let the reply come to its end for a while, so that its cost is exact; where none arrives hang up at once."""
+        if self._run.unseen:
+            return
+        seconds = self._parts.provider.drain_stopped_seconds
+        if seconds and self._scope is not None and self._run.read_unseen():
+            self._run.clock.shorten(seconds)
+        else:
+            self._cancel()
 
     def _cancel(self) -> None:
         if self._scope is not None:
@@ -155,10 +167,22 @@ class Turn:
             self._run.clock.limit(self._scope)
             if self._stop is not None:
                 self._scope.cancel()
-            return await self._run.follow()
-        out_of_time = self._stop is None and self._run.clock.is_up
+            outcome = await self._run.follow()
+            if outcome.status == "completed" or not (self._run.unseen or self._is_out_of_time()):
+                return outcome
+        out_of_time = self._is_out_of_time()
         status, error_type, text = _OUT_OF_TIME if out_of_time else _STOPPED[self._stop or "shutdown"]
+        if self._run.unseen and self._run.total().basis == "computed":
+            text = text.replace(_ESTIMATED, _EXACT)
         return Outcome(status, error_type, text)
+
+    def _is_out_of_time(self) -> bool:
+        """Also where a call of an agent that was asked has noticed it before the whole answer did.
+
+        The loop's clock may be a millisecond ahead of ours: what it has ended is ended.
+        """
+        ended = self._scope is not None and self._scope.cancel_called
+        return self._stop is None and (ended or self._run.clock.is_up)
 
     def _tell(self, event: RunEvent) -> None:
         """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""

@@ -1,11 +1,12 @@
 """How long a turn may go on, over all that it starts; what it waits for somebody's consent does not count."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
 
-from anyio import CancelScope, current_time
+from anyio import CancelScope
 
 
 class TurnClock:
@@ -29,6 +30,11 @@ class TurnClock:
         self._scope, self._since = scope, monotonic()
         self._set()
 
+    def shorten(self, seconds: float) -> None:
+        """Let at most so much time be left."""
+        self._left, self._since = min(self.left, seconds), monotonic()
+        self._set()
+
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """Several may wait at once."""
@@ -44,4 +50,4 @@ class TurnClock:
 
     def _set(self) -> None:
         if self._scope is not None:
-            self._scope.deadline = inf if self._waiting else current_time() + max(0.0, self.left)
+            self._scope.deadline = inf if self._waiting else asyncio.get_running_loop().time() + max(0.0, self.left)

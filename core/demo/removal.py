@@ -9,6 +9,7 @@ from core.demo.cast import SOURCE
 from core.demo.ids import is_demo
 from core.demo.state import change_phase, forget, read_state
 from core.store.access import User
+from core.store.rollups import SERVED
 from core.store.tables import (
     Agent,
     AgentVersion,
@@ -25,7 +26,7 @@ TRACES_AT_ONCE = 150
 
 _traces, _sessions, _conversations = TaskTrace.__table__, TraceSession.__table__, Conversation.__table__
 _agents, _versions, _users, _messages = Agent.__table__, AgentVersion.__table__, User.__table__, Message.__table__
-_PARTS = (LedgerLine.__table__, TraceSpan.__table__, _sessions, _messages)
+_PARTS = (LedgerLine.__table__, TraceSpan.__table__, _sessions, _messages, SERVED)
 """Of a trace, the ones that point at others first."""
 _MONTH = is_demo(_traces.c.owner_id), _traces.c.source == SOURCE
 

@@ -55,6 +55,11 @@ class Provider:
         """The longest that one answer may take."""
         return self._settings.turn_seconds
 
+    @property
+    def drain_stopped_seconds(self) -> float:
+        """How long a stopped reply may still be read for its usage."""
+        return self._settings.drain_stopped_seconds
+
     def warm_up(self) -> "Connections":
         """Import the SDK and make its clients: a second or two, once. Any thread may call it."""
         with self._opening:

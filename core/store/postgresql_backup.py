@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL
 
+from core.children import tied
 from core.errors import BackupError
 from core.store.failures import place, told_plainly
 from core.store.upgrade import VERSIONS, known_versions
@@ -76,15 +76,14 @@ def _uri(address: URL) -> str:
 
 
 def _run(program: str, address: URL | None, *arguments: str) -> bytes:
-    found = shutil.which(program)
-    if found is None:
-        raise BackupError(
-            f"The program {program} is missing. Install PostgreSQL's client programs (postgresql-client)."
-        )
     environment, where = dict(os.environ), () if address is None else (f"--dbname={_uri(address)}",)
     if address is not None and address.password:
         environment["PGPASSWORD"] = str(address.password)
-    ran = subprocess.run([found, *where, *arguments], env=environment, capture_output=True, check=False)  # noqa: S603 - of this file
+    try:
+        command = tied([program, *where, *arguments], environment)
+    except OSError:
+        raise BackupError(f"The program {program} is missing. Install PostgreSQL's client programs.") from None
+    ran = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - of this file
     if ran.returncode:
         said = "; ".join(ran.stderr.decode(errors="replace").strip().splitlines()) or f"exit status {ran.returncode}"
         raise BackupError(f"{program} failed: {said[:_LONGEST]}")

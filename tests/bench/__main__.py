@@ -1,9 +1,9 @@
-"""``python -m tests.bench [analytics] [exports] [pages] [books] [engine] [loop] [page]``: the named ones, or all."""
+"""``python -m tests.bench [NAME …]``: those of the benchmarks below that are named, or all."""
 
 import sys
 from collections.abc import Callable
 
-from tests.bench import analytics, books, engine, exports, loop, page, pages
+from tests.bench import analytics, bill, books, engine, exports, loop, page, pages
 from tests.bench.filled import filled_databases
 
 OF_A_YEAR: dict[str, Callable[[str], None]] = {
@@ -17,6 +17,7 @@ OTHERS: dict[str, Callable[[], None]] = {
     "engine": engine.main,
     "loop": loop.main,
     "page": page.main,
+    "bill": bill.main,
 }
 
 

@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import time_machine
@@ -62,12 +63,23 @@ def test_figures_and_lists_come_to_the_ledgers_sum(history: History) -> None:
     assert column(app, 2, "Name") == list(MODELS)
 
 
-def test_unpriced_and_estimated_calls_are_one_click_away(history: History) -> None:
+def test_a8_the_figure_of_a_link_is_a_figure_of_what_it_opens(history: History) -> None:
     app = open_app("costs")
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    assert links.pop("4 unpriced, not in the sums") == "basis=unpriced"
-    assert list(links.values()) == ["basis=estimated"]
-    assert next(iter(links)).endswith("estimated")
+    unpriced, estimated = links
+    assert links[unpriced] == "basis=unpriced"
+    for label, query in links.items():
+        opened = words(open_app("traces", **parse_qs(query)))
+        figure = label.split()[0]
+        assert f"{figure} {'unpriced' if label == unpriced else 'of it estimated'}" in opened
+    assert estimated.endswith("estimated")
+
+
+def test_a8_turns_without_a_known_price_come_to_no_zero(history: History) -> None:
+    open_app()
+    shown = words(open_app("traces", basis="unpriced"))
+    assert "unpriced, not in the sum" in shown
+    assert "\\$0.00 in all" not in shown
 
 
 def test_k1_a_day_of_unpriced_calls_beside_priced_ones_is_unknown_and_the_rest_adds_up() -> None:

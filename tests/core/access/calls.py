@@ -93,6 +93,7 @@ ABOUT_AN_ID: Calls = {
     "Tokens.list": Call(Permission.OWN_ACCESS, lambda s, by, ids: s.access.tokens.list(by, ids["person"])),
     "Sessions.list": Call(Permission.OWN_ACCESS, lambda s, by, ids: s.access.sessions.list(by, ids["person"])),
     "Traces.page": Call(Permission.OWN_TRACES, lambda s, by, ids: s.traces.page(by, _of(ids))),
+    "Traces.unconfirmed": Call(Permission.OWN_TRACES, lambda s, by, ids: s.traces.unconfirmed(by, _of(ids))),
     "Traces.count": Call(Permission.OWN_TRACES, lambda s, by, ids: s.traces.count(by, TraceFilter(text=ids["trace"]))),
     "Traces.detail": Call(Permission.OWN_TRACES, _traces("detail")),
     "Traces.asked": Call(Permission.OWN_TRACES, _traces("asked")),

@@ -9,7 +9,6 @@ from core.store.database import Store
 from core.tracing.books import finish
 from core.tracing.entries import Opening
 from core.tracing.opening import open_turn
-from core.tracing.settling import NO_ANSWER
 from core.usage import Usage
 from tests.core.rows import ADMIN, Rows
 from tests.core.tracing.histories import MODEL, a_finish, a_reply, an_attempt, an_end, an_opening
@@ -75,8 +74,10 @@ def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: S
 
 
 def test_an_estimate_is_marked_on_every_line_and_gives_its_reason(store: Store, opening: Opening) -> None:
-    end = a_finish(opening, an_end(an_attempt(opening), "stopped"), "stopped")
+    reply = a_reply("Cut", {"input_tokens": 30, "output_tokens": 1}, stop_reason=None)
+    end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "stopped"), "stopped", reply)
     store.write(lambda connection: finish(connection, [end])).result()
     assert {line.estimated for line in Traces(store).ledger(ADMIN, opening.task_trace_id)} == {True}
     (span,) = Traces(store).spans(ADMIN, opening.task_trace_id)
-    assert (span.basis, span.cost_reason, span.error_type) == ("estimated", NO_ANSWER, "stopped")
+    assert (span.basis, span.error_type) == ("estimated", "stopped")
+    assert span.cost_reason

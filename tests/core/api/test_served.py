@@ -12,7 +12,7 @@ from tests.core.api.sse.reading import read_events
 from tests.served import Served, served
 
 
-def test_f4_told_to_go_it_ends_every_stream_and_every_turn_in_time(tmp_path: Path) -> None:
+def test_fault_4_told_to_go_it_ends_every_stream_and_every_turn_in_time(tmp_path: Path) -> None:
     with served(tmp_path / "data", DRAIN_SECONDS="1", ANSWERS_AT_ONCE="30") as server:
         page = httpx2.get(f"{server.url}/chat", timeout=30)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -90,7 +90,7 @@ def test_a1_what_is_counted_is_the_ledger_and_what_has_no_price_whatever_happene
     assert {(each.held_as_spent, each.unpriced) for each in budgets.list(ADMIN)} <= {(0, 0)}
 
 
-def test_f13_of_32_that_race_for_room_for_10_exactly_10_get_it(store: Store, ids: tuple[str, str]) -> None:
+def test_fault_13_of_32_that_race_for_room_for_10_exactly_10_get_it(store: Store, ids: tuple[str, str]) -> None:
     a_budget(store, ids, limit=10 * 1_000)
     a_budget(store, ids, "person", limit=10**18)
     others = [open_store(store.url) for _ in range(2)]

@@ -51,7 +51,9 @@ def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span
         called = [span for span in spans if span["kind"] == "tool"]
         assert {span["status"] for span in called} <= tools
         assert kinds.count("tool_use") == kinds.count("tool_result") == len(called)
-        assert trace["cost_nanos"] >= (CALLED if (when, step) != ("before", 1) else 1)
+        # Killed before anything of the first call was written down: it may have been sent, and no more is known of it.
+        known = (when, step) != ("before", 1)
+        assert trace["cost_nanos"] >= CALLED if known else trace["cost_basis"] == "estimated"
         assert len({(line["span_id"], line["unit"]) for line in lines}) == len(lines), "nothing is billed twice"
         assert ended(shop.send("Again.", trace["conversation_id"])).status == "completed"
     finally:

@@ -206,8 +206,8 @@ def test_the_books_are_open_before_the_provider_is_called(services: Services, se
     assert (row.id, row.status, row.total) == (turn.id, "running", None)
     turn.stop()
     end = ended(turn)
-    assert (end.status, end.basis) == ("stopped", "estimated")
-    assert end.total
+    # Nothing came back, whether it was stopped before the call was sent or after.
+    assert (end.status, end.total) == ("stopped", 0)
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -274,13 +274,13 @@ def test_a_conversation_that_no_longer_fits_says_so_before_spending(services: Se
     conversation_id = None
     for _ in range(2):
         turn = services.turns.send(
-            owner=services.me, agent_id=agent.id, text="word " * 79_000, conversation_id=conversation_id
+            owner=services.me, agent_id=agent.id, text="word " * 60_000, conversation_id=conversation_id
         )
         conversation_id = turn.conversation_id
         assert ended(turn).status == "completed"
     with pytest.raises(ContextTooLong, match="takes at most 200,000"):
         services.turns.send(
-            owner=services.me, agent_id=agent.id, text="word " * 79_000, conversation_id=conversation_id
+            owner=services.me, agent_id=agent.id, text="word " * 60_000, conversation_id=conversation_id
         )
     assert services.traces.count(services.me) == 2
 

@@ -61,7 +61,7 @@ class Ledgers:
         who = {"agent_id": agent, "agent_version": 1, "session_type": "simulated", "parent_span_id": first["id"]}
         who["trace_started_at"] = first["started_at"]
         span = {**first, **shared, "id": new_id(), "trace_session_id": shared["id"]}
-        line = {**_line(0), "span_id": span["id"], "task_trace_id": trace, "amount_nanos": amount}
+        line = {**_line(0), "span_id": span["id"], "task_trace_id": trace, "amount_nanos": amount, "model": model}
         whole = update(_traces).where(_traces.c.id == trace).values(cost_nanos=_traces.c.cost_nanos + amount)
 
         def job(connection: Connection) -> None:
@@ -74,10 +74,10 @@ class Ledgers:
 
     def lines(self, trace: str, lines: list[dict[str, Any]]) -> None:
         with self.store.read() as connection:
-            span = connection.execute(select(_spans.c.id).where(_spans.c.task_trace_id == trace)).scalars().first()
-        written = [
-            {**_line(number), "span_id": span, "task_trace_id": trace, **line} for number, line in enumerate(lines)
-        ]
+            span = connection.execute(select(_spans).where(_spans.c.task_trace_id == trace)).mappings().first()
+        assert span is not None
+        key = {"span_id": span["id"], "task_trace_id": trace, "model": span["model"]}
+        written = [{**_line(number), **key, **line} for number, line in enumerate(lines)]
 
         def job(connection: Connection) -> None:
             connection.execute(insert(LedgerLine.__table__), written)

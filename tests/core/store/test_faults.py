@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Connection, insert, make_url, text
 
 from core.errors import StoreError
+from core.store import sqlite as sqlite_module
 from core.store.access import User
 from core.store.database import Store, open_store
 from tests.core.store.samples import AT, mark, marks, numbers
@@ -114,7 +115,8 @@ def test_a_reader_never_makes_a_new_file(sqlite_store: Store) -> None:
     assert not path_of(sqlite_store).exists()
 
 
-def test_damage_found_later_is_told(sqlite_store: Store) -> None:
+def test_damage_found_later_is_told(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_module, "CHECKED_AT_START", 0)
     sqlite_store.write(fill).result()
     path = path_of(sqlite_store)
     sqlite_store.close()

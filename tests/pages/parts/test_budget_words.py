@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.analytics.choice import read_address
+from core.analytics.filters import PROVENANCES
 from core.budgets.periods import PERIODS, Period, window
 from core.budgets.views import BudgetView
 from core.quarters import start_of
@@ -54,9 +55,17 @@ def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: in
 @given(st.sampled_from(PERIODS), MOMENTS, st.sampled_from(ZONES))
 def test_the_address_of_its_costs_is_its_period_exactly(period: Period, at: datetime, zone: str) -> None:
     view = a_view(period, at, ZoneInfo(zone))
-    options = {"person": ("ada",), "agent": (), "model": (), "status": (), "basis": ()}
+    options = {
+        "person": ("ada",),
+        "agent": (),
+        "model": (),
+        "status": (),
+        "basis": (),
+        "provenance": PROVENANCES,
+        "key": (),
+    }
     choice, problems = read_address(costs_address(view, BERLIN), BERLIN, AT, options)
-    assert (problems, choice.people) == ([], ("ada",))
+    assert (problems, choice.people, choice.provenances) == ([], ("ada",), ("real", "simulated"))
     assert (start_of(choice.range.start), start_of(choice.range.end)) == (view.window.start, view.window.end)
 
 
