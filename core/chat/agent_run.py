@@ -47,7 +47,6 @@ log = structlog.get_logger()
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
-
 DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
@@ -203,12 +202,10 @@ class AgentRun:
 
     async def _equip(self) -> None:
         """Wait for servers of tools while readers see it; then the call is held for as it will be made."""
-        before = self.assignment
-        toolset = await self.parts.toolbox.equip(before.agent, before.path, self.reader.tell)
-        self.assignment = before.renewed(toolset)
-        prepared = self.journal.prepared(self.assignment.asked, toolset.warnings)
+        toolset = await self.parts.toolbox.equip(self.assignment.agent, self.assignment.path, self.reader.tell)
+        self.assignment = self.assignment.renewed(toolset)
         with CancelScope(shield=True):
-            await self.parts.recorder.prepare(prepared)
+            await self.parts.recorder.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
 
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
@@ -216,8 +213,7 @@ class AgentRun:
         consented = {
             name: replace(tool, consent=self._consent) for name, tool in toolset.tools.items() if name in asked
         }
-        tools = {**toolset.tools, **consented, **delegates}
-        return {name: self.parts.standing.asked(tool) for name, tool in tools.items()}
+        return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:
         async def run(given: Mapping[str, Any], asking: Asking) -> str:

@@ -154,8 +154,8 @@ async def _tools_of(opened: "Sequence[Connection]") -> dict[str, Tool]:
 
 
 async def _settle(connection: "Connection", tell: Callable[[ServerChanged], object]) -> None:
-    """Wait for it, and tell what became of it if there was anything to wait for."""
-    if connection.is_settled:
+    """Wait for it, and tell what became of it unless it is connected already."""
+    if connection.is_settled and connection.state.condition == "connected":
         return
     name = connection.server.name
     tell(ServerChanged(name, "connecting"))
