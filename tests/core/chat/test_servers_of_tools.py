@@ -98,6 +98,7 @@ def test_h2_what_was_missing_is_told_live_and_stays_on_message_and_trace(
     assert warned.startswith("The server wicked cannot be used now, and none of its tools: ")
     assert shop.answer(turn).turn.notes == (warned,)
     assert [row["notes"] for row in rows(store, TraceSession)] == [[warned]]
+    assert [session.notes for session in shop.services.traces.detail(shop.services.me, turn.id).sessions] == [(warned,)]
     assert {tool["name"] for tool in shop.script.requests[0].json()["tools"]} == {"echo"}
 
 
