@@ -1,8 +1,9 @@
 """Estimate how many tokens a text is where the provider has not counted, by script of the text and generation of model.
 
-The weights are tokens a character, fitted to replies and prompts of eleven kinds whose true counts are known; see
-``python -m core.pricing estimates`` for how they hold in an installation. Each has two figures: the likeliest, which
-costs are estimated from, and one that is not passed, which budgets hold and which must fit the model.
+The weights are tokens a character, set by hand so that samples of eleven kinds come near to how many tokens such
+texts were counted to have; ``python -m core.pricing estimates`` says how they hold in an installation. Each has two
+figures: the likeliest, which costs are estimated from, and one that is hardly ever passed, which budgets hold and which
+must fit the model.
 """
 
 import math

@@ -1,7 +1,6 @@
 """Asking, running tools, asking again: over a wire that refuses what the API refuses."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,9 +84,7 @@ def test_a_tool_is_detected_run_and_answered_with_its_result() -> None:
 
 def test_tools_asked_for_together_run_together_and_are_answered_in_their_order() -> None:
     calls = [("a", "slow", {"seconds": 0.3}), ("b", "slow", {"seconds": 0.2}), ("c", "echo", {"say": "Hi"})]
-    began = time.monotonic()
     seen = told(asks(*calls), says("Done."))
-    assert time.monotonic() - began < 0.5 + 0.4
     assert [event.place for event in seen.of(CallEnded)] == [2, 1, 0]
     assert [result["tool_use_id"] for result in results(seen.script.messages[1][-1])] == ["a", "b", "c"]
 

@@ -1,7 +1,9 @@
 """What Costs shows adds up: any grouping, any range and any zone come to the same whole, to the nano-dollar."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +29,7 @@ from tests.core.rows import ADMIN, Rows
 
 NOW = datetime(2026, 11, 12, 15, 30, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
+PUBLIC_CASES = Path(__file__).resolve().parents[2] / "golden" / "public_cases.json"
 
 _lines, _traces = LedgerLine.__table__, TaskTrace.__table__
 _sessions, _spans = TraceSession.__table__, TraceSpan.__table__
@@ -230,3 +233,14 @@ def test_a_trace_belongs_to_the_agent_that_was_asked_first(store: Store) -> None
         assert [row.id for row in Traces(store).page(by)] == seen
         assert bool(Traces(store).ledger(by, errand.trace)) == bool(seen)
         assert Costs(store).total(by, choice(date(2026, 11, 12), date(2026, 11, 12))).calls > 0
+
+
+def test_two_calls_in_an_hour_that_clocks_show_twice_are_two_rows(store: Store) -> None:
+    [case] = [each for each in json.loads(PUBLIC_CASES.read_text()) if each["id"] == "dst-hour"]
+    history = History(store)
+    for at in case["input"]["at"]:
+        history.turn(datetime.fromisoformat(at), 0)
+    day, costs = date(2026, 11, 1), Costs(store)
+    parts = costs.parts(ADMIN, choice(day, day, "America/New_York"), "hour", costs.names(ADMIN))
+    assert [part.id for part in parts] == ["2026-11-01T01:00:00-04:00", "2026-11-01T01:00:00-05:00"]
+    assert len({part.spend.spend for part in parts}) == 1

@@ -1,6 +1,7 @@
 """Cases from public bug reports, end to end over the wire: what was seen, paused, renamed or tried again."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from core.store.database import Store
 from core.store.tables import LedgerLine, TraceSpan
 from tests.core.chat.conftest import ended
 from tests.core.chat.tooling import Open, assert_adds_up
+from tests.core.exports.ledgers import exported, rows_of
 from tests.core.tracing.in_store import rows
 
 FILE = Path(__file__).resolve().parents[2] / "golden" / "public_cases.json"
@@ -111,3 +113,14 @@ def test_a7_hidden_thinking_of_a_cut_reply_is_told_as_a_lower_bound(work: Open, 
     [span] = desk.services.traces.spans(desk.services.me, turn.id)
     assert span.cost_reason is not None
     assert "at least" in span.cost_reason
+
+
+def test_one_cached_token_of_a_us_batch_is_written_without_an_exponent(work: Open, store: Store) -> None:
+    case = CASES["csv-tiny"]
+    desk = work(streamed(answer_events("A", model=case["input"]["model"], usage=PROMPT, final=case["input"]["usage"])))
+    desk.change(model=case["input"]["model"])
+    turn = desk.send()
+    ended(turn)
+    file = exported(store, "ledger").decode()
+    amounts = {row["unit"]: row["amount_usd"] for row in rows_of(file.encode()) if row["trace_id"] == turn.id}
+    assert [amounts["cache_read"], amounts["output"]] == re.findall(r"0\.\d{9}", case["right"])

@@ -124,10 +124,10 @@ def test_it_says_what_it_cannot_do(expression: str, wrong: str) -> None:
     "expression", ["9^9^9", "1.0000001^999999999", "0.5^9000", "1^" * 160 + "1", "+".join("9" * 250), "exp(20000)"]
 )
 def test_no_expression_takes_long(expression: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     result, worked = answer(expression)
     assert worked or "larger" in result
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction | int]] = {

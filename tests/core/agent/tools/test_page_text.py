@@ -42,9 +42,9 @@ def test_the_servers_encoding_comes_before_the_pages_own() -> None:
     ],
 )
 def test_a_page_made_to_be_slow_is_not(page: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     page_text(page.encode(), None)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, "utf-8", "utf-16", "shift_jis", "latin-1"]))

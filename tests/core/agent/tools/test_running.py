@@ -143,12 +143,12 @@ def test_time_is_measured_around_the_tool() -> None:
 
 
 def test_fifty_megabytes_are_cut_and_it_is_said() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     outcome = run(gives("é" * 25_000_000))
     assert outcome.size == 50_000_000
     assert outcome.text.endswith(f"\n[Cut: these are the first {LONGEST:,} of 50,000,000 bytes.]")
     assert len(outcome.text.encode()) < LONGEST + 100
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
