@@ -11,6 +11,7 @@ from core.wiring import services
 from pages.parts.oidc import auth_secrets
 from pages.parts.places import PLACES, pages
 from pages.parts.reader import is_inside
+from pages.parts.rooms import StreamlitRooms
 
 if __name__ == "__main__":
     # A character, because without one the icon of the page would be fetched from a server on the internet.
@@ -23,6 +24,11 @@ else:
         __file__,
         lifespan=lifespan,
         routes=api_routes(services),
-        middleware=guard(settings(), [place.name for place in PLACES]),
+        middleware=guard(
+            settings(),
+            [place.name for place in PLACES],
+            StreamlitRooms(),
+            lambda: services().access.sessions,
+        ),
         secrets=auth_secrets(settings()),
     )

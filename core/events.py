@@ -17,7 +17,7 @@ Decision: TypeAlias = Literal["approved", "denied", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """The books are open and the provider is about to be asked."""
+    """The books are open; servers of tools may still be connected to, and then the provider is asked."""
 
     task_trace_id: str
     conversation_id: str
@@ -106,6 +106,15 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerChanged:
+    """A server of tools that the answer waits for, or does without for the ``reason`` given."""
+
+    name: str
+    condition: Literal["connecting", "ready", "unavailable"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delegated:
     """What another agent does that was asked by call ``id`` of a tool; in turn it may be what a further one does."""
 
@@ -149,7 +158,8 @@ class TurnEnded:
 
 
 ToolEvent: TypeAlias = ToolDetected | ToolsExecuting | ToolProgress | ApprovalRequested | ApprovalDecided
-RunEvent: TypeAlias = IterationStarted | TextDelta | ThinkingDelta | ToolEvent | RetryScheduled | Warned | Delegated
+Aside: TypeAlias = RetryScheduled | Warned | ServerChanged
+RunEvent: TypeAlias = IterationStarted | TextDelta | ThinkingDelta | ToolEvent | Aside | Delegated
 Event: TypeAlias = TurnStarted | RunEvent | CostSoFar | TurnEnded
 
 

@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(
         600, ge=1, description="How often a minute one program may call; the answer is 429 then."
     )
+    pages_at_once: int = Field(40, ge=1, description="How many pages one person may have open in one process.")
+    pages_in_all: int = Field(1000, ge=1, description="How many pages may be open in one process.")
+    page_idle_seconds: float = Field(
+        14_400, gt=0, description="How long an open page may say nothing before its connection is closed."
+    )
+    uploads: int = Field(100, ge=1, description="How many files one person may have uploaded and not sent yet.")
+    upload_megabytes: int = Field(150, ge=1, description="How many MB of such files one person may have.")
+    upload_megabytes_in_all: int = Field(1500, ge=1, description="How many MB of such files one process keeps.")
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",

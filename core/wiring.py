@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from core.access.access import Access, open_access
 from core.access.local import local_person
 from core.access.roles import Person
-from core.access.standing import deactivated
+from core.access.standing import as_now, lost
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
@@ -26,6 +26,7 @@ from core.chat.engine import Engine
 from core.chat.mcp_status import McpStatus
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
+from core.chat.standing import Standing
 from core.chat.turns import Turns
 from core.chat.watching import Watchers
 from core.conversations.conversations import Conversations
@@ -111,14 +112,14 @@ def open_services(
     recorder.take_over()
     agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
-    provider = provider or open_provider(chosen)
-    engine = Engine(recorder, partial(deactivated, store), grace_seconds=chosen.grace_seconds)
-    refresher = Refresher(store, zone)
+    provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
+    engine = Engine(recorder, partial(lost, store), grace_seconds=chosen.grace_seconds)
     refresher.start()
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
-    parts = Parts(provider, recorder, book, bounds, toolbox, approvals, ask_agent, engine.wake, engine.call_soon)
+    works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
+    parts = Parts(provider, recorder, book, bounds, toolbox, *works)
     return Services(
         settings=chosen,
         store=store,

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from core.access.credentials import Credentials
-from core.access.encryption import encryption_keys
+from core.access.encrypted import encryption_keys
 from core.access.links import Link, address
 from core.access.people import People
 from core.errors import AppError, InputError
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _rotate(chosen: Settings, store: Store, _given: Namespace) -> str:
-    count = Credentials(store, encryption_keys(chosen)).rotate()
+    count = Credentials(store, encryption_keys(store, chosen)).rotate()
     said = f"{count} provider keys and secrets of servers are encrypted anew."
     return f"{said} {_after(given=chosen.encryption_keys is not None)}"
 

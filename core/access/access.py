@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from core.access.audit import Audit
 from core.access.credentials import Credentials
-from core.access.encryption import EncryptionKeys, encryption_keys
+from core.access.encrypted import encryption_keys
+from core.access.encryption import EncryptionKeys
 from core.access.oidc import OidcSignIn, rules_of
 from core.access.people import People
 from core.access.roles import Person
@@ -38,7 +39,7 @@ class Access:
 
 def open_access(store: Store, chosen: Settings) -> Access:
     """Raises SetupError if what is encrypted in the database cannot be read with the keys there are."""
-    encryption = encryption_keys(chosen)
+    encryption = encryption_keys(store, chosen)
     credentials = Credentials(store, encryption)
     credentials.check()
     seal_all(store, encryption)

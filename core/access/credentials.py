@@ -1,5 +1,6 @@
 """The vault of provider keys: the organisation's or a person's own, encrypted, never shown again."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -8,11 +9,12 @@ from pydantic import SecretStr
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, text, update
 
 from core.access.audit import record
-from core.access.encryption import EncryptionKeys
+from core.access.encrypted import encrypted_texts
+from core.access.encryption import EncryptionKeys, new_key
 from core.access.roles import Permission, Person, allow
 from core.access.server_secrets import are_newest, encrypt_anew
 from core.clock import new_id, now
-from core.errors import InputError, SetupError
+from core.errors import AppError, InputError, SetupError
 from core.logs import keep_from_log
 from core.store.access import ProviderCredential, User
 from core.store.database import Store
@@ -149,14 +151,33 @@ class Credentials:
         """
         if by is not None:
             allow(by, Permission.KEYS)
-        count = self._store.write(lambda connection: self._encrypt_anew(connection, by)).result()
+        key = new_key()
+        try:
+            count = self._store.write(lambda connection: self._encrypt_anew(connection, by, key)).result()
+        except BaseException:
+            with suppress(AppError):
+                self._store.write(lambda connection: self._take_back(connection, key)).result()
+            raise
         self._store.write(self._forget_old_keys).result()
         return count
 
-    def _encrypt_anew(self, connection: Connection, by: Person | None) -> int:
-        """Done twice it only leaves a further key in the file, until the old ones are forgotten."""
+    def _encrypt_anew(self, connection: Connection, by: Person | None, key: bytes) -> int:
+        """Done twice it is as done once; where it fails the file is as it was, if the database is."""
         _one_at_a_time(connection)
-        self._encryption.add_to_file()
+        self._encryption.add_to_file(key)
+        try:
+            return self._all_anew(connection, by)
+        except BaseException:
+            self._encryption.take_from_file(key)
+            raise
+
+    def _take_back(self, connection: Connection, key: bytes) -> None:
+        """For when nobody could say whether the new key is in use: it goes only if it is not."""
+        _one_at_a_time(connection)
+        if not any(self._encryption.reads(key, each) for each in encrypted_texts(connection)):
+            self._encryption.take_from_file(key)
+
+    def _all_anew(self, connection: Connection, by: Person | None) -> int:
         rows = connection.execute(select(_keys.c.id, _keys.c.encrypted)).all()
         for row in rows:
             anew = {"encrypted": self._encryption.again(row.encrypted)}

@@ -1,5 +1,6 @@
 """The keys that secrets in the database are encrypted with: ENCRYPTION_KEYS, newest first, else a file of our own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -7,9 +8,12 @@ from pydantic import SecretStr
 
 from core.errors import SetupError
 from core.key_file import key_file, write_key_file
-from core.settings import Settings
 
 _OTHERS_MAY_READ = 0o077
+_NO_FILE = (
+    "The database holds encrypted secrets, and the file {path} with their keys is not there. No new one was made. "
+    "Put it back from a backup, or set ENCRYPTION_KEYS to what it held."
+)
 _NOT_KEYS = (
     "{where} does not hold keys, newest first, each 44 characters as this prints: "
     'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -17,16 +21,21 @@ _NOT_KEYS = (
 
 
 class EncryptionKeys:
-    """A file is read at each use, so that every process beside it follows a rotation at once."""
+    """A file is read at each use, so that every process beside it follows a rotation at once.
 
-    def __init__(self, given: SecretStr | None, path: Path) -> None:
-        """``path`` is of the file, which counts only if no keys are given. Raises SetupError."""
-        self._path = path
+    It is made when something is encrypted first, and never where anything is encrypted that it could not read.
+    """
+
+    def __init__(self, given: SecretStr | None, path: Path, in_use: Callable[[], bool] = lambda: False) -> None:
+        """``path`` is of the file, which counts only if no keys are given; ``in_use`` says whether there is anything
+        that was encrypted. Raises SetupError.
+        """
+        self._path, self._in_use = path, in_use
         self._given = None if given is None else _parsed(given.get_secret_value(), "The setting ENCRYPTION_KEYS")
 
     def encrypt(self, text: str) -> str:
         """Raises SetupError."""
-        return self._fernet().encrypt(text.encode()).decode()
+        return self._fernet(make=True).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str:
         """Raises SetupError if none of the keys is the one."""
@@ -44,29 +53,47 @@ class EncryptionKeys:
 
     def is_newest(self, encrypted: str) -> bool:
         """Whether the newest key alone can read it. Raises SetupError."""
+        return self.reads(self._all()[0], encrypted)
+
+    def reads(self, key: bytes, encrypted: str) -> bool:
+        """Whether that key alone can read it."""
         try:
-            Fernet(self._all()[0]).decrypt(encrypted)
+            Fernet(key).decrypt(encrypted)
         except InvalidToken:
             return False
         return True
 
-    def add_to_file(self) -> None:
-        """Put a new key before the file's; keys that are given are changed by who gives them. Raises SetupError."""
+    def add_to_file(self, key: bytes) -> None:
+        """Put a new key before the file's, once; keys that are given are changed by who gives them.
+
+        Raises SetupError.
+        """
         if self._given is None:
-            self._write([_new_key(), *self._all()])
+            self._write([key, *(each for each in self._all(make=True) if each != key)])
+
+    def take_from_file(self, key: bytes) -> None:
+        """As it was before the key was added, if anything was; what only that key can read must not be left anywhere.
+
+        Raises SetupError.
+        """
+        kept = [each for each in self._all() if each != key] if self._given is None else []
+        if kept:
+            self._write(kept)
 
     def keep_newest_in_file(self) -> None:
         """Raises SetupError."""
         if self._given is None:
             self._write(self._all()[:1])
 
-    def _fernet(self) -> MultiFernet:
-        return MultiFernet([Fernet(key) for key in self._all()])
+    def _fernet(self, *, make: bool = False) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in self._all(make=make)])
 
-    def _all(self) -> list[bytes]:
+    def _all(self, *, make: bool = False) -> list[bytes]:
         if self._given is not None:
             return self._given
-        content = key_file(self._path, _new_key)
+        if not self._path.exists() and (not make or self._in_use()):
+            raise SetupError(_NO_FILE.format(path=self._path))
+        content = key_file(self._path, new_key)
         if self._path.stat().st_mode & _OTHERS_MAY_READ:
             raise SetupError(f"The key {self._path} can be read by others. Run: chmod 600 {self._path}")
         return _parsed(content.decode("ascii", "replace"), f"The file {self._path}")
@@ -85,12 +112,7 @@ class EncryptionKeys:
         )
 
 
-def encryption_keys(chosen: Settings) -> EncryptionKeys:
-    """Raises SetupError."""
-    return EncryptionKeys(chosen.encryption_keys, chosen.data_dir / "encryption.keys")
-
-
-def _new_key() -> bytes:
+def new_key() -> bytes:
     return Fernet.generate_key()
 
 

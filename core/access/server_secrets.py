@@ -61,6 +61,12 @@ def are_newest(connection: Connection, keys: EncryptionKeys) -> bool:
     return all(isinstance(value, str) or keys.is_newest(value[_ENCRYPTED]) for value in values)
 
 
+def sealed_texts(connection: Connection) -> Iterator[str]:
+    """All that are encrypted, of all servers."""
+    kept = (value for _, secrets in _all(connection) for value in secrets.values())
+    return (value[_ENCRYPTED] for value in kept if not isinstance(value, str))
+
+
 def one_server_at_a_time(connection: Connection) -> None:
     """Whoever writes servers waits for the others; on SQLite every write does anyway."""
     if connection.dialect.name == "postgresql":

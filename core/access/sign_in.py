@@ -73,7 +73,7 @@ class SignIn:
             return open_link(connection, secret)
 
     def accept(self, secret: str, password: str, visit: Visit) -> SignedIn:
-        """Use an invitation or a reset: the password holds from now on and every other browser is out.
+        """Use an invitation or a reset: the password holds from now on, every other browser and API token is out.
 
         Raises NotAllowed if the link is no good, InputError for a password that is not taken: the link is then good
         still.
@@ -160,6 +160,7 @@ def _accept(connection: Connection, secret: str, password_hash: str, visit: Visi
     fresh = {"password_hash": password_hash} | ({"joined_at": now()} if link.kind == "invite" else {})
     connection.execute(update(_users).where(_users.c.id == person.id).values(**fresh))
     end_sessions(connection, person.id)
+    revoke_tokens(connection, person.id)
     record(connection, person, "joined" if link.kind == "invite" else "chose a new password", ("person", person.id))
     return open_session(connection, person, visit)
 

@@ -1,14 +1,18 @@
 """What people may now, whatever was so when they began something."""
 
 from collections.abc import Collection
+from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from core.access.roles import Person, lesser
+from core.access.roles import Permission, Person, lesser, may
 from core.clock import now
 from core.errors import NotSignedIn
 from core.store.access import ApiToken, User
 from core.store.database import Store
+
+Loss: TypeAlias = Literal["deactivated", "revoked"]
+"""Why somebody may not go on with anything: the account is not active, or the API token not valid any more."""
 
 _users, _tokens = User.__table__, ApiToken.__table__
 
@@ -16,17 +20,42 @@ _users, _tokens = User.__table__, ApiToken.__table__
 def as_now(store: Store, person_id: str, token_id: str | None) -> Person:
     """The person, or through the token, with what they may now. Raises NotSignedIn if there is none any more."""
     with store.read() as connection:
-        found = _person(connection, person_id) if token_id is None else _token(connection, person_id, token_id)
+        return person_now(connection, person_id, token_id)
+
+
+def person_now(connection: Connection, person_id: str, token_id: str | None) -> Person:
+    """The same as a part of a transaction, so that what it decides and what it writes are one."""
+    found = _person(connection, person_id) if token_id is None else _token(connection, person_id, token_id)
     if found is None:
         raise NotSignedIn("Whoever began this may not go on: the account or the API token is not valid any more.")
     return found
 
 
-def deactivated(store: Store, person_ids: Collection[str]) -> set[str]:
-    """Those of them who do not belong here any more."""
-    gone = select(_users.c.id).where(_users.c.id.in_(person_ids), _users.c.deactivated_at.is_not(None))
+def lost(store: Store, people: Collection[Person]) -> dict[Person, Loss]:
+    """Those of them who may not go on with an answer of theirs, and why; in two queries, however many they are."""
     with store.read() as connection:
-        return set(connection.execute(gone).scalars())
+        active = _active(connection, {person.id for person in people})
+        valid = _valid(connection, {person.token_id for person in people if person.token_id is not None})
+    gone: dict[Person, Loss] = {}
+    for person in people:
+        if person.id not in active or not may(Person(person.id, "", active[person.id]), Permission.CHAT):
+            gone[person] = "deactivated"
+        elif person.token_id is not None and person.token_id not in valid:
+            gone[person] = "revoked"
+    return gone
+
+
+def _active(connection: Connection, person_ids: Collection[str]) -> dict[str, str]:
+    """The roles, by id, of those who belong here."""
+    query = select(_users.c.id, _users.c.role).where(_users.c.id.in_(person_ids), _users.c.deactivated_at.is_(None))
+    return {row.id: row.role for row in connection.execute(query)}
+
+
+def _valid(connection: Connection, token_ids: Collection[str]) -> set[str]:
+    if not token_ids:
+        return set()
+    valid = (_tokens.c.id.in_(token_ids), _tokens.c.revoked_at.is_(None), _tokens.c.expires_at > now())
+    return set(connection.execute(select(_tokens.c.id).where(*valid)).scalars())
 
 
 def _person(connection: Connection, person_id: str) -> Person | None:

@@ -161,10 +161,13 @@ def _read_sessions(connection: Connection, task_trace_id: str, *, texts: bool) -
         .where(_sessions.c.task_trace_id == storable(task_trace_id))
         .order_by(_sessions.c.started_at, _sessions.c.id)
     )
-    return [_session(row, [span for span in spans if span.session_id == row.id]) for row in connection.execute(query)]
+    return [
+        _session(row, [span for span in spans if span.session_id == row.id], tuple(row.notes or ()) if texts else ())
+        for row in connection.execute(query)
+    ]
 
 
-def _session(row: Row[Any], spans: list[SpanRow]) -> SessionRow:
+def _session(row: Row[Any], spans: list[SpanRow], notes: tuple[str, ...]) -> SessionRow:
     return SessionRow(
         id=row.id,
         parent_span_id=row.parent_span_id,
@@ -179,4 +182,5 @@ def _session(row: Row[Any], spans: list[SpanRow]) -> SessionRow:
         started_at=row.started_at,
         duration_ms=row.duration_ms,
         spans=tuple(spans),
+        notes=notes,
     )

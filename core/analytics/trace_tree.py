@@ -15,6 +15,7 @@ class SessionRow:
     """One agent's run on one model; ``agent_name`` is today's.
 
     ``parent_span_id`` is the call of a tool by which another agent asked for it, None for the master agent's.
+    ``notes`` are what its reader was told of tools that it had to do without.
     """
 
     id: str
@@ -30,6 +31,7 @@ class SessionRow:
     started_at: datetime
     duration_ms: int | None
     spans: tuple[SpanRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

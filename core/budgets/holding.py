@@ -113,6 +113,26 @@ def standing_at(row: RowMapping, at: datetime) -> Standing:
     return Standing(window(row["period"], at, ZoneInfo(row["time_zone"])), 0, 0, 0)
 
 
+def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datetime) -> None:
+    """By budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
+    origin = Origin(person_id, agent_id, at)
+    for row in connection.execute(select(_budgets).where(_LIVE, _budgets.c.blocks)).mappings():
+        standing = standing_at(row, at)
+        taken = standing.spent + standing.held + row["reserved_nanos"]
+        if origin.is_under(row["scope"], row["subject_id"]) and taken >= row["limit_nanos"]:
+            raise _no_room(row, agent_id)
+
+
+def _no_room(row: RowMapping, agent_id: str) -> BudgetSpent:
+    return BudgetSpent(
+        f"{_WHOSE[row['scope']]} for this {row['period']} has no room for what this may cost, so the model was not "
+        f"asked. Wait until it begins anew {_ANEW[row['period']]}, choose an agent that costs less, or ask finance to "
+        "raise it.",
+        budget_id=row["id"],
+        agent_id=agent_id,
+    )
+
+
 def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapping[str, Origin]) -> Standing:
     """A trace counts when it began; a line that was taken back counts against it."""
     spent, unpriced = standing.spent, standing.unpriced
@@ -154,12 +174,7 @@ def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, age
             agent_id=agent_id,
         )
     if taken + amount > row["limit_nanos"]:
-        raise BudgetSpent(
-            f"{whose} has no room for what this may cost, so the model was not asked. Wait until it begins anew "
-            f"{_ANEW[row['period']]}, choose an agent that costs less, or ask finance to raise it.",
-            budget_id=row["id"],
-            agent_id=agent_id,
-        )
+        raise _no_room(row, agent_id)
     values = {"span_id": hold.span_id, "budget_id": row["id"], "amount_nanos": amount}
     connection.execute(insert(_reservations), values)
     return amount

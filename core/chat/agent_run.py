@@ -16,9 +16,10 @@ from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
 from core.chat.journal import Journal, Outcome, RunStart
+from core.chat.standing import Standing
 from core.chat.turn_clock import TurnClock
 from core.clock import now
-from core.errors import AppError, BudgetSpent, ProviderError, ToolDenied, TurnLost
+from core.errors import AppError, BudgetSpent, NotSignedIn, ProviderError, ToolDenied, TurnLost
 from core.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -46,7 +47,6 @@ log = structlog.get_logger()
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
-
 DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
@@ -63,6 +63,7 @@ class Parts:
     bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
+    standing: Standing
     ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
@@ -111,6 +112,8 @@ class AgentRun:
         except BudgetSpent as error:
             self.cut_short = CutShort("budget_spent", f"{error.for_user} What had arrived is kept.")
             return Outcome("stopped", error.code, self.cut_short.text)
+        except NotSignedIn as error:
+            return Outcome("stopped", error.code, f"{error.for_user} What had arrived is kept.")
         except TurnLost as error:
             return Outcome("interrupted", error.code, error.for_user)
         except AppError as error:
@@ -180,6 +183,8 @@ class AgentRun:
         return round((monotonic() - self._began) * 1000)
 
     async def _follow(self) -> Outcome:
+        if not self.assignment.toolset.whole:
+            await self._equip()
         for warning in self.assignment.toolset.warnings:
             self.reader.tell(Warned(warning))
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
@@ -195,13 +200,20 @@ class AgentRun:
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
+    async def _equip(self) -> None:
+        """Wait for servers of tools while readers see it; then the call is held for as it will be made."""
+        toolset = await self.parts.toolbox.equip(self.assignment.agent, self.assignment.path, self.reader.tell)
+        self.assignment = self.assignment.renewed(toolset)
+        with CancelScope(shield=True):
+            await self.parts.recorder.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
+
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
         delegates = {name: self._delegate(name, agent) for name, agent in toolset.delegates.items()}
         consented = {
             name: replace(tool, consent=self._consent) for name, tool in toolset.tools.items() if name in asked
         }
-        return {**toolset.tools, **consented, **delegates}
+        return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:
         async def run(given: Mapping[str, Any], asking: Asking) -> str:
@@ -255,6 +267,7 @@ class AgentRun:
                 await self._book(self.journal.calls_starting(calls))
                 self._show_cost()
             case GoingOn(n, prompt_estimate):
+                await self.parts.standing.check(self.assignment.asking.by)
                 await self._book(self.journal.going_on(n, prompt_estimate))
 
     async def _book(self, step: Step) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from core.access.roles import Permission, Person, allow
+from core.access.standing import person_now
 from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
@@ -93,8 +94,8 @@ class Approvals:
     ) -> None:
         """In the turn ``task_trace_id``, or in any of the person's own.
 
-        Raises NotFound, also for what others were asked, NotAllowed for a token that may not consent, and InputError
-        when it is decided or the turn is over.
+        Raises NotFound, also for what others were asked, NotAllowed for a token that may not consent, InputError when
+        it is decided or the turn is over, and NotSignedIn for who may not go on.
         """
         allow(by, Permission.CONSENT)
         asked = _asked(by, span_id, task_trace_id)
@@ -102,7 +103,8 @@ class Approvals:
         words = storable(reason.strip())
         if len(words) > LONGEST_REASON:
             raise InputError(f"The reason is {len(words):,} characters long; at most {LONGEST_REASON:,} fit.")
-        self._store.write(lambda connection: _decide_for(connection, asked, (span_id, decision, by.id, words))).result()
+        decided = span_id, decision, by.id, words
+        self._store.write(lambda connection: _decide_for(connection, by, asked, decided)).result()
 
 
 def _verdict(connection: Connection, span_id: str) -> Verdict | None:
@@ -115,10 +117,14 @@ def _verdict(connection: Connection, span_id: str) -> Verdict | None:
     return None if row is None else Verdict(row.decision, row.name, row.reason)
 
 
-def _decide_for(connection: Connection, query: Select[Any], decided: tuple[str, Decision, str, str]) -> None:
+def _decide_for(
+    connection: Connection, by: Person, query: Select[Any], decided: tuple[str, Decision, str, str]
+) -> None:
+    """Judged by what the person may in this transaction, not when the page was drawn."""
     asked = connection.execute(query).first()
     if asked is None:
         raise NotFound("Nobody is asked for this consent any more.")
+    person_now(connection, by.id, by.token_id)
     if asked.status != "running" or asked.expires_at <= now():
         raise InputError("The answer has ended or has waited too long, so that nothing is left to decide.")
     if _decide(connection, *decided) == 0:

@@ -1,7 +1,8 @@
 """What an agent has to do: its own persona and limits, and what it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
@@ -16,7 +17,10 @@ from core.toolbox.toolset import Toolset
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """``path`` led to the agent: ids of agents, the master's first, its own last."""
+    """``path`` led to the agent: ids of agents, the master's first, its own last.
+
+    ``renewed`` makes the same with another toolset. Raises ContextTooLong.
+    """
 
     request: ModelRequest
     prompt_estimate: Estimate
@@ -25,6 +29,8 @@ class Assignment:
     limits: Limits
     ask_first: frozenset[str]
     path: tuple[str, ...]
+    agent: AgentView
+    renewed: Callable[[Toolset], "Assignment"]
 
     @property
     def asked(self) -> Asked:
@@ -55,4 +61,6 @@ def assign(
         limits=limits_of(agent),
         ask_first=frozenset(agent.ask_first),
         path=path,
+        agent=agent,
+        renewed=partial(assign, agent, asking=asking, path=path, key=key, text=text, said=said, attached=attached),
     )

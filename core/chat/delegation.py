@@ -34,7 +34,9 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking
         raise ToolError(f"{agent.name} was not asked, because this answer has reached its limit.")
     whole.runs += 1  # before anything is waited for, as several may be asked at once
     path = (*asker.assignment.path, agent.id)
-    toolset = await asker.parts.toolbox.equip(agent, path)
+    toolset = await asker.parts.toolbox.equip(
+        agent, path, lambda event: asker.reader.tell(Delegated(asking.call_id, agent.name, event))
+    )
     theirs = replace(asking, call_id="")
     assignment = assign(agent, toolset, theirs, path=path, key=asker.assignment.request.key, text=task)
     child = _child(asker, agent, assignment, asking.call_id)
@@ -87,6 +89,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
         attempt=first,
         prompt_estimate=start.asked.prompt.central,
         at=at,
+        notes=child.assignment.toolset.warnings,
     )
     with CancelScope(shield=True):
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -13,6 +13,8 @@ from typing import TypeAlias, TypeVar
 import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from core.access.roles import Person
+from core.access.standing import Loss
 from core.chat.tally import Tally
 from core.chat.turn import Turn
 from core.errors import NotReady, ShuttingDown, StoreError
@@ -24,7 +26,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-Deactivated: TypeAlias = Callable[[set[str]], set[str]]
+Lost: TypeAlias = Callable[[set[Person]], Mapping[Person, Loss]]
 
 TICK_SECONDS = 1.0
 TAKE_OVER_SECONDS = 5.0
@@ -37,9 +39,9 @@ TURN_AWAY_SECONDS = 2.0
 class Engine:
     """Starts turns, finds them again, checkpoints them together and ends them all at shutdown."""
 
-    def __init__(self, recorder: Recorder, deactivated: Deactivated, *, grace_seconds: float | None) -> None:
-        """``deactivated`` is asked off the loop for those of some people who do not belong here any more."""
-        self._recorder, self._deactivated, self._grace = recorder, deactivated, grace_seconds
+    def __init__(self, recorder: Recorder, lost: Lost, *, grace_seconds: float | None) -> None:
+        """``lost`` is asked off the loop for those of some people who may not go on, and why."""
+        self._recorder, self._lost, self._grace = recorder, lost, grace_seconds
         self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
@@ -168,13 +170,13 @@ class Engine:
         while True:
             await asyncio.sleep(TURN_AWAY_SECONDS)
             if self.live():
-                await self._quietly("turn away", self._stop_deactivated())
+                await self._quietly("turn away", self._stop_lost())
 
-    async def _stop_deactivated(self) -> None:
-        gone = await asyncio.to_thread(self._deactivated, {turn.head.owner_id for turn in self.live()})
+    async def _stop_lost(self) -> None:
+        gone = await asyncio.to_thread(self._lost, {turn.by for turn in self.live()})
         for turn in self.live():
-            if turn.head.owner_id in gone:
-                turn.halt("deactivated")
+            if turn.by in gone:
+                turn.halt(gone[turn.by])
 
     def _forget(self, conversation_id: str) -> None:
         with self._lock:

@@ -17,6 +17,7 @@ from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.store.text import storable
 from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
+from core.tracing.preparing import Prepared
 from core.tracing.settling import Attempt, Ending, Spent, price_reply, settle, total_of
 from core.tracing.used import Used, used_so_far
 
@@ -105,6 +106,14 @@ class Journal:
         """Another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
         return self._about_to_ask(self._attempt.number + 1, self._asked.prompt)
+
+    def prepared(self, asked: Asked, notes: tuple[str, ...]) -> Prepared:
+        """The first call is another one than was opened; nothing of it was sent."""
+        self._asked, self._attempt.prompt_estimate = asked, asked.prompt.central
+        start, bound = self._start, self._bounds.of(asked, self._attempt.started_at)
+        return Prepared(
+            start.task_trace_id, start.session_id, self._attempt.span_id, bound, asked.prompt.central, notes
+        )
 
     def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
         self._tools.announce(calls, self._iteration)

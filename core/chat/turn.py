@@ -19,7 +19,7 @@ from core.tracing.elsewhere import Heard
 from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 from core.usage import Usage
 
-StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "shutdown", "lost"]
+StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "revoked", "shutdown", "lost"]
 
 COST_EVERY_SECONDS = 0.3
 
@@ -36,6 +36,11 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
         "stopped",
         "deactivated",
         "This answer was stopped because whoever asked was deactivated. What had arrived is kept.",
+    ),
+    "revoked": (
+        "stopped",
+        "revoked",
+        "This answer was stopped because the API token that asked is not valid any more. What had arrived is kept.",
     ),
     "shutdown": (
         "interrupted",
@@ -79,6 +84,7 @@ class Turn:
         self.files = [file.sha256 for file in opening.files]
         self.cost_so_far: CostSoFar | None = None
         self.status: TurnStatus = "running"
+        self.by = assignment.asking.by
         self._opening, self._parts = opening, parts
         self.log = EventLog()
         self._run = AgentRun(_start(opening, assignment), assignment, parts, Reader(self._tell, self._show_cost))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from core.access.roles import Person, may_use_agent
 from core.agent.context import Said
 from core.agent.tools.tool import Asking
+from core.budgets.holding import refuse_full
 from core.chat.agent_run import Parts
 from core.chat.assignment import Assignment, assign
 from core.chat.engine import Engine
@@ -20,20 +21,29 @@ from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
 from core.clock import new_id, now
-from core.conversations.attachment_limits import check_request
-from core.conversations.attachments import Attachment, check_files, expand, expanded, read_files, references
+from core.conversations.attachment_limits import check_kinds, check_request
+from core.conversations.attachments import (
+    Attachment,
+    check_files,
+    claim_files,
+    expand,
+    expanded,
+    read_files,
+    references,
+)
 from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
 from core.errors import TRY_AGAIN, AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
+from core.files.recognition import Claimed
 from core.provider.blocks import Block
 from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView
 from core.store.database import Store
 from core.store.text import whole_characters
-from core.tracing.admission import free_key, read_key
-from core.tracing.entries import NewAttachment, Opening
+from core.tracing.admission import free_key, read_key, refuse_beyond
+from core.tracing.entries import Opening
 from core.tracing.opening import HistoryMoved
-from core.tracing.terms import KEPT, Earlier, Once
+from core.tracing.terms import KEPT, Earlier, NewAttachment, Once
 
 LONGEST_MESSAGE = 400_000
 _TRIES = 5
@@ -92,8 +102,21 @@ class Turns:
         Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
         BudgetSpent, TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
-        files = check_files(attachments)
-        return self._send(Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source, files))
+        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source)
+        claimed = claim_files(attachments)
+        if claimed:
+            self._refuse_early(wanted, claimed)
+            wanted = replace(wanted, files=check_files(claimed, owner.id))
+        return self._send(wanted)
+
+    def _refuse_early(self, wanted: Wanted, claimed: Sequence[Claimed]) -> None:
+        """What would be refused in the end is refused before any file is opened."""
+        agent, at = self._agent(wanted), now()
+        check_kinds([each.name for each in claimed if each.kind == "image"], agent.model, "images")
+        check_kinds([each.name for each in claimed if each.kind == "pdf"], agent.model, "PDF documents")
+        with self._store.read() as connection:
+            refuse_beyond(connection, wanted.owner.id, self._quotas.at(at), at, more=1)
+            refuse_full(connection, wanted.owner.id, agent.id, at)
 
     def post(
         self,
@@ -197,7 +220,7 @@ class Turns:
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             path, asking = (agent.id,), Asking(wanted.owner, self._quotas.zone)
-            toolset = self._engine.call(partial(self._parts.toolbox.equip, agent, path))
+            toolset = self._engine.call(partial(self._parts.toolbox.at_once, agent, path))
             assignment = assign(
                 agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
             )
@@ -260,6 +283,7 @@ class Turns:
             key_source="" if key is None else key.source,
             key_label=None if key is None else key.label,
             earlier=wanted.earlier,
+            notes=assignment.toolset.warnings,
         )
 
 

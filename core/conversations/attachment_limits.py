@@ -1,6 +1,7 @@
 """What files a model can take together: all of a conversation go into each of its requests."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from core.errors import FileRefused
 from core.files.limits import (
@@ -25,14 +26,18 @@ def check_request(attached: Sequence[Block], model_id: str) -> None:
     pdfs = [each for each in attached if each["kind"] == "pdf"]
     if model is not None:
         _check_kinds(images, pdfs, model)
-    size = sum(each["size"] for each in attached)
+    check_size(sum(each["size"] for each in attached))
+    if len(images) > MANY_IMAGES:
+        _check_edges(images)
+
+
+def check_size(size: int) -> None:
+    """In bytes, of all files together. Raises FileRefused."""
     if size > LARGEST_TOGETHER:
         raise FileRefused(
             f"The files of this conversation have {size / MEGABYTE:.1f} MB together; "
             f"{LARGEST_TOGETHER // MEGABYTE} MB can be sent. {_START_ANEW}"
         )
-    if len(images) > MANY_IMAGES:
-        _check_edges(images)
 
 
 def _check_kinds(images: Sequence[Block], pdfs: Sequence[Block], model: Model) -> None:
@@ -44,6 +49,14 @@ def _check_kinds(images: Sequence[Block], pdfs: Sequence[Block], model: Model) -
             raise FileRefused(
                 f"This conversation would have {count:,} {what}; {model.label} takes {most} at once. {_START_ANEW}"
             )
+
+
+def check_kinds(names: Sequence[str], model_id: str, what: Literal["images", "PDF documents"]) -> None:
+    """Raises FileRefused if there are such files and the model takes none."""
+    model = find_model(model_id)
+    if model is not None:
+        named = [{"name": name} for name in names]
+        _check_taken(named, what, model, taken=model.images if what == "images" else model.pdf)
 
 
 def _check_taken(found: Sequence[Block], what: str, model: Model, *, taken: bool) -> None:

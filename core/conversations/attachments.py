@@ -14,17 +14,18 @@ from sqlalchemy import Connection, select
 from core.access.roles import Person
 from core.agent.context import Said
 from core.clock import new_id
+from core.conversations.attachment_limits import check_size
 from core.conversations.ownership import owned
 from core.errors import FileRefused, NotFound
 from core.files.limits import MOST_FILES
-from core.files.recognition import recognize
+from core.files.recognition import Claimed, claim, recognize
 from core.files.text import as_plain_text
 from core.provider.blocks import Block
 from core.provider.media import image_block, pdf_block, text_block
 from core.store import attachment_tables
 from core.store.tables import Conversation
 from core.store.text import storable
-from core.tracing.entries import NewAttachment
+from core.tracing.terms import NewAttachment
 
 _attachments, _conversations = attachment_tables.Attachment.__table__, Conversation.__table__
 _BLOCKS: dict[str, Callable[[str, str, bytes], Block]] = {
@@ -42,18 +43,25 @@ class Attachment:
     data: bytes
 
 
-def check_files(files: Sequence[Attachment]) -> tuple[NewAttachment, ...]:
-    """What is to be kept of them. Raises FileRefused for the first that cannot be attached, or if they are too many."""
+def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
+    """By number, size and beginning, so that nothing is opened. Raises FileRefused for the first that cannot be."""
     if len(files) > MOST_FILES:
         raise FileRefused(
             f"{len(files)} files are attached; a message may have {MOST_FILES}. Nothing was sent. "
             "Send the others with another message."
         )
-    return tuple(map(_checked, files))
+    claimed = [claim(file.name, file.data) for file in files]
+    check_size(sum(len(each.data) for each in claimed))
+    return claimed
 
 
-def _checked(file: Attachment) -> NewAttachment:
-    found = recognize(file.name, file.data)
+def check_files(files: Sequence[Claimed], whose: str) -> tuple[NewAttachment, ...]:
+    """What is to be kept of them. Raises FileRefused for the first that cannot be attached."""
+    return tuple(_checked(file, whose) for file in files)
+
+
+def _checked(file: Claimed, whose: str) -> NewAttachment:
+    found = recognize(file, whose)
     measures: dict[str, object] = {"width": found.width, "height": found.height, "pages": found.pages}
     if found.encoding not in ("", "UTF-8"):
         measures |= {"encoding": found.encoding, "guessed": found.guessed}

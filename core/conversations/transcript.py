@@ -43,6 +43,7 @@ class TurnFigures:
     agent_id: str = ""
     agent_name: str = ""
     agent_version: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ _COLUMNS = (
     _traces.c.error_text,
     _traces.c.started_at,
     _sessions.c.session_type,
+    _sessions.c.notes,
     _STOP_REASON.label("stop_reason"),
     _sessions.c.agent_id,
     _agents.c.name.label("agent_name"),
@@ -167,4 +169,5 @@ def _figures(row: Row[Any]) -> TurnFigures:
         agent_id=row.agent_id or "",
         agent_name=row.agent_name or "",
         agent_version=row.agent_version or 0,
+        notes=tuple(row.notes or ()),
     )

@@ -1,9 +1,10 @@
 """Downloads: opened by a link, read in one snapshot, followed while they run and for a while after."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from datetime import timedelta
+from time import monotonic
 
 from sqlalchemy import Connection, select
 
@@ -12,7 +13,7 @@ from core.access.standing import as_now
 from core.analytics.filters import TraceFilter, within
 from core.analytics.traces import Traces
 from core.clock import new_id, now
-from core.errors import AppError, NotFound, ShuttingDown, TooManyExports
+from core.errors import AppError, NotAllowed, NotFound, ShuttingDown, TooManyExports
 from core.exports.columns import FILES, FileName
 from core.exports.links import Links, Order
 from core.exports.progress import Progress
@@ -22,8 +23,11 @@ from core.store.tables import TaskTrace
 
 AT_ONCE = 4
 KEPT = timedelta(hours=1)
+ASKED_EVERY_SECONDS = 2.0
+"""How long a file may go on before it is asked again whether whoever ordered it may have it."""
 _UNKNOWN = "Nothing is known of this download: it was not begun here, or ended more than an hour ago. Begin it again."
 _CLOSING = "The server is shutting down. Begin the download again in a moment."
+_LESSENED = "The download broke off: you may not see all of it any more. Begin it again for what you may see."
 _BROKEN = "The download broke off by a fault of ours; the log says more. Begin it again."
 
 
@@ -93,6 +97,11 @@ class Exports:
         allow(person, Permission.EXPORTS)
         return person
 
+    def _check_standing(self, order: Order, chosen: TraceFilter) -> None:
+        """Whoever ordered the file must still be allowed all that is in it. Raises NotSignedIn, NotAllowed."""
+        if within(scope(self._still_allowed(order)), order.chosen) != chosen:
+            raise NotAllowed(_LESSENED)
+
     def _pieces(
         self, progress: Progress, chosen: TraceFilter, connection: Connection, held: ExitStack
     ) -> Generator[bytes, None, None]:
@@ -100,17 +109,28 @@ class Exports:
         try:
             with held:
                 yield progress.add(header(file))
+                check = self._checking(progress.order, chosen)
                 for batch in batches(connection, file, chosen):
-                    self._check_open()
+                    check()
                     yield progress.add_rows(batch)
             progress.end("finished")
         except Exception as error:
             progress.end("failed", error.for_user if isinstance(error, AppError) else _BROKEN)
             raise
 
-    def _check_open(self) -> None:
-        if self._closed.is_set():
-            raise ShuttingDown(_CLOSING)
+    def _checking(self, order: Order, chosen: TraceFilter) -> Callable[[], None]:
+        """What to call between two batches. Raises ShuttingDown, NotSignedIn, NotAllowed."""
+        asked_at = monotonic()
+
+        def check() -> None:
+            nonlocal asked_at
+            if self._closed.is_set():
+                raise ShuttingDown(_CLOSING)
+            if monotonic() - asked_at >= ASKED_EVERY_SECONDS:
+                self._check_standing(order, chosen)
+                asked_at = monotonic()
+
+        return check
 
     def _keep(self, progress: Progress) -> None:
         with self._lock:

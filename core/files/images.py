@@ -1,6 +1,5 @@
 """Images: how large they are, and a small picture of them."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,7 +14,6 @@ _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _PREVIEW_EDGE = 480
 _LYING = (5, 6, 7, 8)
 """Orientations of an image whose rows are shown as columns."""
-_one_at_a_time = threading.Lock()
 
 
 def begins_like_image(data: bytes) -> bool:
@@ -28,12 +26,8 @@ def measure(data: bytes) -> tuple[str, int, int]:
 
 
 def preview(data: bytes) -> bytes:
-    """A small WebP, made from the whole image; measure it first. Raises Unreadable, also where its end is missing.
-
-    One at a time, because the pixels of a large image take much memory.
-    """
-    with _one_at_a_time:
-        return read_carefully(_preview, data)
+    """A small WebP, made from the whole image; measure it first. Raises Unreadable, also where its end is missing."""
+    return read_carefully(_preview, data)
 
 
 def _measure(data: bytes) -> tuple[str, int, int]:
@@ -47,7 +41,8 @@ def _measure(data: bytes) -> tuple[str, int, int]:
 def _preview(data: bytes) -> bytes:
     target = BytesIO()
     with _opened(data) as image:
-        image.thumbnail((_PREVIEW_EDGE, _PREVIEW_EDGE))
+        # Sixteen bits a pixel cannot be made smaller in two steps.
+        image.thumbnail((_PREVIEW_EDGE, _PREVIEW_EDGE), reducing_gap=None if image.mode.startswith("I;16") else 2.0)
         upright = ImageOps.exif_transpose(image)
         upright.convert("RGBA" if upright.has_transparency_data else "RGB").save(target, "WEBP", quality=80)
     return target.getvalue()

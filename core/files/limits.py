@@ -19,3 +19,7 @@ MANY_IMAGES, LONGEST_EDGE_OF_MANY = 20, 2_000
 MOST_PARTS, MOST_PARTS_OF_SMALL = 600, 100
 """Images, or pages of PDF, a request; of a model whose context window is under a million tokens."""
 LARGE_WINDOW = 1_000_000
+WORKER_BYTES = 1_000 * MEGABYTE
+"""Of address space, for the process that opens one file: an image of the longest edges has 256 MB of pixels."""
+WORKER_CPU_SECONDS, WORKER_SECONDS = 20, 60.0
+LOOKS_AT_ONCE = 2

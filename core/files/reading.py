@@ -14,6 +14,10 @@ class TooManyPixels(Unreadable):
     """An image so large that it is not even looked at."""
 
 
+class TooMuch(Unreadable):
+    """To open it would take more memory or time than there is for one file."""
+
+
 class Encrypted(Unreadable):
     """A PDF that is protected by a password, if only against changes."""
 

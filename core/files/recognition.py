@@ -1,14 +1,15 @@
 """Decides by its content what a file is and whether it can be attached; a refusal says why and what to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal, NoReturn, TypeAlias
 
 from core.errors import FileRefused
-from core.files.images import begins_like_image, measure, preview
+from core.files.images import begins_like_image
 from core.files.limits import LARGEST_IMAGE, LARGEST_PDF, LARGEST_TEXT, LONGEST_EDGE, MEGABYTE, MOST_PARTS
-from core.files.pdf import begins_like_pdf, count_pages
-from core.files.reading import Encrypted, TooManyPixels, Unreadable
+from core.files.looking import Looking
+from core.files.pdf import begins_like_pdf
+from core.files.reading import Encrypted, TooManyPixels, TooMuch, Unreadable
 from core.files.text import as_plain_text, decode
 
 Kind: TypeAlias = Literal["image", "pdf", "text"]
@@ -25,6 +26,7 @@ _SAID: dict[Kind, str] = {
 }
 _LARGEST: dict[Kind, int] = {"image": LARGEST_IMAGE, "pdf": LARGEST_PDF, "text": LARGEST_TEXT}
 _LONGEST_NAME = 120
+_looking = Looking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,17 @@ class Recognized:
     guessed: str = ""
 
 
-def recognize(name: str, data: bytes) -> Recognized:
-    """Raises FileRefused for what no model could take."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A file whose size fits the kind that it begins like; nothing in it was opened yet."""
+
+    name: str
+    kind: Kind
+    data: bytes = field(repr=False)
+
+
+def claim(name: str, data: bytes) -> Claimed:
+    """Raises FileRefused by what is known at a glance."""
     name = plain_name(name)
     if not data:
         _refuse(name, "is empty. Choose another file.")
@@ -53,9 +64,17 @@ def recognize(name: str, data: bytes) -> Recognized:
     if len(data) > _LARGEST[kind]:
         most = _LARGEST[kind] / MEGABYTE
         _refuse(name, f"has {len(data) / MEGABYTE:.1f} MB; {_SAID[kind]} may have {most:g} MB. Make it smaller.")
-    if kind == "image":
-        return _image(name, data)
-    return _pdf(name, data) if kind == "pdf" else _text(name, data)
+    return Claimed(name, kind, data)
+
+
+def recognize(claimed: Claimed, whose: str) -> Recognized:
+    """By what is in it, opened by a process of its own; raises FileRefused for what no model could take.
+
+    ``whose`` names the person who waits for it.
+    """
+    if claimed.kind == "image":
+        return _image(claimed, whose)
+    return _pdf(claimed, whose) if claimed.kind == "pdf" else _text(claimed.name, claimed.data)
 
 
 def plain_name(name: str) -> str:
@@ -85,26 +104,27 @@ def _kind(name: str, data: bytes) -> Kind:
     return found
 
 
-def _image(name: str, data: bytes) -> Recognized:
+def _image(claimed: Claimed, whose: str) -> Recognized:
+    name = claimed.name
     try:
-        media_type, width, height = measure(data)
+        found = _looking.look("image", claimed.data, whose)
     except TooManyPixels:
-        _refuse_edge(name)
+        _refuse(name, f"is more than {LONGEST_EDGE:,} pixels wide or high. Make it smaller.")
+    except TooMuch:
+        _refuse(name, "takes too much memory or time to open. Save it smaller and attach that.")
     except Unreadable:
         _refuse_damaged(name, "image")
-    if max(width, height) > LONGEST_EDGE:
-        _refuse_edge(name)
-    try:
-        return Recognized(name, "image", media_type, width, height, preview=preview(data))
-    except Unreadable:
-        _refuse_damaged(name, "image")
+    return Recognized(name, "image", found.media_type, found.width, found.height, preview=found.preview)
 
 
-def _pdf(name: str, data: bytes) -> Recognized:
+def _pdf(claimed: Claimed, whose: str) -> Recognized:
+    name = claimed.name
     try:
-        pages = count_pages(data)
+        pages = _looking.look("pdf", claimed.data, whose).pages
     except Encrypted:
         _refuse(name, "is protected by a password. Save it without one and attach it again.")
+    except TooMuch:
+        _refuse(name, "takes too much memory or time to open. Attach a part of it.")
     except Unreadable:
         _refuse_damaged(name, "PDF")
     if pages > MOST_PARTS:
@@ -119,10 +139,6 @@ def _text(name: str, data: bytes) -> Recognized:
     media_type = "text/csv" if name.lower().endswith(".csv") else "text/plain"
     beginning = found.beginning if found.guessed else ""
     return Recognized(name, "text", media_type, encoding=found.encoding, guessed=beginning)
-
-
-def _refuse_edge(name: str) -> NoReturn:
-    _refuse(name, f"is more than {LONGEST_EDGE:,} pixels wide or high. Make it smaller.")
 
 
 def _refuse_damaged(name: str, what: str) -> NoReturn:

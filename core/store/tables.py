@@ -191,8 +191,9 @@ def _delegated(name: str, *columns: str) -> SqlIndex:
 class TraceSession(Tally, table=True):
     """One agent's run on one model. ``status``: running, success, failed, stopped or interrupted.
 
-    ``parent_span_id`` is the call of a tool by which another agent asked for it, None for the master agent's; only
-    with it there is ``trace_started_at``, which leads from an agent or a model to the newest traces it took part in.
+    ``notes`` are what its reader was told of tools that it had to do without. ``parent_span_id`` is the call of a tool
+    by which another agent asked for it, None for the master agent's; only with it there is ``trace_started_at``, which
+    leads from an agent or a model to the newest traces it took part in.
     """
 
     __tablename__ = "trace_sessions"
@@ -207,6 +208,7 @@ class TraceSession(Tally, table=True):
     agent_version: int
     session_type: str
     model: str = Field(sa_type=StorableText)
+    notes: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))
     parent_span_id: str | None = None
     trace_started_at: datetime | None = None
 

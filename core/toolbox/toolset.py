@@ -1,8 +1,8 @@
 """What an agent may use now: tools of this process and of MCP servers, the provider's own, and other agents."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from anyio import to_thread
 
@@ -11,7 +11,10 @@ from core.agent.mcp.naming import server_slug
 from core.agent.mcp.servers import McpServers
 from core.agent.tools.catalogue import CATALOGUE, provider_tools
 from core.agent.tools.tool import Tool
+from core.events import ServerChanged
 from core.registry.agents import Agents, AgentView
+
+Tell: TypeAlias = Callable[[ServerChanged], object]
 
 DEEPEST = 3
 """How many agents may wait for one another, the master agent among them."""
@@ -24,14 +27,22 @@ TASK = {
 }
 
 
+def _nobody(_: ServerChanged) -> None:
+    """Where nobody reads yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Toolset:
-    """``definitions`` are what the model is told of all of them; ``warnings`` are for whoever reads the answer."""
+    """``definitions`` are what the model is told of all of them; ``warnings`` are for whoever reads the answer.
+
+    One that is not ``whole`` lacks tools of servers that are still starting.
+    """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     delegates: Mapping[str, AgentView] = field(default_factory=dict)
     definitions: list[dict[str, Any]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+    whole: bool = True
 
 
 class Toolbox:
@@ -40,11 +51,26 @@ class Toolbox:
     def __init__(self, own: Mapping[str, Tool], servers: McpServers, agents: Agents) -> None:
         self._own, self._servers, self._agents = own, servers, agents
 
-    async def equip(self, agent: AgentView, path: tuple[str, ...]) -> Toolset:
-        """For a run that ``path`` led to, as in Assignment. On the engine's loop; raises StoreError."""
+    async def equip(self, agent: AgentView, path: tuple[str, ...], tell: Tell = _nobody) -> Toolset:
+        """For a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
+
+        On the engine's loop; raises StoreError.
+        """
+        remote = self._remote(agent)
+        return await self._equipped(agent, path, await self._servers.named(remote, tell) if remote else {})
+
+    async def at_once(self, agent: AgentView, path: tuple[str, ...]) -> Toolset:
+        """The same without waiting for any server: then it may not be whole."""
+        remote = self._remote(agent)
+        found = await self._servers.at_once(remote) if remote else {}
+        toolset = await self._equipped(agent, path, found or {})
+        return toolset if found is not None else replace(toolset, warnings=(), whole=False)
+
+    def _remote(self, agent: AgentView) -> list[str]:
+        return [name for name in agent.tools if name not in CATALOGUE and name not in self._own]
+
+    async def _equipped(self, agent: AgentView, path: tuple[str, ...], found: Mapping[str, Tool]) -> Toolset:
         tools = {name: self._own[name] for name in agent.tools if name in self._own}
-        remote = [name for name in agent.tools if name not in CATALOGUE and name not in self._own]
-        found = await self._servers.named(remote) if remote else {}
         delegates = await to_thread.run_sync(self._delegates, agent, path) if agent.delegates else {}
         tools |= found
         return Toolset(
@@ -56,7 +82,7 @@ class Toolbox:
                 *provider_tools(agent.tools, agent.model),
             ],
             warnings=(
-                *self._servers.why_missing([name for name in remote if name not in found]),
+                *self._servers.why_missing([name for name in self._remote(agent) if name not in found]),
                 *_unsent(agent),
             ),
         )

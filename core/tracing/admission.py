@@ -73,11 +73,16 @@ def refuse_too_much(connection: Connection, opening: Opening) -> None:
         return
     # From here to the commit one at a time, so that no two count without each other; on SQLite all writes are.
     connection.execute(select(_users.c.id).where(_users.c.id == opening.owner_id).with_for_update(key_share=True))
-    count = select(func.count()).where(_traces.c.owner_id == opening.owner_id)
-    if connection.execute(count.where(_RUNNING)).scalar_one() > quota.at_once:
+    refuse_beyond(connection, opening.owner_id, quota, opening.at)
+
+
+def refuse_beyond(connection: Connection, owner_id: str, quota: Quota, at: datetime, more: int = 0) -> None:
+    """Where there are more turns than the quota has, with so many more to come. Raises TooManyRequests."""
+    count = select(func.count()).where(_traces.c.owner_id == owner_id)
+    if connection.execute(count.where(_RUNNING)).scalar_one() + more > quota.at_once:
         raise TooManyRequests(_too_many_at_once(quota), retry_after=_WAIT_SECONDS)
-    if connection.execute(count.where(_traces.c.started_at >= quota.since)).scalar_one() > quota.per_day:
-        seconds = (quota.until - opening.at).total_seconds()
+    if connection.execute(count.where(_traces.c.started_at >= quota.since)).scalar_one() + more > quota.per_day:
+        seconds = (quota.until - at).total_seconds()
         raise TooManyRequests(_too_many_a_day(quota), retry_after=max(1, ceil(seconds)))
 
 

@@ -121,6 +121,7 @@ def open_session(connection: Connection, new: NewSession) -> None:
         "agent_version": new.agent_version,
         "session_type": new.session_type,
         "model": new.attempt.model,
+        "notes": list(new.notes) or None,
         "parent_span_id": new.parent_span_id,
         "trace_started_at": new.attempt.trace_started_at,
     }

@@ -1,7 +1,7 @@
 """What is written into the books: plain values that survive a trip through a file."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.budgets.bounds import UNKNOWN, Bound
 from core.events import CostBasis, Provenance, TurnStatus
 from core.money import Nanos
-from core.tracing.terms import Earlier, Once, Quota
+from core.tracing.terms import Earlier, NewAttachment, Once, Quota
 from core.usage import Usage
 
 StepStatus: TypeAlias = Literal["running", "success", "failed", "stopped", "interrupted"]
@@ -25,22 +25,13 @@ STEP_STATUS: dict[TurnStatus, StepStatus] = {
 
 
 @dataclass(frozen=True, slots=True)
-class NewAttachment:
-    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
-
-    reference: dict[str, Any]
-    sha256: str
-    preview: bytes | None = field(repr=False)
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Opening:
     """A turn about to start. ``title`` names a conversation to create; ``replaces`` a user message it supersedes.
 
     ``last_message_id`` is the newest message its sender saw: the turn is refused if there is a newer one by now.
     The message has its new ``files``, and refers to those ``kept`` of the one that it replaces. ``bound`` is what its
     first model call may cost, as in ``NewAttempt``. ``key_source`` and ``key_label`` tell whose key pays, if one does.
+    ``notes`` are what its reader is told of tools.
     """
 
     task_trace_id: str
@@ -71,6 +62,7 @@ class Opening:
     key_source: str = ""
     key_label: str | None = None
     earlier: tuple[Earlier, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def attached(self) -> list[dict[str, Any]]:
@@ -150,6 +142,7 @@ class NewSession:
     attempt: NewAttempt
     prompt_estimate: int
     at: datetime
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

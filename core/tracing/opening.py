@@ -156,5 +156,6 @@ def _session_row(opening: Opening) -> dict[str, Any]:
         "agent_version": opening.agent_version,
         "session_type": opening.session_type,
         "model": opening.model,
+        "notes": list(opening.notes) or None,
         **begun_tally(opening.at),
     }

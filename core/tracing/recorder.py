@@ -23,6 +23,7 @@ from core.tracing.instance import Instance
 from core.tracing.kept import Kept
 from core.tracing.liveness import SLOW_SECONDS, Liveness, Running
 from core.tracing.opening import open_turn
+from core.tracing.preparing import Prepared, prepare
 from core.tracing.recovery import recover
 from core.tracing.spool import Spool, replay
 from core.tracing.together import LARGEST_BATCH, Together
@@ -65,6 +66,10 @@ class Recorder:
     async def advance(self, step: Step) -> None:
         """Returns once what has ended and what starts is committed. Raises StoreError, TurnLost."""
         await self._admitted(step.task_trace_id, lambda connection: books.advance(connection, step))
+
+    async def prepare(self, prepared: Prepared) -> None:
+        """Returns once what the first call may cost is held anew. Raises StoreError, TurnLost, BudgetSpent."""
+        await self._admitted(prepared.task_trace_id, lambda connection: prepare(connection, prepared))
 
     async def open_session(self, new: NewSession) -> None:
         """Returns once another agent's run is committed. Raises StoreError, TurnLost."""

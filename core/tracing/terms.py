@@ -1,12 +1,22 @@
-"""The terms on which a turn begins: once for each key, after what was said, no more than one person may ask for."""
+"""What a turn begins with beside its message: files, what was said before, its key, how much its person may ask for."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from core.clock import new_id
 
 KEPT: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

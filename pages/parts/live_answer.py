@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from core.chat.turn import Turn
-from core.events import CostSoFar, Delegated, Event, RetryScheduled, TurnEnded, TurnStarted, Warned
+from core.events import CostSoFar, Delegated, Event, RetryScheduled, ServerChanged, TurnEnded, TurnStarted, Warned
 from pages.parts.approval import Decide
 from pages.parts.figures import so_far
 from pages.parts.growing import Changed, Part
@@ -100,6 +100,9 @@ class LiveAnswer:
                 self._figures.caption(f":material/refresh: {first_sentence}. {again}")
             case Warned(text):
                 self._warn(text)
+            case ServerChanged(name, condition):
+                said = as_text(f"Server {name}: {condition}")
+                self._figures.caption(f":material/cable: {said}")
         match event:
             case TurnStarted():
                 pass

@@ -119,6 +119,8 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         st.altair_chart(chart, alt="When each step waited, got its first token, and streamed, and when tools ran")
     if len(labels) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(labels):,} rows are drawn; the tables below have them all.")
+    for note in dict.fromkeys(note for session in detail.sessions for note in session.notes):
+        st.warning(as_text(note), icon=":material/warning:")
     if len(detail.sessions) > 1:
         _draw_sessions(detail, labels)
     calls = [span for span in detail.spans if not span.is_tool]

@@ -94,6 +94,8 @@ def draw_answer(message: MessageView, asked: MessageView | None, resend: Resend,
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
         if message.turn is not None:
+            for note in message.turn.notes:
+                st.warning(as_text(note), icon=":material/warning:")
             draw_end(message.turn)
             _draw_figures(message, message.turn, asked if editable else None, resend)
 

@@ -60,6 +60,11 @@ class Connection:
         condition: Condition = "failed" if self._settled.is_set() else "starting"
         return ServerState(self.server.id, condition, self._reason, self._views)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known how the server is doing, so that nobody need wait."""
+        return self._settled.is_set()
+
     async def settled(self) -> None:
         """Wait, but not for long, until it is known whether the server can be talked to."""
         with anyio.move_on_after(self._limits.patience):

@@ -1,6 +1,7 @@
 """All servers of tools that are in use, and their tools as an agent has them."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from core.agent.mcp.naming import is_of
 from core.agent.mcp.server import Limits, McpServer, ServerState
 from core.agent.tools.tool import Tool
 from core.errors import SetupError, StoreError
+from core.events import ServerChanged
 from core.logs import log_failure
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class McpServers:
         self._stopping: set[asyncio.Task[None]] = set()
         self._configured: dict[str, McpServer] = {}
         self._changing = asyncio.Lock()
-        self._closed = False
+        self._closed = self._was_read = False
 
     async def tools(self, server_ids: Sequence[str]) -> list[Tool]:
         """Those of the servers that answer, and those last known of a server that failed since.
@@ -46,30 +48,53 @@ class McpServers:
             opened = [found for server_id in dict.fromkeys(server_ids) if (found := self._open(server_id))]
         return list((await _tools_of(opened)).values())
 
-    async def named(self, names: Sequence[str]) -> dict[str, Tool]:
-        """Those of the tools that there are, as ``tools`` gives them; only their servers are opened."""
+    async def named(self, names: Sequence[str], tell: Callable[[ServerChanged], object]) -> dict[str, Tool]:
+        """Those of the tools that there are, as ``tools`` gives them; only their servers are opened.
+
+        Of those that have to be waited for it tells how they are doing.
+        """
         async with self._changing:
             await self._read()
-            wanted = [each.id for each in self._configured.values() if any(is_of(name, each.name) for name in names)]
-            opened = [found for server_id in wanted if (found := self._open(server_id))]
+            opened = [found for server_id in self._wanted(names) if (found := self._open(server_id))]
+        await asyncio.gather(*(_settle(connection, tell) for connection in opened))
         there = await _tools_of(opened)
         return {name: there[name] for name in names if name in there}
+
+    async def at_once(self, names: Sequence[str]) -> dict[str, Tool] | None:
+        """The same where nobody need wait; None where a server must be waited for, which begins to start."""
+        async with self._changing:
+            await self._read_configured()
+            wanted = self._wanted(names)
+            if not wanted:
+                return {}
+            if not _is_warm():
+                return None
+            opened = [found for server_id in wanted if (found := self._open(server_id))]
+        if not all(connection.is_settled for connection in opened):
+            return None
+        there = await _tools_of(opened)
+        return {name: there[name] for name in names if name in there}
+
+    def _wanted(self, names: Sequence[str]) -> list[str]:
+        return [each.id for each in self._configured.values() if any(is_of(name, each.name) for name in names)]
 
     def why_missing(self, names: Sequence[str]) -> list[str]:
         """For whoever reads the answer: what agents have to do without, each server or tool named once."""
         return list(dict.fromkeys(self._why_missing(name) for name in names))
 
     def _why_missing(self, name: str) -> str:
-        """Only what a server has said it does not offer is known not to be there."""
+        """Only of what is known not to be there it says so."""
+        if not self._was_read:
+            return f"Which servers of tools there are cannot be read now, so that the tool {name} is not used."
         server = next((each for each in self._configured.values() if is_of(name, each.name)), None)
         if server is None:
-            return f"The tool {name} is not there any more: no active server has its name."
+            return f"The tool {name} is not there any more: its server was removed or switched off."
         state = next((each for each in self.states() if each.server_id == server.id), None)
-        if state is not None and state.reason is not None:
-            return f"The server {server.name} does not answer, and none of its tools: {state.reason}"
-        if state is None or state.condition != "connected":
-            return f"The server {server.name} is still starting, so that its tool {name} is missing this time."
-        return f"The tool {name} is not there any more: its server {server.name} does not offer it."
+        if state is None or state.condition == "starting":
+            return f"The server {server.name} is still starting, so that none of its tools is used in this answer."
+        if state.condition == "connected":
+            return f"The server {server.name} does not offer the tool {name} any more."
+        return f"The server {server.name} cannot be used now, and none of its tools: {state.reason}"
 
     def states(self) -> list[ServerState]:
         """Of the servers that were asked for since the start; from any thread."""
@@ -89,17 +114,20 @@ class McpServers:
             await asyncio.wait(self._stopping)
 
     async def _read(self) -> None:
+        await self._read_configured()
+        await to_thread.run_sync(warm_up)
+
+    async def _read_configured(self) -> None:
         """While the database does not answer, or its secrets cannot be read, what was read last holds."""
         try:
             configured = await to_thread.run_sync(self._active)
         except (SetupError, StoreError) as error:
             _log.warning("the MCP servers could not be read", reason=error.for_user)
         else:
-            self._configured = {server.id: server for server in configured}
+            self._configured, self._was_read = {server.id: server for server in configured}, True
         for server_id, connection in list(self._connections.items()):
             if self._configured.get(server_id) != connection.server:
                 self._let_go(server_id)
-        await to_thread.run_sync(warm_up)
 
     def _open(self, server_id: str) -> "Connection | None":
         server = self._configured.get(server_id)
@@ -123,6 +151,24 @@ async def _tools_of(opened: "Sequence[Connection]") -> dict[str, Tool]:
         for tool in connection.tools(taken):
             taken[tool.name] = tool
     return taken
+
+
+async def _settle(connection: "Connection", tell: Callable[[ServerChanged], object]) -> None:
+    """Wait for it, and tell what became of it unless it is connected already."""
+    if connection.is_settled and connection.state.condition == "connected":
+        return
+    name = connection.server.name
+    tell(ServerChanged(name, "connecting"))
+    await connection.settled()
+    state = connection.state
+    if state.condition == "connected":
+        tell(ServerChanged(name, "ready"))
+    else:
+        tell(ServerChanged(name, "unavailable", state.reason or "It has not answered yet."))
+
+
+def _is_warm() -> bool:
+    return "core.agent.mcp.connection" in sys.modules
 
 
 def warm_up() -> None:

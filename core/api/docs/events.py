@@ -92,6 +92,14 @@ class Warned(ByAnother):
     text: str
 
 
+class Server(ByAnother):
+    """A server of tools that the answer waits for, or does without."""
+
+    name: str
+    status: Literal["connecting", "ready", "unavailable"]
+    reason: str | None = Field(description="Why it is unavailable.")
+
+
 class IterationStart(Given):
     """The model is asked once more, from the second time on with the results of its tools."""
 
@@ -197,6 +205,7 @@ _ON_THE_WAY: dict[str, type[Given]] = {
     "thinking": Thinking,
     "retry": Retry,
     "warning": Warned,
+    "server": Server,
     "tool_detected": ToolDetected,
     "tools_executing": ToolsExecuting,
     "tool_progress": ToolProgress,

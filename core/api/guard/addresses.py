@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.api.guard.places import PROGRAMS, within
+from core.api.guard.places import CLOSED, PROGRAMS, within
 from core.api.guard.refusal import refuse
 from core.api.problems import problem
 from core.errors import AppError, InputError, NotAllowed, NotFound
@@ -16,7 +16,6 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(:\d{1,5})?")
 _UNSAFE_PATH = re.compile(r"[\x00-\x1f\x7f\\%]|//|(^|/)\.\.?(/|$)")
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_CLOSED = ("/_stcore/metrics",)
 _ELSEWHERE = ("cross-site", "same-site")
 
 
@@ -48,7 +47,7 @@ class OwnAddresses:
             return InputError("This server is not known by that name: open it at the address in PUBLIC_URL.")
         if _UNSAFE_PATH.search(scope["path"]):
             return InputError("There can be nothing at such an address. /api/docs lists what there is.")
-        if within(scope["path"], _CLOSED):
+        if within(scope["path"], CLOSED):
             return NotFound("There is nothing at this address.")
         if self._from_elsewhere(scope, headers, hosts[0]):
             return NotAllowed("This came from a page that is not ours: open Command Center itself and try again.")

@@ -7,6 +7,13 @@ PROGRAMS = ("/api", "/chat", "/mcp")
 """What programs call with JSON; /chat is also the page of that name."""
 UPLOADS = ("/_stcore/upload_file",)
 """Where pages put people's files; Streamlit limits their size."""
+STREAM, HOST_CONFIG, MEDIA = "/_stcore/stream", "/_stcore/host-config", "/media"
+DOORS = ("/_stcore", MEDIA, "/component")
+"""Streamlit's own addresses behind which there is something of somebody's, or something that costs."""
+FOR_ANYBODY_AT_A_DOOR = ("/_stcore/health",)
+"""It says whether the server runs, and nothing else: what stands before the server asks it."""
+CLOSED = ("/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent", "/app/static")
+"""Streamlit's addresses that nothing here needs."""
 
 
 def within(path: str, places: tuple[str, ...]) -> bool:

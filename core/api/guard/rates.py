@@ -1,4 +1,4 @@
-"""How often programs may call, counted in this process alone: each process of a team's server counts for itself."""
+"""How often programs and pages may call, counted by each process of a team's server for itself."""
 
 import math
 import time
@@ -10,12 +10,13 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.api.guard.places import PROGRAMS, within
+from core.api.guard.places import DOORS, PROGRAMS, within
 from core.api.guard.refusal import refuse
 from core.api.problems import problem
 from core.errors import TooManyRequests
 
 _CALLERS_OF_A_HOST = 10
+_COUNTED = (*PROGRAMS, *DOORS)
 
 
 class Rates:
@@ -32,7 +33,7 @@ class Rates:
         self._host = RateLimitItemPerMinute(per_minute * _CALLERS_OF_A_HOST, namespace="host")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wait = self._wait(scope) if scope["type"] == "http" and within(scope["path"], PROGRAMS) else 0
+        wait = self._wait(scope) if scope["type"] != "lifespan" and within(scope["path"], _COUNTED) else 0
         if wait:
             fault = TooManyRequests(f"Too many requests: try again in {wait} s.", retry_after=wait)
             await refuse(problem(fault), scope, receive, send)

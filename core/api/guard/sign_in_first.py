@@ -1,16 +1,23 @@
 """Pages for people who have not signed in yet: they are led to the sign-in page, and from there to where they were."""
 
+from collections.abc import Callable
+from html import escape
 from urllib.parse import quote
 
+from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.access.sessions import Session
 from core.api.cookies import SESSION_COOKIE
 from core.api.guard.places import within
+from core.errors import AppError, NotSignedIn
 
 SIGN_IN = "/sign-in"
+_NOT_KEPT = {"Cache-Control": "no-store"}
+_AGAIN = '<!doctype html><meta http-equiv="refresh" content="0;url={0}"><a href="{0}">Go on</a>'
 _FOR_ANYBODY = (
     SIGN_IN,
     "/sign-out",
@@ -27,27 +34,44 @@ _FOR_ANYBODY = (
 
 
 class SignInFirst:
-    """A convenience, not the lock: every page asks for itself who is there."""
+    """A convenience, not the lock: every page asks for itself who is there.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    ``check`` gives the session of a cookie, or raises NotSignedIn; while nobody can say, the page is let to.
+    """
+
+    def __init__(self, app: ASGIApp, *, check: Callable[[str], Session]) -> None:
+        self._app, self._check = app, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _is_page_of_a_stranger(scope):
-            wanted = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
-            leave = RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303, {"Cache-Control": "no-store"})
-            await leave(scope, receive, send)
-        else:
+        if scope["type"] != "http" or not _is_page(scope) or await self._is_signed_in(scope):
             await self._app(scope, receive, send)
+            return
+        wanted = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+        headers = Headers(scope=scope)
+        # Whoever follows a link from elsewhere has a cookie that the browser keeps back this once.
+        if headers.get("sec-fetch-site") == "cross-site":
+            again = escape(quote(wanted, safe="/?&=%+,:;@~"))
+            await HTMLResponse(_AGAIN.format(again), headers=_NOT_KEPT)(scope, receive, send)
+        else:
+            await RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303, _NOT_KEPT)(scope, receive, send)
+
+    async def _is_signed_in(self, scope: Scope) -> bool:
+        cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(SESSION_COOKIE)
+        if not cookie:
+            return False
+        try:
+            await to_thread.run_sync(self._check, cookie)
+        except NotSignedIn:
+            return False
+        except AppError:
+            return True
+        return True
 
 
-def _is_page_of_a_stranger(scope: Scope) -> bool:
+def _is_page(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     return (
         scope["method"] == "GET"
         and "text/html" in headers.get("accept", "")
         and not within(scope["path"], _FOR_ANYBODY)
-        # Whoever follows a link from elsewhere has a cookie that the browser keeps back this once.
-        and headers.get("sec-fetch-site") != "cross-site"
-        and SESSION_COOKIE not in cookie_parser(headers.get("cookie", ""))
     )

@@ -21,7 +21,7 @@ _NEW = Field("password", "New password", "password", "new-password", _HINT, leas
 _AGAIN = replace(PASSWORD, name="again", label="The same again", autocomplete="new-password")
 _WORDS: dict[LinkKind, tuple[str, str, str]] = {
     "invite": ("Welcome, {name}", "Choose a password. With it you sign in from now on.", "Join"),
-    "reset": ("Choose a new password", "It holds at once, and every other browser is signed out.", "Save"),
+    "reset": ("Choose a new password", "It holds at once. Other browsers are signed out, API tokens revoked.", "Save"),
     "setup": ("Set up Command Center", "You become its first admin, and can invite others then.", "Begin"),
 }
 

@@ -10,11 +10,13 @@ from core.errors import AppError
 from core.events import (
     ApprovalDecided,
     ApprovalRequested,
+    Aside,
     CostSoFar,
     Delegated,
     Event,
     IterationStarted,
     RetryScheduled,
+    ServerChanged,
     TextDelta,
     ThinkingDelta,
     ToolDetected,
@@ -149,7 +151,7 @@ def _named(event: Event | WholeText) -> Iterator[Told]:
             yield "chunk", {"text": storable(text), "replace": True}
         case ToolDetected() | ToolsExecuting() | ToolProgress() | ApprovalRequested():
             yield _tool(event)
-        case IterationStarted() | ThinkingDelta() | RetryScheduled() | Warned():
+        case IterationStarted() | ThinkingDelta() | RetryScheduled() | Warned() | ServerChanged():
             yield _aside(event)
         case Delegated(call, agent, inner):
             yield from _by_another(call, agent, inner)
@@ -203,7 +205,7 @@ def _in_words(fields: Fields, event: Event) -> Fields:
             return fields
 
 
-def _aside(event: IterationStarted | ThinkingDelta | RetryScheduled | Warned) -> Told:
+def _aside(event: IterationStarted | ThinkingDelta | Aside) -> Told:
     """Neither the answer nor its tools."""
     match event:
         case IterationStarted(n):
@@ -214,6 +216,8 @@ def _aside(event: IterationStarted | ThinkingDelta | RetryScheduled | Warned) ->
             return "retry", {"attempt": attempt, "waitSeconds": wait, "error": storable(reason)}
         case Warned(text):
             return "warning", {"text": storable(text)}
+        case ServerChanged(name, condition, reason):
+            return "server", {"name": name, "status": condition, "reason": reason and storable(reason)}
 
 
 def _by_another(call: str, agent: str, event: Event) -> Iterator[Told]:
@@ -221,7 +225,15 @@ def _by_another(call: str, agent: str, event: Event) -> Iterator[Told]:
     match event:
         case Delegated(inner_call, inner_agent, inner):
             yield from _by_another(inner_call, inner_agent, inner)
-        case ToolDetected() | ToolsExecuting() | ToolProgress() | ApprovalRequested() | RetryScheduled() | Warned():
+        case (
+            ToolDetected()
+            | ToolsExecuting()
+            | ToolProgress()
+            | ApprovalRequested()
+            | RetryScheduled()
+            | Warned()
+            | ServerChanged()
+        ):
             [(name, fields)] = _named(event)
             yield name, {**fields, "agent": agent, "askedBy": call}
 

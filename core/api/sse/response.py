@@ -13,11 +13,12 @@ from anyio import CancelScope, create_task_group, fail_after, sleep, to_thread
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from core.access.roles import Person
 from core.api.downloads import PATIENCE_SECONDS
 from core.api.problems import SAFE, not_answered, problem
 from core.api.sse.dialects import Dialect, asks
 from core.api.sse.wire import KEEPALIVE, begun
-from core.chat.following import END, Following, Place, WholeText
+from core.chat.following import END, Following, Place, WholeText, gone
 from core.chat.turn import Head
 from core.errors import AppError, NotSignedIn, StoreError
 from core.events import ApprovalRequested, Delegated, Event, TextDelta, TurnEnded
@@ -47,11 +48,11 @@ class Whole:
 
 
 class FollowingResponse(Response):
-    """``check`` says anew who calls, or raises NotSignedIn."""
+    """``check`` says anew who calls, or raises NotSignedIn; whose answer it is not any more is told so, too."""
 
-    def __init__(self, following: Following, check: Callable[[], object]) -> None:
+    def __init__(self, following: Following, check: Callable[[], Person]) -> None:
         self._following, self._check = following, check
-        self._refused: NotSignedIn | None = None
+        self._refused: AppError | None = None
         self.background = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +71,8 @@ class FollowingResponse(Response):
         while self._refused is None:
             await sleep(CHECK_SECONDS)
             try:
-                await to_thread.run_sync(self._check, abandon_on_cancel=True)
+                by = await to_thread.run_sync(self._check, abandon_on_cancel=True)
+                self._refused = None if self._following.head.is_for(by) else gone()
             except NotSignedIn as error:
                 self._refused = error
             except StoreError:
@@ -91,7 +93,7 @@ class EventStream(FollowingResponse):
     def __init__(
         self,
         following: Following,
-        check: Callable[[], object],
+        check: Callable[[], Person],
         dialect: Dialect,
         request_id: str = "",
         whole: Callable[[], object] | None = None,
@@ -178,7 +180,7 @@ class WholeReply(FollowingResponse):
     """
 
     def __init__(
-        self, following: Following, check: Callable[[], object], shape: Callable[[Whole], dict[str, Any]]
+        self, following: Following, check: Callable[[], Person], shape: Callable[[Whole], dict[str, Any]]
     ) -> None:
         super().__init__(following, check)
         self._shape, self._begun = shape, False

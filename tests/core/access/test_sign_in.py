@@ -14,6 +14,7 @@ from core.access.local import local_person
 from core.access.passwords import Passwords
 from core.access.roles import Person
 from core.access.sign_in import SignIn
+from core.access.tokens import TokenDraft, Tokens
 from core.access.visit import Visit
 from core.clock import now
 from core.errors import AppError, InputError, NotAllowed, NotSignedIn, TooManyRequests
@@ -230,3 +231,14 @@ def test_nothing_hashes_for_a_link_that_is_no_good(sqlite_house: House) -> None:
         with pytest.raises(NotAllowed):
             attempt("ccl_" + "A" * 43, PASSWORD, Visit(""))
     assert hashed == []
+
+
+def test_f4_a_reset_ends_api_tokens_too(house: House) -> None:
+    person = house.join("Ada").session.person
+    tokens = Tokens(house.store)
+    made = tokens.create(person, TokenDraft("Hers", "operator", now() + timedelta(days=1)))
+    link = house.people.reset(house.admin, person.id)
+    assert tokens.check(made.secret).id == person.id, "until the link is used"
+    house.sign_in.accept(link.secret, OTHER, HOME)
+    with pytest.raises(NotSignedIn):
+        tokens.check(made.secret)

@@ -8,6 +8,7 @@ from httpx2 import EventSource
 from jsonschema import Draft202012Validator
 
 from core.registry.agents import AgentDraft
+from core.registry.mcp_registry import McpServerDraft
 from tests.core.api.doors import Doors, Open
 from tests.core.api.test_document import DOCUMENT, OPERATIONS
 
@@ -68,8 +69,10 @@ def test_events_without_names_are_as_they_are_described(doors: Doors) -> None:
 
 
 def _analyst(doors: Doors) -> str:
-    """An agent that thinks and may calculate."""
+    """An agent that thinks, may calculate, and counts on a server that is not there."""
     me, agents = doors.services.me, doors.services.agents
     found = next(agent for agent in agents.list(me) if "calculator" in agent.tools)
     kept = {name: getattr(found, name) for name in AgentDraft.__dataclass_fields__}
-    return agents.edit(me, found.id, AgentDraft(**{**kept, "thinking": True})).id
+    doors.services.registry.register(me, McpServerDraft("gone", "stdio", command="no-such-program"))
+    changed = {**kept, "thinking": True, "tools": (*kept["tools"], "gone__tool")}
+    return agents.edit(me, found.id, AgentDraft(**changed)).id

@@ -5,17 +5,29 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from core.access.roles import Person
 from core.agent.context import Persona, estimate_prompt
+from core.budgets.budgets import BudgetDraft
 from core.chat.turn import Turn
 from core.conversations import attachment_limits
 from core.conversations.attachment_limits import check_request
-from core.conversations.attachments import Attachment, check_files, expand
-from core.errors import ConversationBusy, FileRefused, InputError, NotFound
+from core.conversations.attachments import Attachment, check_files, claim_files, expand
+from core.errors import (
+    AgentInactive,
+    AppError,
+    BudgetSpent,
+    ConversationBusy,
+    FileRefused,
+    InputError,
+    NotFound,
+    TooManyRequests,
+)
+from core.files import looking
 from core.provider.models import find_model
 from core.store import attachment_tables
+from core.store.budgets import Budget
 from core.store.database import Store
 from core.store.tables import LedgerLine
 from core.wiring import Services
@@ -134,7 +146,7 @@ def test_nobody_reads_the_files_of_others(services: Services, send: Send) -> Non
 
 
 def references(*files: Attachment) -> list[dict[str, Any]]:
-    return [file.reference for file in check_files(files)]
+    return [file.reference for file in check_files(claim_files(files), "ada")]
 
 
 @pytest.mark.parametrize(("ability", "file"), [("images", PICTURE), ("pdf", Attachment("a.pdf", pdf()))])
@@ -165,7 +177,51 @@ def test_more_than_a_request_can_hold_is_refused() -> None:
 
 
 def test_the_estimate_is_near_what_the_provider_counts(send: Send) -> None:
-    files = check_files([PICTURE, Attachment("a.pdf", pdf(2)), Attachment("words.txt", b"some plain words " * 200)])
+    given = [PICTURE, Attachment("a.pdf", pdf(2)), Attachment("words.txt", b"some plain words " * 200)]
+    files = check_files(claim_files(given), "ada")
     blocks = expand([file.reference for file in files], {file.reference["id"]: file.data for file in files})
     estimate = estimate_prompt(Persona("claude-opus-5-5", "", 1_000, thinking=False), [], "", blocks).central
     assert PICTURE_TOKENS + 4_600 + 3_400 / 5 < estimate < PICTURE_TOKENS + 4_600 + 3_400 / 3
+
+
+def _take_all(connection: Connection) -> None:
+    connection.execute(Budget.__table__.update().values(spent_nanos=Budget.__table__.c.limit_nanos))
+
+
+def _nothing_is_opened(*_: object) -> bytes:
+    raise AssertionError("a file was opened before it was known whether it may be sent")
+
+
+@pytest.mark.parametrize("full", ["quota", "at once", "budget", "agent", "count", "size", "together", "kind"])
+def test_h1_no_file_is_opened_for_what_is_refused_anyway(
+    make_services: Callable[..., Services], monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    limits = {"quota": {"messages_per_day": 1}, "at once": {"answers_at_once": 1}}.get(full, {})
+    services = make_services(**limits)
+    me, [agent, *_] = services.me, services.agents.list(services.me)
+    monkeypatch.setattr(looking, "_asked", _nothing_is_opened)
+    files: list[Attachment] = [PICTURE]
+    error: type[AppError] = AppError
+    if full in ("quota", "at once"):
+        begun = services.turns.send(owner=me, agent_id=agent.id, text=SLOW if full == "at once" else "One")
+        error = TooManyRequests
+    elif full == "budget":
+        services.budgets.create(me, BudgetDraft("organisation", None, "month", 1, blocks=True))
+        services.store.write(_take_all).result()
+        error = BudgetSpent
+    elif full == "agent":
+        services.agents.set_active(me, agent.id, False)
+        error = AgentInactive
+    elif full == "kind":
+        model = find_model(agent.model)
+        assert model is not None
+        monkeypatch.setattr(attachment_limits, "find_model", lambda _: replace(model, images=False))
+        error = FileRefused
+    else:
+        large = Attachment("a.png", b"\x89PNG\r\n\x1a\n" + bytes(7_000_000))
+        files = {"count": [PICTURE] * 11, "size": [replace(large, data=large.data * 2)], "together": [large] * 4}[full]
+        error = FileRefused
+    with pytest.raises(error):
+        services.turns.send(owner=me, agent_id=agent.id, text="See", attachments=files)
+    if full in ("quota", "at once"):
+        begun.stop()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.files.recognition import recognize
+from core.files.recognition import claim, recognize
 from core.files.text import as_plain_text, decode
 
 _WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\t\n\r"), min_size=1)
@@ -34,7 +34,7 @@ def test_l5_a_table_as_excel_saves_it_is_read(newline: str) -> None:
     table = newline.join(("name;sum", "Jürgen;1.234,50 €", "Zoë;2"))
     unicode_text, ansi = table.encode("utf-16"), table.encode("cp1252")
     assert as_plain_text(unicode_text) == as_plain_text(ansi) == table
-    said, guessed = recognize("a.csv", unicode_text), recognize("a.csv", ansi)
+    said, guessed = recognize(claim("a.csv", unicode_text), "ada"), recognize(claim("a.csv", ansi), "ada")
     assert (said.encoding, said.guessed) == ("UTF-16", "")
     assert guessed.encoding == "Windows-1252"
     assert "Jürgen;1.234,50 €" in guessed.guessed

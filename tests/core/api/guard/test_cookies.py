@@ -6,6 +6,7 @@ from typing import Any
 from core.api.guard.cookies import SecureCookies
 from core.api.guard.guard import guard
 from core.settings import Settings
+from tests.core.api.guard.rooms import Rooms, no_sessions
 
 SET = [
     (b"content-type", b"text/html"),
@@ -38,5 +39,5 @@ def test_every_cookie_is_marked_once_and_nothing_else_is_changed() -> None:
 
 def test_only_where_people_open_it_with_https() -> None:
     for url, marked in (("https://command.example.org", 1), ("http://command.example.org", 0), ("", 0)):
-        layers = [layer.cls for layer in guard(Settings(_env_file=None, public_url=url), [])]
+        layers = [layer.cls for layer in guard(Settings(_env_file=None, public_url=url), [], Rooms(), no_sessions)]
         assert layers.count(SecureCookies) == marked  # type: ignore[arg-type]

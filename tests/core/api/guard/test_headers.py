@@ -13,6 +13,7 @@ from core.api.guard.guard import guard
 from core.api.guard.headers import CONTENT_SECURITY_POLICY, HEADERS, SafeHeaders
 from core.settings import Settings
 from tests.core.api.guard.asking import Echo, ask
+from tests.core.api.guard.rooms import Rooms, no_sessions
 
 
 def _settings(**chosen: str) -> Settings:
@@ -56,7 +57,7 @@ def test_t23_a_refused_handshake_has_them_too() -> None:
 
 
 def _guarded(app: ASGIApp, **chosen: str) -> ASGIApp:
-    for layer in reversed(guard(_settings(**chosen), [])):
+    for layer in reversed(guard(_settings(**chosen), [], Rooms(), no_sessions)):
         app = layer.cls(app, *layer.args, **layer.kwargs)
     return app
 

@@ -5,11 +5,12 @@ import pytest
 from core.api.cookies import SESSION_COOKIE
 from core.api.guard.sign_in_first import SignInFirst
 from tests.core.api.guard.asking import Answer, Echo, ask
+from tests.core.api.guard.rooms import session_of
 
 
 def _opened(path: str = "/traces", method: str = "GET", **headers: str) -> Answer:
     given = {"accept": "text/html,*/*", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return ask(SignInFirst(Echo()), path, method=method, headers=given, query_string=b"trace=a&x=//y")
+    return ask(SignInFirst(Echo(), check=session_of), path, method=method, headers=given, query_string=b"trace=a&x=//y")
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])
@@ -24,7 +25,19 @@ def test_what_is_for_anybody_stays_open(path: str) -> None:
 
 
 def test_others_pass() -> None:
-    assert _opened(cookie=f"a=b; {SESSION_COOKIE}=x").status == 200
+    assert _opened(cookie=f"a=b; {SESSION_COOKIE}=ada").status == 200
     assert _opened(accept="application/json").status == 200
-    assert _opened(sec_fetch_site="cross-site").status == 200
     assert _opened(method="POST").status == 200
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_g1_whose_sign_in_has_ended_is_led_there_too(site: str) -> None:
+    assert _opened(sec_fetch_site=site, cookie=f"{SESSION_COOKIE}=ended").status == 303
+
+
+def test_g1_a_link_from_elsewhere_is_opened_once_more_with_the_cookie_that_was_kept_back() -> None:
+    """A page without its cookie could not be drawn: the same address is asked for again, by a page of ours."""
+    answer = _opened(sec_fetch_site="cross-site")
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    assert 'content="0;url=/traces?trace=a&amp;x=//y"' in answer.body.decode()
+    assert "<script" not in _opened('/"><script>', sec_fetch_site="cross-site").body.decode()
