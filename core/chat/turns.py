@@ -1,9 +1,7 @@
 """Sending a message: check it, open the books, start the turn."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from time import sleep
@@ -20,6 +18,7 @@ from core.chat.engine import Engine
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
+from core.chat.wanted import Wanted, checked, digest_of, title_of
 from core.clock import new_id, now
 from core.conversations.attachment_limits import check_kinds, check_request
 from core.conversations.attachments import (
@@ -31,40 +30,21 @@ from core.conversations.attachments import (
     read_files,
     references,
 )
-from core.conversations.conversations import title_from
 from core.conversations.history import History, read_history
-from core.errors import TRY_AGAIN, AgentInactive, ContextTooLong, ConversationBusy, InputError, KeyReused, NotFound
+from core.errors import TRY_AGAIN, AgentInactive, ConversationBusy, InputError, KeyReused, NotFound
 from core.files.recognition import Claimed
 from core.provider.blocks import Block
 from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView
 from core.store.database import Store
-from core.store.text import whole_characters
 from core.tracing.admission import free_key, read_key, refuse_beyond
 from core.tracing.entries import Opening
 from core.tracing.opening import HistoryMoved
-from core.tracing.terms import KEPT, Earlier, NewAttachment, Once
+from core.tracing.terms import KEPT, Earlier, Once
 
-LONGEST_MESSAGE = 400_000
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
 _SHOWN_CHARACTERS = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A message somebody wants answered; ``replaces`` is the user message it takes the place of."""
-
-    owner: Person
-    agent_id: str
-    text: str
-    conversation_id: str | None = None
-    replaces: str | None = None
-    draft_id: str | None = None
-    source: str = "chat"
-    files: tuple[NewAttachment, ...] = ()
-    once: Once | None = None
-    earlier: tuple[Earlier, ...] = ()
 
 
 class _AlreadySent(Exception):
@@ -102,7 +82,7 @@ class Turns:
         Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
         BudgetSpent, TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
-        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, replaces, draft_id, source)
+        wanted = Wanted(owner, agent_id, checked(text), conversation_id, replaces, draft_id, source)
         claimed = claim_files(attachments)
         if claimed:
             self._refuse_early(wanted, claimed)
@@ -137,10 +117,10 @@ class Turns:
         Raises KeyReused if the key came with another message, and what ``send`` raises.
         """
         for each in earlier:
-            _checked(each.text)
+            checked(each.text)
         said = tuple(earlier)
-        once = None if key is None else Once(key, _digest(agent_id, conversation_id, text, said), kept)
-        wanted = Wanted(owner, agent_id, _checked(text), conversation_id, source="api", once=once, earlier=said)
+        once = None if key is None else Once(key, digest_of(agent_id, conversation_id, text, said), kept)
+        wanted = Wanted(owner, agent_id, checked(text), conversation_id, source="api", once=once, earlier=said)
         try:
             return self._send(wanted).id
         except _AlreadySent as sent:
@@ -261,7 +241,7 @@ class Turns:
             user_message_id=new_id(),
             answer_message_id=new_id(),
             conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
-            title=_title(wanted),
+            title=title_of(wanted),
             owner_id=wanted.owner.id,
             agent_id=agent.id,
             agent_version=agent.version,
@@ -285,26 +265,6 @@ class Turns:
             earlier=wanted.earlier,
             notes=assignment.toolset.warnings,
         )
-
-
-def _title(wanted: Wanted) -> str | None:
-    """Of the conversation that the message begins."""
-    if wanted.conversation_id is not None:
-        return None
-    return title_from(wanted.text if wanted.text.strip() else wanted.files[0].reference["name"])
-
-
-def _checked(text: str) -> str:
-    if len(text) > LONGEST_MESSAGE:
-        raise ContextTooLong(
-            f"The message is {len(text):,} characters long; at most {LONGEST_MESSAGE:,} can be sent. Shorten it."
-        )
-    return whole_characters(text, "The message")
-
-
-def _digest(agent_id: str, conversation_id: str | None, text: str, earlier: Sequence[Earlier]) -> str:
-    said = [[[each.role, each.text] for each in earlier]] if earlier else []
-    return hashlib.sha256(json.dumps([agent_id, conversation_id, text, *said]).encode()).hexdigest()
 
 
 def _busy() -> ConversationBusy:

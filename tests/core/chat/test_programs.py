@@ -16,7 +16,8 @@ import time_machine
 
 from core.access.roles import Person
 from core.chat.turn import _STOPPED
-from core.chat.turns import Turns, Wanted
+from core.chat.turns import Turns
+from core.chat.wanted import Wanted
 from core.errors import TRY_AGAIN, ConversationBusy, KeyReused, TooManyRequests
 from core.provider.failures import _TEXT
 from core.store.database import Store
