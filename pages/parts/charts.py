@@ -59,7 +59,7 @@ def spend_over_time(steps: Sequence[Step], begins: Sequence[datetime], step: cal
             "calls": each.calls,
         }
         for each in steps
-        if each.id in groups
+        if each.id in groups and each.spend
     ]
     picked = alt.selection_point(name=PICKED, fields=["id"], on="click", clear="dblclick")
     chart: alt.Chart = (
