@@ -36,7 +36,9 @@ def read_stamp(connection: Connection, by: Person, conversation_id: str | None) 
         select(func.count(), func.max(running.c.id)).select_from(running),
         select(func.count()).select_from(_approvals).where(*waiting),
         select(func.count(), func.sum(_agents.c.current_version), func.max(_agents.c.id)).where(_agents.c.active),
-        select(*_TURNS).where(_traces.c.conversation_id == storable(conversation_id or "")),
+        select(*_TURNS).where(
+            _traces.c.conversation_id == storable(conversation_id or ""), _traces.c.owner_id == by.id
+        ),
     )
     rows = [part.subquery() for part in parts]
     together: FromClause = rows[0]

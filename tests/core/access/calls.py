@@ -61,7 +61,17 @@ ABOUT_AN_ID: Calls = {
     "Conversations.get": Call(Permission.CHAT, _conversations("get")),
     "Conversations.transcript": Call(Permission.CHAT, _conversations("transcript")),
     "Conversations.spent": Call(Permission.CHAT, _conversations("spent")),
-    "Conversations.previews": Call(Permission.CHAT, _conversations("previews")),
+    "Conversations.previews": Call(
+        Permission.CHAT, lambda s, by, ids: s.conversations.previews(by, ids["conversation"], [ids["file"]])
+    ),
+    "Conversations.window": Call(Permission.CHAT, _conversations("window")),
+    "Conversations.stamp": Call(Permission.CHAT, _conversations("stamp")),
+    "Conversations.newest_mention": Call(
+        Permission.CHAT, lambda s, by, ids: s.conversations.newest_mention(by, ids["conversation"], ids["text"])
+    ),
+    "Conversations.turns_after": Call(
+        Permission.CHAT, lambda s, by, ids: s.conversations.turns_after(by, ids["conversation"], ids["trace"])
+    ),
     "Conversations.attached_file": Call(
         Permission.CHAT, lambda s, by, ids: s.conversations.attached_file(by, ids["conversation"], ids["file"])
     ),
@@ -113,6 +123,7 @@ ABOUT_AN_ID: Calls = {
 """What is somebody's own; of others' there is as much as of nobody's."""
 
 THE_REST: Calls = {
+    "Agents.touched": Call(Permission.AGENTS, lambda s, by, ids: s.agents.touched(by, ids["agent"])),
     "Agents.list": Call(Permission.CHAT, lambda s, by, ids: s.agents.list(by, include_inactive=True)),
     "Agents.get": Call(Permission.CHAT, lambda s, by, ids: s.agents.get(by, ids["agent"])),
     "Agents.versions": Call(Permission.CHAT, lambda s, by, ids: s.agents.versions(by, ids["agent"])),
