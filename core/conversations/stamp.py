@@ -5,9 +5,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, FromClause, func, select, true
 
 from core.access.roles import Person
-from core.conversations.ownership import belongs_to
+from core.conversations.ownership import belongs_to, owned
 from core.store.tables import Agent, Conversation, TaskTrace
-from core.store.text import storable
 from core.store.tool_tables import ToolApproval
 
 Stamp: TypeAlias = tuple[Any, ...]
@@ -31,14 +30,13 @@ def read_stamp(connection: Connection, by: Person, conversation_id: str | None) 
     own = select(_traces.c.id).where(_traces.c.owner_id == by.id, _traces.c.status == "running")
     running = own.where(_traces.c.status != "completed").subquery()  # so that the index of the exceptions is found
     waiting = _approvals.c.task_trace_id.in_(select(running.c.id)), _approvals.c.decision.is_(None)
+    theirs = select(_conversations.c.id).where(owned(by, conversation_id or ""))
     parts = (
         select(*_LIST).where(belongs_to(by)),
         select(func.count(), func.max(running.c.id)).select_from(running),
         select(func.count()).select_from(_approvals).where(*waiting),
         select(func.count(), func.sum(_agents.c.current_version), func.max(_agents.c.id)).where(_agents.c.active),
-        select(*_TURNS).where(
-            _traces.c.conversation_id == storable(conversation_id or ""), _traces.c.owner_id == by.id
-        ),
+        select(*_TURNS).where(_traces.c.conversation_id.in_(theirs)),
     )
     rows = [part.subquery() for part in parts]
     together: FromClause = rows[0]
