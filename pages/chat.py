@@ -194,9 +194,9 @@ def draw_header(services: Services, conversation: ConversationView | None, agent
     with st.container(horizontal=True, vertical_alignment="center"):
         agent = pick_agent(services, agents, conversation)
         if conversation is not None:
-            total, turns = services.conversations.spent(services.me, conversation.id)
+            total, turns, basis = services.conversations.spent(services.me, conversation.id)
             if turns:
-                st.caption(f"{money(total, None)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
+                st.caption(f"{money(total, basis)} in {turns} turn{'' if turns == 1 else 's'}", width="content")
             draw_conversation_menu(services, conversation)
     if agent is None:
         draw_gone(services, conversation, agents)

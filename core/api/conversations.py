@@ -13,6 +13,7 @@ from core.api.wire import Data, Given, Money, Tokens, Wire, money, sendable, tok
 from core.conversations.conversations import LONGEST_TITLE
 from core.conversations.transcript import MessageView, TurnFigures
 from core.errors import ConversationBusy, NotAllowed, NotFound
+from core.events import CostBasis
 from core.wiring import Services
 
 conversations = APIRouter(prefix="/api/conversations", tags=["conversations"], responses=raises(NotAllowed))
@@ -40,6 +41,7 @@ class Conversation(Wire):
 class ConversationDetail(Conversation):
     turns: int = Field(description="Turns that have ended, replaced ones included.")
     cost: Money | None = Field(description="Of those turns; null if one of them has no known price.")
+    basis: CostBasis = Field(description="How sure that cost is; estimated as soon as one of them is.")
 
 
 class Turn(Wire):
@@ -123,8 +125,8 @@ def delete_conversation(services: Running, by: Caller, conversation_id: str) -> 
 
 def _detail(services: Services, by: Person, conversation_id: str) -> ConversationDetail:
     view = Conversation.model_validate(services.conversations.get(by, conversation_id))
-    total, turns = services.conversations.spent(by, conversation_id)
-    return ConversationDetail(**view.model_dump(), turns=turns, cost=money(total))
+    total, turns, basis = services.conversations.spent(by, conversation_id)
+    return ConversationDetail(**view.model_dump(), turns=turns, cost=money(total), basis=basis)
 
 
 def _message(of: MessageView) -> Message:

@@ -17,6 +17,7 @@ from core.conversations.transcript import MessageView, Transcript, TurnFigures, 
 from core.conversations.unsent import UnsentMessages
 from core.conversations.window import TURNS, Window, newest_mention, read_window, turns_after
 from core.errors import ConversationBusy, ConversationGone, InputError
+from core.events import CostBasis
 from core.money import Nanos
 from core.store.attachment_tables import Attachment
 from core.store.database import Store
@@ -119,8 +120,8 @@ class Conversations:
         with self._store.read() as connection:
             return read_stamp(connection, by, conversation_id)
 
-    def spent(self, by: Person, conversation_id: str) -> tuple[Nanos | None, int]:
-        """Cost and number of all ended turns, replaced ones included; None if one of them has no known price.
+    def spent(self, by: Person, conversation_id: str) -> tuple[Nanos | None, int, CostBasis]:
+        """Cost, number and basis of all ended turns, replaced ones included; no cost if one of them has no known price.
 
         A turn that still runs is in neither: its cost is not settled; nor, for a token, are those of agents that it is
         not for. Raises NotFound.
@@ -131,7 +132,7 @@ class Conversations:
         turns, priced = func.count(_traces.c.id), func.count(_traces.c.cost_nanos)
         total = case((turns == priced, func.coalesce(func.sum(_traces.c.cost_nanos), 0)))
         query = (
-            select(total, turns)
+            select(total, turns, func.count(case((_traces.c.cost_basis == "estimated", 1))))
             .select_from(_conversations.outerjoin(_traces, ended))
             .where(owned(by, conversation_id))
             .group_by(_conversations.c.id)
@@ -140,7 +141,10 @@ class Conversations:
             row = connection.execute(query).first()
         if row is None:
             raise _unknown()
-        return (None if row[0] is None else int(row[0])), row[1]
+        total_nanos, count, estimated = row
+        if total_nanos is None:
+            return None, count, "unpriced"
+        return int(total_nanos), count, "estimated" if estimated else "computed"
 
     def previews(self, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
         """A small WebP of each image among these attachments, by its id."""

@@ -164,7 +164,7 @@ def test_a_message_is_changed_and_sent_again_and_the_first_answer_still_costs() 
     assert "Second answer." in answer(app)
     assert "First answer." not in words(app)
     assert len(app.chat_message) == 2
-    total, turns = services().conversations.spent(services().me, conversation_of(app))
+    total, turns, _ = services().conversations.spent(services().me, conversation_of(app))
     assert (total, turns) == (first + last_total(), 2)
     assert "in 2 turns" in words(app)
 

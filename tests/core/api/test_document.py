@@ -1,6 +1,7 @@
 """The OpenAPI document: complete, and true of whatever is sent, right or wrong; and the page of it."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from core.api.app import api
 from core.api.docs.document import operations
 from core.api.docs.page import page as draw
 from core.store.database import Store
+from core.wiring import Services
 from tests.core.api.doors import Doors, Headers, open_doors
 
 PUBLIC = {"/healthz", "/readyz", "/api/auth/login"}
@@ -130,3 +132,31 @@ def test_the_page_writes_what_is_in_the_document_as_text(doors: Doors) -> None:
 
     text = json.dumps(DOCUMENT).replace("Whether the process answers", "<script>alert(1)</script> `<b>`")
     assert "<script" not in draw(text, "http://localhost")
+
+
+_MONEY = re.compile(r"(total|known)?cost(_usd|_nanos)?|amount|spent", re.IGNORECASE)
+_SUMS = {"Row", "Total"}
+"""Beside their money they count calls without a price and name what is estimated."""
+_NO_COSTS = {"AgentDetail": "a limit", "Budget": "sums of a budget, with its lines without a price"}
+_OF_A_FILE = {"Manifest": "counts rows of unknown cost; the rows themselves tell their basis"}
+
+
+def test_a8_whatever_tells_a_cost_tells_how_sure_it_is() -> None:
+    """A census of all that the API says: a field of money beside which nothing says what it is worth fails."""
+    schemas = api(_no_services).openapi()["components"]["schemas"]
+    own = {name: schema.get("properties", {}) for name, schema in schemas.items()}
+    telling = {
+        name: set(fields)
+        for name, fields in own.items()
+        if any(_MONEY.fullmatch(each) and "schemas/Cost'" not in str(of) for each, of in fields.items())
+    }
+    assert {"Trace", "Span", "Turn", "LedgerLine", *_SUMS} <= set(telling)
+    for name, fields in telling.items():
+        if name in _SUMS:
+            assert {"unpricedCalls", "estimatedCost"} <= fields
+        elif name not in {*_NO_COSTS, *_OF_A_FILE}:
+            assert fields & {"basis", "estimated"}, name
+
+
+def _no_services() -> Services:
+    raise AssertionError("nothing is asked for here")

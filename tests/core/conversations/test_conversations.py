@@ -203,20 +203,20 @@ def test_a_transcript_of_any_length_is_one_query(world: World, store: Store, tur
 
 def test_spent_counts_replaced_answers_and_leaves_out_what_still_runs(world: World) -> None:
     conversation = world.conversation()
-    assert world.conversations.spent(world.by, conversation) == (0, 0)
+    assert world.conversations.spent(world.by, conversation) == (0, 0, "computed")
     for cost in (10**18, 7, 0):
         trace = world.trace(conversation, cost_nanos=cost)
         world.rows.message(conversation, "assistant", "x", trace, replaced_at=AT)
     world.trace(conversation, status="running", cost_nanos=None, cost_basis=None)
     world.trace(world.conversation("Another"), cost_nanos=99)
-    assert world.conversations.spent(world.by, conversation) == (10**18 + 7, 3)
+    assert world.conversations.spent(world.by, conversation) == (10**18 + 7, 3, "computed")
 
 
 def test_one_turn_without_a_price_makes_the_whole_unknown(world: World) -> None:
     conversation = world.conversation()
     world.trace(conversation, cost_nanos=5)
     world.trace(conversation, cost_nanos=None, cost_basis="unpriced")
-    assert world.conversations.spent(world.by, conversation) == (None, 2)
+    assert world.conversations.spent(world.by, conversation) == (None, 2, "unpriced")
 
 
 def test_renaming_trims_and_keeps_the_order(world: World) -> None:
