@@ -58,8 +58,8 @@ class Program:
         return replace(self, http=self.open.enter_context(http))
 
 
-def token_for(services: Services, person: Person, *agents: str) -> NewToken:
-    draft = TokenDraft("A program", person.role, now() + timedelta(days=1), agents or None)
+def token_for(services: Services, person: Person, *agents: str, consents: bool = False) -> NewToken:
+    draft = TokenDraft("A program", person.role, now() + timedelta(days=1), agents or None, consents)
     return services.access.tokens.create(person, draft)
 
 

@@ -81,6 +81,8 @@ def test_c8_what_ends_a_task_that_nobody_waits_for_is_in_the_log(
 STARTS = {"start_task_soon", "create_task", "ensure_future", "run_coroutine_threadsafe"}
 WAITED_FOR = {
     "core.chat.engine.check": "it waits for the result",
+    "core.api.guard.doors._watched": "it waits for what comes, now and then looking at the time",
+    "core.api.guard.doors.watched": "it waits for what comes, now and then looking at the time",
     "core.agent.loop._run_tools": "it waits for all of them, and asks each for its outcome",
 }
 
