@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.conversations.attachments import Attachment
 from core.conversations.unsent import Unsent
-from core.errors import StoreError
+from core.errors import AppError, StoreError
 from core.wiring import Services
 from pages.parts.attachments import draw_unsent_files
 from pages.parts.markdown import as_text
@@ -37,7 +37,7 @@ def keep(services: Services, message: Unsent) -> None:
     _here()[message.id] = message
     try:
         services.conversations.unsent.keep(services.me, message)
-    except StoreError:
+    except AppError:  # the database is away, or whoever wrote it may not come in any more
         return
 
 
@@ -45,7 +45,7 @@ def drop(services: Services, message: Unsent) -> None:
     _here().pop(message.id, None)
     try:
         services.conversations.unsent.drop(services.me, message.id)
-    except StoreError:
+    except AppError:
         return
 
 

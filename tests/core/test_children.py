@@ -129,6 +129,6 @@ def test_c6_nothing_else_starts_programs() -> None:
                 found |= {module.name for name in names if name.partition(".")[0] in STARTERS or "ProcessPool" in name}
             if isinstance(node, ast.Attribute) and node.attr in STARTING_CALLS:
                 found.add(module.name)
-    assert found == {"core.agent.mcp.process", "core.store.postgresql_backup"}
+    assert found == {"core.agent.mcp.process", "core.files.looking", "core.store.postgresql_backup"}
     for name in found:
         assert "tied(" in (PROJECT / f"{name.replace('.', '/')}.py").read_text("utf-8")

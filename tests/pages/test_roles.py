@@ -103,7 +103,7 @@ def test_an_operator_sees_own_costs_and_is_offered_nothing_else() -> None:
         assert "Export" not in "".join(all_of(app))
         assert not app.dataframe
     app = open_app("agents")
-    assert not any(has_button(app, label) for label in ("Edit", "New agent", "Deactivate"))
+    assert not any(has_button(app, label) for label in ("Edit", "New agent", "Deactivate now"))
     assert has_button(app, "Versions")
 
 
@@ -111,7 +111,7 @@ def test_a_role_that_is_lowered_holds_at_the_next_click() -> None:
     open_app()
     become("admin")
     app = open_app("agents")
-    deactivate = next(each for each in app.button if each.label == "Deactivate")
+    deactivate = next(each for each in app.button if each.label == "Deactivate now")
     become("operator")
     app = healthy(deactivate.click().run())
     assert f"You may not {Permission.AGENTS}" in app.error[0].value

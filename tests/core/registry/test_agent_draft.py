@@ -22,8 +22,21 @@ def test_a_limit_may_be_blank_or_short(text: str, nanos: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0,25", "1e3", "-1", "0.0000000001", "a quarter", "٣", "1.2.3", "$", ".", "12345678901", "1 0"]
+    ("text", "why"),
+    [
+        ("0,25", "without a comma"),
+        ("1e3", "no amount"),
+        ("-1", "below zero"),
+        ("0.0000000001", "10 digits after the point"),
+        ("a quarter", "no amount"),
+        ("٣", "no amount"),
+        ("1.2.3", "no amount"),
+        ("$", "is empty"),
+        (".", "no amount"),
+        ("12345678901", "too large"),
+        ("1 0", "no amount"),
+    ],
 )
-def test_what_is_no_amount_is_refused_in_words(text: str) -> None:
-    with pytest.raises(InputError, match=r"Enter an amount such as 0\.25"):
+def test_l6_what_is_no_amount_is_refused_for_what_is_wrong_with_it(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=f"{why}.*Leave it blank for no limit"):
         cost_limit_from(text)
