@@ -206,7 +206,6 @@ def test_the_books_are_open_before_the_provider_is_called(services: Services, se
     assert (row.id, row.status, row.total) == (turn.id, "running", None)
     turn.stop()
     end = ended(turn)
-    # Nothing came back, whether it was stopped before the call was sent or after.
     assert (end.status, end.total) == ("stopped", 0)
 
 
