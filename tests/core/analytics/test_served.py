@@ -1,6 +1,7 @@
 """Sums by model are the ledger's, so that they match the provider's own report, and what they lead to agrees."""
 
 from datetime import UTC, date, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -107,7 +108,7 @@ def test_b3_a_choice_of_models_means_the_same_in_sums_lists_and_files(filled: St
         assert Traces(filled).count(ADMIN, chosen.filter) == len(listed)
         rows = rows_of(exported(filled, "ledger", chosen.filter))
         assert {row["model"].removesuffix("-20250929") for row in rows} == {model}
-        assert sum(round(float(row["amount_usd"]) * 10**9) for row in rows) == spend
+        assert sum(Decimal(row["amount_usd"]).scaleb(9) for row in rows) == spend
 
 
 def test_b3_only_traces_that_were_billed_for_other_models_are_noted(filled: Store) -> None:
