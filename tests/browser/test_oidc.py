@@ -75,7 +75,7 @@ def person(store: Store, email: str) -> Person:
 
 
 def go_to_provider(page: Page) -> None:
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Sign in", exact=True).click()
     expect(page.get_by_text("Authorize Client")).to_be_visible()
 
 
@@ -85,7 +85,7 @@ def sign_in(page: Page, who: str) -> None:
 
 
 def expect_outside(page: Page) -> None:
-    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stChatInputTextArea")).to_have_count(0)
 
 
