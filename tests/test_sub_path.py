@@ -30,7 +30,7 @@ _ADDRESSES = re.compile(r"""(?:href|action|src)=["']([^"']*)["']|content=["']0;u
 _HTML = {"Accept": "text/html,*/*;q=0.8"}
 
 
-def below(stack: ExitStack, folder: Path, **settings: str) -> Site:
+def below(stack: ExitStack, folder: Path, **settings: Any) -> Site:
     """The product below the path, and nothing else there."""
     port, authority = free_port(), trustme.CA()
     url = f"https://localhost:{port}{PATH}"
