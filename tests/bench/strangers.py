@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx2
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -28,7 +29,7 @@ from tests.served import served
 
 STRANGERS, UPLOADS, UPLOAD_MEGABYTES = 200, 40, 19
 _ASKED, _AT_ONCE = 60, 4
-_PROVIDER = {
+_PROVIDER: dict[str, Any] = {
     "OIDC_DISCOVERY_URL": "http://127.0.0.1:9/.well-known/openid-configuration",
     "OIDC_CLIENT_ID": "bench",
     "OIDC_CLIENT_SECRET": "the secret of a bench",
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 @contextmanager
-def _house(data: Path, auth: str, chosen: dict[str, str]) -> Iterator[House]:
+def _house(data: Path, auth: str, chosen: dict[str, Any]) -> Iterator[House]:
     """With somebody signed in, where that takes no provider."""
     data.mkdir()
     url = f"sqlite:///{data / 'app.db'}"
