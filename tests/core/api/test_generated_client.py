@@ -13,7 +13,6 @@ import pytest
 
 from tests.served import Served, served
 
-PASSWORD = "four quiet grey herons"
 _PACKAGE = "generated_command_center"
 
 
@@ -58,7 +57,9 @@ def generated(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Itera
     assert "arning" not in run.stdout + run.stderr
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(folder))
-        yield Generated(server.url)
+        made = Generated(server.url)
+        yield made
+        made.client.get_httpx_client().close()
     for name in [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]:
         del sys.modules[name]
 
