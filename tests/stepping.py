@@ -30,7 +30,7 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(function(*arguments))
-        except Exception as error:  # noqa: BLE001 - it is whoever waits for the thread that gets it
+        except Exception as error:
             done.set_exception(error)
         return done
 

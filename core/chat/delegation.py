@@ -22,6 +22,7 @@ log = structlog.get_logger()
 MOST_RUNS = 20
 """How often agents may ask others for one answer, all of them together."""
 
+
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
     """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
     whole = asker.allowance.whole

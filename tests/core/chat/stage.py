@@ -123,7 +123,12 @@ def staged(
     real = shop.services.turns
     works = {"recorder": recorder, "approvals": approvals, "wake": lambda: None, "call_soon": call_soon}
     turns = Turns(
-        store, real._agents, _Held(real._engine), replace(real._parts, **works), real._keys, real._quotas  # type: ignore[arg-type]
+        store,
+        real._agents,
+        _Held(real._engine),
+        replace(real._parts, **works),
+        real._keys,
+        real._quotas,  # type: ignore[arg-type]
     )
     turn = turns.send(owner=shop.services.me, agent_id=shop.agent_id, text="Go.")
     turn.log._changed = play.condition()  # type: ignore[assignment]
