@@ -164,14 +164,16 @@ class Condition(Lock):
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         """Time out only where nobody else can go on."""
         while not predicate():
-            seen = self._notified
-            self.held = False
-            self._play.wait_until(lambda: self._notified > seen and not self.held, or_all_wait=timeout is not None)
-            self._play.wait_until(lambda: not self.held)
-            self.held = True
-            if self._notified == seen:
+            if not self._is_notified(or_all_wait=timeout is not None):
                 return predicate()
         return True
+
+    def _is_notified(self, *, or_all_wait: bool) -> bool:
+        seen, self.held = self._notified, False
+        self._play.wait_until(lambda: self._notified > seen and not self.held, or_all_wait=or_all_wait)
+        self._play.wait_until(lambda: not self.held)
+        self.held = True
+        return self._notified > seen
 
 
 def in_every_order(stage: Stage, *, watched: Sequence[ModuleType] = (), switches: int | None = None) -> int:

@@ -196,7 +196,7 @@ def test_i1_a_rebuild_that_forgets_the_first_systems_views_is_undone(
     sqlite_store.write(add_books).result()
     rebuild = f"with op.batch_alter_table('{table}') as table:\n        table.alter_column('model', nullable=True)"
     add_version(versions, [rebuild])
-    with pytest.raises(MigrationFailed, match="failed and was undone.*error in view"):
+    with pytest.raises(MigrationFailed, match=r"failed and was undone.*error in view"):
         open_store(sqlite_store.url, versions=versions)
     (versions / f"{NEXT}_step.py").unlink()
     assert len(all_of(sqlite_store, f"SELECT * FROM {table}_v1")) == 1
