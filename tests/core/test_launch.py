@@ -90,7 +90,8 @@ def _checking(line: "Line[str, None]", port: int, seconds: float) -> None:
         line.send("in use")
         time.sleep(pause)
 
-    launch.sleep, launch.BIND_SECONDS = wait, seconds  # type: ignore[attr-defined]
+    for name, value in (("sleep", wait), ("BIND_SECONDS", seconds)):
+        setattr(launch, name, value)
     try:
         check_port("127.0.0.1", port)
     except SetupError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.chat.approvals import Approvals
+from core.chat.engine import Engine
 from core.chat.following import LiveTurn
 from core.chat.turn import Turn
 from core.chat.turns import Turns
@@ -121,15 +122,9 @@ def staged(
         loop.call_soon_threadsafe(call)
 
     real = shop.services.turns
-    works = {"recorder": recorder, "approvals": approvals, "wake": lambda: None, "call_soon": call_soon}
-    turns = Turns(
-        store,
-        real._agents,
-        _Held(real._engine),
-        replace(real._parts, **works),
-        real._keys,
-        real._quotas,  # type: ignore[arg-type]
-    )
+    parts = replace(real._parts, recorder=recorder, approvals=approvals, wake=lambda: None, call_soon=call_soon)
+    engine = cast("Engine", _Held(real._engine))
+    turns = Turns(store, real._agents, engine, parts, real._keys, real._quotas)
     turn = turns.send(owner=shop.services.me, agent_id=shop.agent_id, text="Go.")
     turn.log._changed = play.condition()  # type: ignore[assignment]
     return Staged(play, turn, loop, approvals, stopping)

@@ -21,7 +21,7 @@ from tests.core.tracing.in_store import rows
 
 WORDS = tuple(f"word{number} " for number in range(30))
 A, B = ("a", "ask_First", {"task": "Count."}), ("b", "ask_Second", {"task": "Count, too."})
-STUCK = ("c", "stuck", {})
+STUCK: tuple[str, str, dict[str, str]] = ("c", "stuck", {})
 
 
 def slowly(gap: float = 0.03) -> WireResponse:

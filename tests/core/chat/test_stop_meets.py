@@ -94,8 +94,8 @@ def test_c2_a_stop_meets_the_wait_for_consent_and_who_gives_it(
             play.wait_until(lambda: bool(asked) or on.turn.ended)
             on.stop()
 
-        async def asking(span_id: str, *more: str) -> datetime:
-            until = await ask(span_id, *more)
+        async def asking(span_id: str, task_trace_id: str, tool_name: str) -> datetime:
+            until = await ask(span_id, task_trace_id, tool_name)
             asked.append(span_id)
             if given_first:
                 consent()
