@@ -67,7 +67,7 @@ class Store:
 def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) -> Store:
     """Open the database and bring it to the newest version.
 
-    ``busy_seconds`` is how long to wait for its locks, ``versions`` the folder of the migrations. Raises
+    ``busy_seconds`` is how long to wait for locks of others, ``versions`` the folder of the migrations. Raises
     StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
     """
     address = address_of(url)
