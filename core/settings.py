@@ -108,7 +108,10 @@ class Settings(BaseSettings):
         10, ge=0, le=20, description="At shutdown, how long running turns may still finish by themselves."
     )
     drain_stopped_seconds: float = Field(
-        0, ge=0, le=600, description="How long a stopped reply is still read, unseen, for its exact usage; 0 hangs up."
+        0,
+        ge=0,
+        le=600,
+        description="How long what is stopped, agents that were asked included, is read on unseen for its exact usage.",
     )
     simulator_pace: float = Field(
         1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."

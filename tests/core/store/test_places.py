@@ -1,4 +1,4 @@
-"""Readers wait for each other's places as long as it takes, and only for strangers' locks no longer than they should."""
+"""Readers wait for each other's places as long as it takes, and for locks of others no longer than they should."""
 
 import threading
 import time
