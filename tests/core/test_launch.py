@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.request
 from contextlib import suppress
+from itertools import count
 from multiprocessing.connection import Connection as Line
 from pathlib import Path
 
@@ -59,19 +60,25 @@ def test_c6_a_port_that_an_orphan_holds_is_waited_for_and_named_if_it_is_not_let
         port, orphan = server.said()
         server.process.kill()
         server.ended()
-        try:
-            with forked(_checking, port, 60.0 if let_go_after else 0.7) as starting:
-                tries = 0
-                while (said := starting.said()) == "in use":
-                    tries += 1
-                    if tries == let_go_after:
-                        os.kill(orphan, signal.SIGKILL)
-        finally:
-            with suppress(ProcessLookupError):
-                os.kill(orphan, signal.SIGKILL)
+    try:
+        tries, said = _tries(port, orphan, let_go_after)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
     in_use = f"Port {port} is in use already: stop what listens there, or choose another with PORT={port + 1}."
     assert said == (in_use if let_go_after is None else "free")
     assert tries >= (let_go_after or 2)
+
+
+def _tries(port: int, orphan: int, let_go_after: int | None) -> tuple[int, str]:
+    """How often a start found the port in use, of which the orphan goes after some, and what it said in the end."""
+    with forked(_checking, port, 60.0 if let_go_after else 0.7) as starting:
+        for tries in count():
+            if (said := starting.said()) != "in use":
+                return tries, said
+            if tries + 1 == let_go_after:
+                os.kill(orphan, signal.SIGKILL)
+    raise AssertionError("it goes on for ever")
 
 
 def _server_with_a_child(line: "Line[tuple[int, int], None]") -> None:
