@@ -1,0 +1,81 @@
+"""A line between browser and server that can be cut: each WebSocket after so many bytes, or all of them at once."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Line:
+    """Passes everything on; ``carried`` is how many bytes the newest WebSocket has brought to the browser."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._open: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
+        self._after: int | None = None
+        self.port = self.carried = 0
+
+    def cut_after(self, many: int) -> None:
+        """Let the next WebSocket break off when it has brought so many bytes; later ones hold."""
+        self._after = many
+
+    def cut(self) -> None:
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        while self._open:
+            for end in self._open.pop():
+                end.transport.abort()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """In a thread of its own: Playwright has the caller's."""
+        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        thread.start()
+        server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        try:
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(server.close)
+            self.cut()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join()
+
+    async def _listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _connect(self, asks: asyncio.StreamReader, browser: asyncio.StreamWriter) -> None:
+        answers, server = await asyncio.open_connection("127.0.0.1", self._target)
+        first = await asks.read(65_536)
+        server.write(first)
+        is_socket = b"/_stcore/stream" in first.split(b"\r\n", 1)[0]
+        if is_socket:
+            self.carried = 0
+            self._open.append((browser, server))
+        await asyncio.gather(self._pass(asks, server), self._bring(answers, browser, is_socket), return_exceptions=True)
+
+    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            to.write(data)
+        to.close()
+
+    async def _bring(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, is_socket: bool) -> None:
+        while data := await source.read(65_536):
+            rest = None if self._after is None or not is_socket else self._after - self.carried
+            to.write(data[:rest])
+            self.carried += len(data) if is_socket else 0
+            if rest is not None and len(data) >= rest:
+                self._after = None
+                self._cut()
+        to.close()
+
+
+@contextmanager
+def line_to(url: str) -> Iterator[tuple[str, Line]]:
+    """The address that leads over it, and the line."""
+    line = Line(int(url.rpartition(":")[2]))
+    with line.listening():
+        yield f"http://localhost:{line.port}", line
