@@ -89,6 +89,8 @@ def cost_limit_from(text: str) -> Nanos | None:
 
 
 def _model(model_id: str) -> Model:
+    if not model_id:
+        raise InputError("No model is chosen. Choose one from the list of models.")
     model, today = find_model(model_id), now().date()
     if model is None:
         raise InputError(f"The model “{model_id}” is not in the catalogue. Choose one from the list of models.")
