@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,14 @@ from tests.chromium import launch
 from tests.served import Served, served
 
 expect.set_options(timeout=40_000)
+_PATIENCE_SECONDS = 400
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole flows on a busy machine take longer than one test elsewhere may."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_PATIENCE_SECONDS))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import Chunk, WireResponse
 from core.provider.stream import AttemptStarting
-from tests.core.provider.wiring import CALL_KEY, KEY, WHOLE, Connect, ask, question, settings
+from tests.core.provider.wiring import CALL_KEY, KEY, PATIENCE, WHOLE, Connect, ask, question, settings
 
 pytestmark = pytest.mark.anyio
 
@@ -158,7 +158,7 @@ BEFORE_THE_FIRST_EVENT = {
 @pytest.mark.parametrize("fault", BEFORE_THE_FIRST_EVENT)
 async def test_anything_that_fails_before_the_first_event_is_tried_again(connect: Connect, fault: str) -> None:
     script = Script(BEFORE_THE_FIRST_EVENT[fault], streamed(WHOLE))
-    async with connect(script, read_seconds=0.2) as provider:
+    async with connect(script, read_seconds=PATIENCE if fault in ("silence", "unanswered") else 60) as provider:
         outcome = await ask(provider)
     assert outcome.attempts == [1, 2]
     assert outcome.shown == "Hello!"
@@ -166,7 +166,7 @@ async def test_anything_that_fails_before_the_first_event_is_tried_again(connect
 
 async def test_the_cap_holds_before_the_first_event_and_is_not_retried(connect: Connect) -> None:
     script = Script(WireResponse(None, end="hang"), streamed(WHOLE))
-    async with connect(script, turn_seconds=0.2) as provider:
+    async with connect(script, turn_seconds=0.5) as provider:
         outcome = await ask(provider)
     assert outcome.error is not None
     assert outcome.error.kind == "turn_timeout"

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ProviderBroken, ProviderBusy, ProviderRefused
 from core.provider.simulator.scripted import Script, failed, streamed
-from tests.core.provider.wiring import WHOLE, Connect, ask, question
+from tests.core.provider.wiring import PATIENCE, WHOLE, Connect, ask, question
 
 pytestmark = pytest.mark.anyio
 
@@ -63,14 +63,14 @@ async def test_c10_signs_of_life_without_content_do_not_keep_an_answer_alive(
         return
     first = [*WHOLE[:3]] if begun else []
     script = Script(streamed([*first, *[sign] * 400], gap=0.02, end="hang"))
-    async with connect(script, read_seconds=0.3, attempts=1) as provider:
-        outcome = await asyncio.wait_for(ask(provider), 4)
+    async with connect(script, read_seconds=PATIENCE, attempts=1) as provider:
+        outcome = await asyncio.wait_for(ask(provider), 7)
     assert outcome.error is not None
     assert outcome.error.kind == ("stream_silent" if begun else "timeout_error")
     assert isinstance(outcome.error, ProviderBroken if begun else ProviderBusy)
 
 
 async def test_c10_content_that_comes_slowly_is_life(connect: Connect) -> None:
-    script = Script(streamed([event for each in WHOLE for event in (each, PING)], gap=0.1))
-    async with connect(script, read_seconds=0.5) as provider:
+    script = Script(streamed([event for each in WHOLE for event in (each, PING)], gap=0.15))
+    async with connect(script, read_seconds=1.5) as provider:
         assert (await ask(provider)).ended

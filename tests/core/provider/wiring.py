@@ -23,6 +23,8 @@ from core.settings import Settings
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Provider]]
 WHOLE = answer_events("Hel", "lo", "!", final={"output_tokens": 3})
 KEY = "sk-ant-secret"
+PATIENCE = 1.0
+"""Seconds of silence that are waited for in vain: more than a busy machine needs for what does come."""
 CALL_KEY = CallKey(SecretStr(KEY), "environment")
 
 

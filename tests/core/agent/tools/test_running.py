@@ -119,7 +119,7 @@ def test_any_other_error_is_for_the_log_and_the_model_learns_its_kind(error: Bas
 def test_a_tool_that_hangs_is_given_up() -> None:
     outcome = run(tool(lambda _: anyio.sleep_forever(), timeout_seconds=0.05))
     assert (outcome.failure, outcome.text) == ("timeout", "The tool it was given up after 0.05 seconds.")
-    assert 50 <= outcome.duration_ms < 2_000
+    assert 50 <= outcome.duration_ms < 20_000
 
 
 def test_a_tool_that_ignores_its_end_is_told_again_and_again() -> None:
@@ -132,7 +132,7 @@ def test_a_tool_that_ignores_its_end_is_told_again_and_again() -> None:
         return "Too late."
 
     outcome = run(tool(stubborn, timeout_seconds=0.05))
-    assert (outcome.text, outcome.duration_ms < 2_000) == ("Too late.", True)
+    assert (outcome.text, outcome.duration_ms < 20_000) == ("Too late.", True)
 
 
 def test_time_is_measured_around_the_tool() -> None:

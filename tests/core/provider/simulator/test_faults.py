@@ -6,7 +6,7 @@ from core.provider.simulator.directives import HTTP_FAULTS
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.wire import End, WireResponse
 from tests.core.provider.simulator.requests import body, events, text, wire
-from tests.core.provider.wiring import Connect, ask, question
+from tests.core.provider.wiring import PATIENCE, Connect, ask, question
 
 
 def ordered(fault: str) -> WireResponse:
@@ -69,7 +69,7 @@ async def test_what_a_client_must_not_mind_leaves_the_answer_whole(connect: Conn
     ],
 )
 async def test_every_fault_reaches_the_client_as_what_it_is(connect: Connect, fault: str, code: str, kind: str) -> None:
-    async with connect(Simulator(pace=0), attempts=1, read_seconds=0.2) as provider:
+    async with connect(Simulator(pace=0), attempts=1, read_seconds=PATIENCE) as provider:
         outcome = await ask(provider, question(f"[[{fault}]] [[say: one two three]]"))
     assert outcome.error is not None
     assert (outcome.error.code, outcome.error.kind) == (code, kind)

@@ -10,13 +10,13 @@ from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import Script, streamed
 from core.provider.simulator.transport import SimulatorTransport, WireTransport
 from core.provider.simulator.wire import WireResponse
-from tests.core.provider.wiring import WHOLE, Connect, ask, question, settings
+from tests.core.provider.wiring import PATIENCE, WHOLE, Connect, ask, question, settings
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_pause_longer_than_the_clients_patience_is_a_time_out(connect: Connect) -> None:
-    async with connect(Script(streamed(WHOLE, gap=30)), read_seconds=0.1) as provider:
+    async with connect(Script(streamed(WHOLE, gap=30)), read_seconds=PATIENCE) as provider:
         started = time.monotonic()
         outcome = await ask(provider)
     assert outcome.error is not None
