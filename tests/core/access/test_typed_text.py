@@ -106,11 +106,11 @@ KEPT_NOWHERE = {
 
 def texts() -> Iterator[str]:
     """Every parameter of a core function, and every field of a draft, that takes somebody's words."""
-    for part in parts():
-        for name, function in inspect.getmembers(part, inspect.isfunction):
-            if f"{part.__name__}.{name}" in CALLS:
-                for parameter, kind in get_type_hints(function).items():
-                    yield from _of(f"{part.__name__}.{name}", parameter, kind)
+    members = ((part, each) for part in parts() for each in inspect.getmembers(part, inspect.isfunction))
+    for part, (name, function) in members:
+        if f"{part.__name__}.{name}" in CALLS:
+            for parameter, kind in get_type_hints(function).items():
+                yield from _of(f"{part.__name__}.{name}", parameter, kind)
 
 
 def _of(function: str, parameter: str, kind: Any) -> Iterator[str]:
