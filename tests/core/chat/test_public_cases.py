@@ -2,8 +2,11 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import time_machine
 
 from core.provider.simulator.scripted import answer_events, block, failed, message_start, streamed, thinking_block
 from core.store.database import Store
@@ -47,9 +50,10 @@ def test_a_reply_of_a_gateways_regional_id_is_priced_as_the_model_it_names(work:
     case = CASES["bedrock-id"]["input"]
     usage = {"input_tokens": 1_000, "output_tokens": 100}
     desk = work(streamed(answer_events("Much.", model=case["answered"], usage=PROMPT, final=usage)))
-    desk.change(model=case["asked"])
-    turn = desk.send()
-    end = ended(turn)
+    with time_machine.travel(datetime(2026, 11, 20, tzinfo=UTC)):  # the model of the case retires ten days later
+        desk.change(model=case["asked"])
+        turn = desk.send()
+        end = ended(turn)
     assert (end.total, end.basis) == (1_000 * 3_000 + 100 * 15_000, "computed")
     [span] = rows(store, TraceSpan, task_trace_id=turn.id)
     assert span["response_model"] == case["answered"]
