@@ -255,7 +255,7 @@ class Settings(BaseSettings):
     def _without_secrets(self, value: object) -> str:
         if isinstance(value, SecretStr):
             return "(secret)"
-        text = "" if value is None else str(value)
+        text = "" if value is None else str(value).removesuffix(".0") if isinstance(value, float) else str(value)
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "(secret)")
         return text

@@ -201,7 +201,7 @@ def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
 def _progress(calls: Sequence[ToolCall], place: int, outcome: ToolOutcome) -> ToolProgress:
     call, status = calls[place], _STATUS[outcome.failure is None]
     shown, n = shortened(outcome.text), len(calls)
-    return ToolProgress(call.id, call.name, status, outcome.duration_ms, place + 1, n, shown, outcome.size)
+    return ToolProgress(call.id, call.name, status, outcome.own_ms, place + 1, n, shown, outcome.size)
 
 
 def shortened(text: str) -> str:

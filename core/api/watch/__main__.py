@@ -79,7 +79,7 @@ def _message(client: Client, given: argparse.Namespace) -> dict[str, str | None]
 
 
 def _agent(client: Client, wanted: str) -> str:
-    """The id of the agent of that name. Raises WatchFailed."""
+    """The id of the agent of that name; without one, of the only agent there is. Raises WatchFailed."""
     try:
         answer = client.get("/api/agents")
     except HTTPError as error:
@@ -87,11 +87,11 @@ def _agent(client: Client, wanted: str) -> str:
     if answer.status_code != 200:
         raise WatchFailed(told(answer))
     agents = answer.json()["data"]
-    fits = [each for each in agents if wanted.casefold() in (each["name"].casefold(), each["id"])]
-    if len(fits or agents) != 1:
+    fits = [each for each in agents if not wanted or wanted.casefold() in (each["name"].casefold(), each["id"])]
+    if len(fits) != 1:
         names = ", ".join(each["name"] for each in agents) or "none"
         raise WatchFailed(f"Choose one with --agent: {names}.")
-    return str((fits or agents)[0]["id"])
+    return str(fits[0]["id"])
 
 
 if __name__ == "__main__":

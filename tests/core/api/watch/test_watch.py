@@ -95,6 +95,13 @@ def test_a_busy_server_is_asked_again_with_the_same_key_when_it_says(script: Scr
     assert pauses[0] == 7
 
 
+def test_l1_the_only_agent_there_is_does_not_stand_in_for_another_that_was_named(script: Script) -> None:
+    script.names, script.refusals = ("Analyst",), [JSONResponse({"detail": "No."}, 403)]
+    status, out, _ = watch(script, "6*7?", "--agent", "Nobody")
+    assert (status, script.keys) == (NO_CONNECTION, [])
+    assert "Choose one with --agent: Analyst." in out
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
