@@ -8,7 +8,7 @@ from core.api.guard.guard import guard
 from core.lifespan import lifespan
 from core.settings import settings
 from core.wiring import services
-from pages.parts.oidc import auth_secrets
+from pages.parts.oidc import auth_secrets, way_to_provider
 from pages.parts.places import PLACES, pages
 from pages.parts.reader import is_inside
 from pages.parts.rooms import StreamlitRooms
@@ -23,7 +23,7 @@ else:
     app = st.App(
         __file__,
         lifespan=lifespan,
-        routes=api_routes(services),
+        routes=api_routes(services, way_to_provider=way_to_provider),
         middleware=guard(
             settings(),
             [place.name for place in PLACES],

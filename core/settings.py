@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import SetupError
 
 _LEAST_COOKIE_SECRET = 32
+_SUB_PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)*")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ class Settings(BaseSettings):
     auth: Literal["none", "accounts", "oidc"] = Field(
         "none", description="Who signs in: nobody, people with passwords, or people of an identity provider."
     )
-    public_url: str = Field("", description="The address people open, if it is not this machine's own.")
+    public_url: str = Field("", description="The address people open, if not this machine's own; it may have a path.")
     cors_origins: str = Field(
         "", description="Origins whose pages may call the API, with commas between, such as `https://app.example.org`."
     )
@@ -174,10 +175,11 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _an_origin(cls, value: str) -> str:
+    def _a_place(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
-            raise ValueError("not an address such as https://command.example.org")
+        odd = parts.query or parts.fragment or not _SUB_PATH.fullmatch(parts.path.rstrip("/"))
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or odd):
+            raise ValueError("not an address such as https://command.example.org or https://example.org/costs")
         return value.rstrip("/")
 
     @field_validator("cors_origins")
@@ -243,6 +245,11 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Where people open it."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def sub_path(self) -> str:
+        """Below which path they open it: ``/costs``, or nothing."""
+        return urlsplit(self.public_url).path
 
     @property
     def shown(self) -> list[tuple[str, str, bool]]:

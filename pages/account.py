@@ -19,7 +19,7 @@ from pages.parts.token_list import draw_tokens
 
 _TOKENS = (
     "Programs sign in with a token, in your name and with at most your role. "
-    "[The page of the API](/api/docs) says what they can do."
+    "[The page of the API]({}/api/docs) says what they can do."
 )
 _REVOKE = "Whoever knew the old password may have made a token. Your own programs need new ones then."
 
@@ -85,7 +85,7 @@ def draw_own_tokens(services: Services, agents: Mapping[str, str]) -> None:
         st.header("API tokens", anchor=False, width="stretch")
         if st.button("New token", icon=":material/add:", key="new-token"):
             new_token(services, agents)
-    st.markdown(_TOKENS)
+    st.markdown(_TOKENS.format(services.settings.sub_path))
     draw_tokens(services, services.me.id, agents)
 
 

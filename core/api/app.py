@@ -27,6 +27,7 @@ from core.api.messages import messages
 from core.api.metrics.route import measure, metrics
 from core.api.problems import SAFE, not_there, problem, unreadable
 from core.api.sign_in.routes import sign_in_routes
+from core.api.sub_path import here
 from core.api.traces import traces
 from core.errors import AppError
 from core.wiring import Services
@@ -41,7 +42,8 @@ def api(services: Callable[[], Services]) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
+    told = cache(lambda root: document(app, root))
+    app.openapi = lambda: told(here())  # type: ignore[method-assign]
     app.state.services = services
     app.add_exception_handler(AppError, _told)
     app.add_exception_handler(RequestValidationError, _unreadable)
@@ -54,11 +56,14 @@ def api(services: Callable[[], Services]) -> FastAPI:
     return app
 
 
-def api_routes(services: Callable[[], Services]) -> list[Route]:
-    """What of the server is the API's; everything else is the pages'."""
+def api_routes(services: Callable[[], Services], **leading: Callable[[], str]) -> list[Route]:
+    """What of the server is the API's; everything else is the pages'.
+
+    What is ``leading`` to an identity provider is for the page that people sign in on.
+    """
     app = api(services)
     paths = ("/api/{rest:path}", "/healthz", "/readyz", "/metrics", "/mcp/{rest:path}", "/chat/{rest:path}")
-    return [*(Route(path, app) for path in paths), _BesidePage(ADDRESSES[0], app), *sign_in_routes(services)]
+    return [*(Route(path, app) for path in paths), _BesidePage(ADDRESSES[0], app), *sign_in_routes(services, **leading)]
 
 
 class _BesidePage(Route):

@@ -23,6 +23,13 @@ class AgentRoom(Wire):
     holds: Money | None = Field(description="What its shortest call holds; null where no price is known.")
     refused_from: Money | None = Field(description="Once more than this is taken it is refused; null: always.")
     has_room: bool
+    may_read: int | None = Field(
+        description="Tokens that one call may read where tools run at the provider; null where none do. A strict "
+        "budget holds all of them."
+    )
+    uncounted: bool = Field(
+        description="True where code may run at the provider: its time is billed apart and counts in no budget."
+    )
 
 
 class Refused(Wire):
@@ -46,6 +53,9 @@ class Budget(Wire):
     limit: Money
     blocks: bool
     reserve: Literal["strict", "typical"]
+    counts: Literal["real", "all"] = Field(
+        description="Whose money: `real` alone, or simulated too (`all`) while there was nothing real. No demo month."
+    )
     spent: Money = Field(description="What the ledger says, of replies with a known price.")
     held: Money = Field(description="For calls under way.")
     held_as_spent: Money = Field(description="The most that replies without a known price could cost.")
@@ -78,6 +88,7 @@ def _told(view: BudgetView, found: list[Room]) -> Budget:
         limit=exactly(view.limit),
         blocks=view.blocks,
         reserve=view.reserve,
+        counts=view.counts,
         spent=exactly(view.spent),
         held=exactly(view.reserved),
         held_as_spent=exactly(view.held_as_spent),
@@ -96,4 +107,6 @@ def _room(room: Room) -> AgentRoom:
         holds=money(room.holds),
         refused_from=money(room.until),
         has_room=room.has_room,
+        may_read=room.most_read,
+        uncounted=room.uncounted,
     )

@@ -14,6 +14,7 @@ from core.api.caller import Caller, Running
 from core.api.choosing import Filters
 from core.api.downloads import DownloadResponse
 from core.api.problems import SAFE, raises
+from core.api.sub_path import here
 from core.api.wire import Data, Given, Wire
 from core.clock import now
 from core.errors import NotAllowed, NotFound, NotSignedIn, ShuttingDown, TooManyExports
@@ -110,9 +111,9 @@ def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[Export
     expires_at = now() + timedelta(seconds=VALID_SECONDS)
     token = services.exports.links.token(order)
     links = ExportLinks(
-        url=address(given.file, token),
-        progress_url=address(given.file, token, "/progress"),
-        manifest_url=address(given.file, token, "/manifest"),
+        url=here() + address(given.file, token),
+        progress_url=here() + address(given.file, token, "/progress"),
+        manifest_url=here() + address(given.file, token, "/manifest"),
         expires_at=expires_at,
     )
     return Data(data=links)

@@ -13,13 +13,14 @@ from sqlalchemy import Connection, select
 from core.estimates import Estimate
 from core.money import Nanos
 from core.pricing import PriceBook
+from core.provider.models import find_model
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TaskTrace, TraceSpan
 
 LEAST_TYPICAL: Final = 1_000
-TOKENS_A_SEARCH: Final = 10_000
-"""Of the results of one web search, at the most."""
+ROUNDS_AT_PROVIDER: Final = 10
+"""How often the provider runs a model for one reply whose tools it runs itself, before it hands the reply back."""
 _RECENT, _ANEW_SECONDS = 20_000, 300.0
 
 _spans, _traces = TraceSpan.__table__, TaskTrace.__table__
@@ -40,14 +41,14 @@ UNKNOWN: Final = Bound(None, None)
 class Asked:
     """What bounds a call: the model, the prompt, and what the reply may write, search the web and read there.
 
-    ``found`` are the tokens that the provider's own tools may add to the prompt.
+    ``most_read`` are the tokens that may be read where the provider's own tools add to the prompt; None: none do.
     """
 
     model: str
     prompt: Estimate
     max_tokens: int
     searches: int = 0
-    found: int = 0
+    most_read: int | None = None
 
 
 class Bounds:
@@ -61,7 +62,7 @@ class Bounds:
     def of(self, asked: Asked, at: datetime) -> Bound:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
-        prompt = asked.prompt.upper + asked.found
+        prompt = max(asked.prompt.upper, asked.most_read or 0)
         most = self._book.most(asked.model, prompt, asked.max_tokens, at, searches=asked.searches)
         return Bound(most, self._book.most(asked.model, asked.prompt.central, usual, at))
 
@@ -98,10 +99,23 @@ def most_searches(tools: Sequence[Mapping[str, Any]]) -> int:
     return sum(_uses(tool, "web_search") for tool in tools)
 
 
-def most_found(tools: Sequence[Mapping[str, Any]]) -> int:
-    """How many tokens of the web the provider may read for it: whole pages are limited by their definition."""
-    pages = [_uses(tool, "web_fetch") * int(tool.get("max_content_tokens") or 0) for tool in tools]
-    return most_searches(tools) * TOKENS_A_SEARCH + sum(pages)
+def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:
+    """How many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
+
+    What they add has no limit but the model's window, and each time that the model goes on it reads all of it anew.
+    """
+    known = find_model(model)
+    return ROUNDS_AT_PROVIDER * known.context_window if known and any(map(_at_provider, tools)) else None
+
+
+def runs_code(tools: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the provider may run code for it, whose time is billed apart and in no reply: no budget counts it."""
+    return any(str(tool.get("type", "")).startswith("code_execution") for tool in tools)
+
+
+def _at_provider(tool: Mapping[str, Any]) -> bool:
+    """Tools of ours are told without a type."""
+    return "type" in tool and tool["type"] != "custom"
 
 
 def _uses(tool: Mapping[str, Any], kind: str) -> int:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select, text, update
 
 from core.access.audit import record
 from core.access.roles import Permission, Person, allow, may, scope
+from core.budgets.counting import counted_in, usual_money
 from core.budgets.coverage import SCOPES, Scope
-from core.budgets.holding import Standing
-from core.budgets.periods import PERIODS, Period, Window, window
+from core.budgets.periods import PERIODS, Period, window
 from core.budgets.views import RESERVES, BudgetView, Reserve, read_views
 from core.clock import new_id, now
 from core.errors import InputError, NotFound
@@ -19,16 +19,13 @@ from core.money import NANOS_PER_USD, Nanos, short_usd
 from core.store.access import User
 from core.store.budgets import Budget, BudgetReservation
 from core.store.database import Store
-from core.store.demo import DEMO_SOURCE
-from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.store.tables import Agent
 from core.store.text import storable
 
 LARGEST = 1_000_000_000 * NANOS_PER_USD
 
 _budgets, _held = Budget.__table__, BudgetReservation.__table__
 _agents, _users = Agent.__table__, User.__table__
-_traces, _sessions = TaskTrace.__table__, TraceSession.__table__
-_spans, _lines = TraceSpan.__table__, LedgerLine.__table__
 _LIVE = _budgets.c.ended_at.is_(None)
 
 
@@ -137,7 +134,8 @@ def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneIn
     _check_subject(connection, draft)
     at = now()
     this, budget_id = window(draft.period, at, zone), new_id()
-    counted = counted_in(connection, draft.scope, draft.subject_id, this)
+    money = usual_money(connection)
+    counted = counted_in(connection, draft.scope, draft.subject_id, this, money)
     row = {
         "id": budget_id,
         "scope": draft.scope,
@@ -155,6 +153,7 @@ def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneIn
         "held_nanos": counted.held,
         "reserved_nanos": 0,
         "reserve": draft.reserve,
+        "counts": money,
     }
     connection.execute(insert(_budgets), row)
     told = _told(row)
@@ -173,40 +172,6 @@ def _check_subject(connection: Connection, draft: BudgetDraft) -> None:
     subject = _budgets.c.subject_id.is_not_distinct_from(draft.subject_id)
     if connection.execute(select(_budgets.c.id).where(*same, subject)).first() is not None:
         raise InputError("There is a budget for the same and for as long already. Change its limit.")
-
-
-def counted_in(connection: Connection, of: str, subject_id: str | None, this: Window) -> Standing:
-    """What the books say: the ledger's sums, and what replies without a price could cost. No demo month counts."""
-    unpriced, taken_back = _lines.c.amount_nanos.is_(None), _lines.c.correction
-    query = (
-        select(func.coalesce(func.sum(_lines.c.amount_nanos), 0))
-        .add_columns(func.count().filter(unpriced, ~taken_back) - func.count().filter(unpriced, taken_back))
-        .select_from(_lines)
-        .join(_traces, _traces.c.id == _lines.c.task_trace_id)
-        .where(_traces.c.started_at >= this.start, _traces.c.started_at < this.end, _traces.c.source != DEMO_SOURCE)
-        .where(*_under(of, subject_id, _lines.c.span_id))
-    )
-    spent, without = connection.execute(query).one()
-    held = (
-        select(func.coalesce(func.sum(_spans.c.most_nanos), 0))
-        .join(_traces, _traces.c.id == _spans.c.task_trace_id)
-        .where(
-            _spans.c.cost_nanos.is_(None),
-            _spans.c.status != "running",
-            _traces.c.cost_basis.is_distinct_from("computed"),
-        )
-        .where(_traces.c.started_at >= this.start, _traces.c.started_at < this.end, _traces.c.source != DEMO_SOURCE)
-        .where(*_under(of, subject_id, _spans.c.id))
-    )
-    return Standing(this, int(spent), int(without), int(connection.execute(held).scalar_one()))
-
-
-def _under(of: str, subject_id: str | None, span: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
-    if of == "person":
-        yield _traces.c.owner_id == subject_id
-    elif of == "agent":
-        sessions = select(_sessions.c.id).where(_sessions.c.agent_id == subject_id)
-        yield span.in_(select(_spans.c.id).where(_spans.c.trace_session_id.in_(sessions)))
 
 
 def _lock(connection: Connection, budget_id: str) -> RowMapping:

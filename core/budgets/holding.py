@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Date, RowMapping, bindparam, delete, insert, select, text, update
 
 from core.budgets.bounds import Bound
+from core.budgets.counting import SIMULATED, Counts, Standing, counting, money_of, reserved_of, usual_money
 from core.budgets.coverage import Origin, origins
-from core.budgets.periods import Window, window
 from core.clock import now
 from core.errors import BudgetSpent
 from core.money import Nanos
@@ -24,7 +24,7 @@ from core.store.budgets import Budget, BudgetReservation
 _budgets, _reservations = Budget.__table__, BudgetReservation.__table__
 
 _LIVE = _budgets.c.ended_at.is_(None)
-_SUBJECTS = select(_budgets.c.id, _budgets.c.scope, _budgets.c.subject_id).where(_LIVE)
+_SUBJECTS = select(_budgets.c.id, _budgets.c.scope, _budgets.c.subject_id, _budgets.c.counts).where(_LIVE)
 _LOCK = (
     select(_budgets)
     .where(_LIVE, _budgets.c.id.in_(bindparam("ids", expanding=True)))
@@ -36,6 +36,9 @@ _RELEASE = (
     .where(_reservations.c.budget_id == bindparam("budget"))
     .where(_reservations.c.span_id.in_(bindparam("spans", expanding=True)))
     .returning(_reservations.c.amount_nanos)
+)
+_RELEASE_SIMULATED = delete(_reservations).where(
+    _reservations.c.budget_id == bindparam("budget"), _reservations.c.span_id.in_(SIMULATED)
 )
 _COUNT_REFUSAL = text(
     "INSERT INTO budget_refusals (budget_id, agent_id, day, refused) VALUES (:budget, :agent, :day, 1) "
@@ -65,19 +68,6 @@ class Ended:
     was_unpriced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What counts against a budget in its period: dollars, how many ledger lines have no price, and what is held.
-
-    ``held`` is the most that replies without a price could cost.
-    """
-
-    window: Window
-    spent: Nanos
-    unpriced: int
-    held: Nanos
-
-
 def settle(
     connection: Connection,
     lines: Sequence[Mapping[str, Any]] = (),
@@ -88,38 +78,37 @@ def settle(
 
     Raises BudgetSpent if a budget has no room for the latter: then nothing of the transaction may be kept.
     """
-    subjects = connection.execute(_SUBJECTS).all()
+    subjects = connection.execute(_SUBJECTS).mappings().all()
     if not subjects:
         return
     spans = [each.span_id for each in ended]
     known = origins(connection, {*spans, *(line["span_id"] for line in lines), *([hold.span_id] if hold else [])})
-    ids = [each.id for each in subjects if any(one.is_under(each.scope, each.subject_id) for one in known.values())]
+    ids = [each["id"] for each in subjects if any(one.is_under(each, each["counts"]) for one in known.values())]
+    usual = usual_money(connection) if any(each["counts"] == "all" for each in subjects) else "real"
     for row in connection.execute(_LOCK, {"ids": ids}).mappings().all() if ids else ():
-        under = {span: one for span, one in known.items() if one.is_under(row["scope"], row["subject_id"])}
-        standing = _held(_counted(standing_at(row, now()), lines, under), ended, under)
-        reserved = row["reserved_nanos"] - _released(connection, row["id"], spans)
+        money = money_of(row, usual)
+        under = {span: one for span, one in known.items() if one.is_under(row, money)}
+        standing = counting(connection, row, now(), money)
+        if row["counts"] == money:  # else this transaction's own are counted with the rest
+            standing = _held(_counted(standing, lines, under), ended, under)
+        reserved = _still_reserved(connection, row, spans, money)
         held = hold if hold is not None and hold.span_id in under and row["blocks"] else None
         if held is not None:
             taken = standing.spent + standing.held + reserved
             reserved += _hold(connection, held, row, taken, under[held.span_id].agent)
-        _write(connection, row["id"], standing, reserved)
+        _write(connection, row["id"], standing, reserved, money)
 
 
-def standing_at(row: RowMapping, at: datetime) -> Standing:
-    """A new period begins with nothing: whoever counts something in it comes this way first."""
-    kept = Window(row["period_start"], row["period_end"])
-    if at < kept.end:
-        return Standing(kept, row["spent_nanos"], row["unpriced_lines"], row["held_nanos"])
-    return Standing(window(row["period"], at, ZoneInfo(row["time_zone"])), 0, 0, 0)
-
-
-def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datetime) -> None:
+def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datetime, *, simulated: bool) -> None:
     """By budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
-    origin = Origin(person_id, agent_id, at)
+    origin = Origin(person_id, agent_id, at, "simulated" if simulated else "real")
+    usual = usual_money(connection) if simulated else "real"
     for row in connection.execute(select(_budgets).where(_LIVE, _budgets.c.blocks)).mappings():
-        standing = standing_at(row, at)
-        taken = standing.spent + standing.held + row["reserved_nanos"]
-        if origin.is_under(row["scope"], row["subject_id"]) and taken >= row["limit_nanos"]:
+        money = money_of(row, usual)
+        if not origin.is_under(row, money):
+            continue
+        standing = counting(connection, row, at, money)
+        if standing.spent + standing.held + reserved_of(connection, row, money) >= row["limit_nanos"]:
             raise _no_room(row, agent_id)
 
 
@@ -156,10 +145,15 @@ def _held(standing: Standing, ended: Collection[Ended], under: Mapping[str, Orig
     return replace(standing, held=held)
 
 
-def _released(connection: Connection, budget_id: str, ended: Collection[str]) -> Nanos:
-    if not ended:
-        return 0
-    return sum(connection.execute(_RELEASE, {"budget": budget_id, "spans": list(ended)}).scalars())
+def _still_reserved(connection: Connection, row: RowMapping, ended: Collection[str], money: Counts) -> Nanos:
+    """Let go of what the ended spans held, and of what is held for money that does not count any more."""
+    released = 0
+    if ended:
+        released = sum(connection.execute(_RELEASE, {"budget": row["id"], "spans": list(ended)}).scalars())
+    if row["counts"] == money:
+        return int(row["reserved_nanos"]) - released
+    connection.execute(_RELEASE_SIMULATED, {"budget": row["id"]})
+    return reserved_of(connection, row, money)
 
 
 def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str) -> Nanos:
@@ -194,7 +188,7 @@ def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) ->
         connection.execute(_COUNT_REFUSAL, named)
 
 
-def _write(connection: Connection, budget_id: str, standing: Standing, reserved: Nanos) -> None:
+def _write(connection: Connection, budget_id: str, standing: Standing, reserved: Nanos, money: Counts) -> None:
     values = {
         "period_start": standing.window.start,
         "period_end": standing.window.end,
@@ -202,5 +196,6 @@ def _write(connection: Connection, budget_id: str, standing: Standing, reserved:
         "unpriced_lines": standing.unpriced,
         "held_nanos": standing.held,
         "reserved_nanos": reserved,
+        "counts": money,
     }
     connection.execute(update(_budgets).where(_budgets.c.id == budget_id).values(values))

@@ -1,6 +1,6 @@
 """Budgets as people see them: what is spent, held and left, and what was refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias, get_args
@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
+from core.budgets.counting import Counts, Standing, counting, money_of, reserved_of, usual_money
 from core.budgets.coverage import Scope
-from core.budgets.holding import standing_at
 from core.budgets.periods import Period, Window
 from core.money import Nanos
 from core.store.budgets import BudgetRefusal, BudgetReservation
@@ -39,6 +39,7 @@ class BudgetView:
 
     ``held_as_spent`` is the most that replies without a known price could cost, which counts until they have one;
     ``unpriced`` counts their ledger lines. ``overrun`` is how much more than held the calls under way could cost.
+    It ``counts`` real money alone, or simulated too.
     """
 
     id: str
@@ -57,6 +58,7 @@ class BudgetView:
     reserve: Reserve
     overrun: Nanos
     refusals: tuple[Refusals, ...] = ()
+    counts: Counts = "all"
 
     @property
     def taken(self) -> Nanos:
@@ -76,8 +78,25 @@ class BudgetView:
 def read_views(connection: Connection, query: Select[Any], at: datetime) -> list[BudgetView]:
     """As they stand at a time; ``query`` selects budgets with the names ``person`` and ``agent``."""
     rows = connection.execute(query).mappings().all()
-    overruns, refusals = _overruns(connection), _refusals(connection, rows, at)
-    return [_view(row, at, overruns, refusals) for row in rows]
+    usual = usual_money(connection)
+    moneys = [money_of(row, usual) for row in rows]
+    standings = [counting(connection, row, at, money) for row, money in zip(rows, moneys, strict=True)]
+    first = {
+        row["id"]: standing.window.start.astimezone(ZoneInfo(row["time_zone"])).date()
+        for row, standing in zip(rows, standings, strict=True)
+    }
+    overruns, refusals = _overruns(connection), _refusals(connection, first)
+    return [
+        _view(
+            row,
+            standing,
+            reserved=reserved_of(connection, row, money),
+            overrun=overruns.get(row["id"], 0),
+            refusals=tuple(refusals[row["id"]]),
+            counts=money,
+        )
+        for row, standing, money in zip(rows, standings, moneys, strict=True)
+    ]
 
 
 def _overruns(connection: Connection) -> dict[str, Nanos]:
@@ -87,26 +106,22 @@ def _overruns(connection: Connection) -> dict[str, Nanos]:
     return {budget_id: int(nanos or 0) for budget_id, nanos in connection.execute(query)}
 
 
-def _refusals(connection: Connection, rows: Sequence[RowMapping], at: datetime) -> dict[str, list[Refusals]]:
-    """By budget, those of its present period, the latest day first."""
+def _refusals(connection: Connection, first: Mapping[str, date]) -> dict[str, list[Refusals]]:
+    """By budget, those from the first day of its present period on, the latest day first."""
     query = (
         select(_refused, _agents.c.name)
         .join(_agents, _agents.c.id == _refused.c.agent_id)
-        .where(_refused.c.budget_id.in_([row["id"] for row in rows]))
+        .where(_refused.c.budget_id.in_(first))
         .order_by(_refused.c.day.desc(), _refused.c.refused.desc(), _refused.c.agent_id)
     )
-    first = {row["id"]: standing_at(row, at).window.start.astimezone(ZoneInfo(row["time_zone"])).date() for row in rows}
-    found: dict[str, list[Refusals]] = {row["id"]: [] for row in rows}
+    found: dict[str, list[Refusals]] = {budget_id: [] for budget_id in first}
     for row in connection.execute(query):
         if row.day >= first[row.budget_id]:
             found[row.budget_id].append(Refusals(row.agent_id, row.name, row.day, row.refused))
     return found
 
 
-def _view(
-    row: RowMapping, at: datetime, overruns: Mapping[str, Nanos], refusals: Mapping[str, Sequence[Refusals]]
-) -> BudgetView:
-    standing = standing_at(row, at)
+def _view(row: RowMapping, standing: Standing, **told: Any) -> BudgetView:
     return BudgetView(
         id=row["id"],
         scope=row["scope"],
@@ -118,10 +133,8 @@ def _view(
         limit=row["limit_nanos"],
         blocks=row["blocks"],
         spent=standing.spent,
-        reserved=row["reserved_nanos"],
         held_as_spent=standing.held,
         unpriced=standing.unpriced,
         reserve=row["reserve"],
-        overrun=overruns.get(row["id"], 0),
-        refusals=tuple(refusals[row["id"]]),
+        **told,
     )

@@ -7,7 +7,7 @@ from functools import partial
 from core.agent.context import Persona, Said, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import Asking
-from core.budgets.bounds import Asked, most_found, most_searches
+from core.budgets.bounds import Asked, most_read, most_searches
 from core.estimates import Estimate
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
@@ -36,8 +36,8 @@ class Assignment:
     def asked(self) -> Asked:
         """What bounds its first model call."""
         request = self.request
-        searches, found = most_searches(request.tools), most_found(request.tools)
-        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, found)
+        searches, read = most_searches(request.tools), most_read(request.tools, request.model)
+        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, read)
 
 
 def assign(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.agent.context import Persona, estimate_prompt
 from core.agent.tools.catalogue import provider_tools
-from core.budgets.bounds import Asked, Bounds, most_found, most_searches
+from core.budgets.bounds import Asked, Bounds, most_read, most_searches, runs_code
 from core.budgets.holding import amount_held
 from core.budgets.views import BudgetView
 from core.money import Nanos
@@ -18,7 +18,8 @@ class Room:
     """What a budget has for an agent: ``holds`` is held for its shortest call, None where no price is known.
 
     Once more than ``until`` is taken the agent is refused, None: always. ``over`` is how much more than it holds one
-    call may cost.
+    call may cost, ``most_read`` the tokens that one may read where the provider's own tools add to its prompt.
+    ``uncounted`` is one that may run code at the provider, whose time is billed apart and counts in no budget.
     """
 
     agent_id: str
@@ -27,6 +28,8 @@ class Room:
     until: Nanos | None
     has_room: bool
     over: Nanos
+    most_read: int | None = None
+    uncounted: bool = False
 
 
 def rooms(view: BudgetView, agents: Iterable[AgentView], bounds: Bounds, at: datetime) -> list[Room]:
@@ -42,11 +45,13 @@ def _room(view: BudgetView, agent: AgentView, bounds: Bounds, at: datetime) -> R
     tools = provider_tools(agent.tools, agent.model)
     persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, tools)
     prompt = estimate_prompt(persona, (), "")
-    asked = Asked(agent.model, prompt, agent.max_output_tokens, most_searches(tools), most_found(tools))
+    read, uncounted = most_read(tools, agent.model), runs_code(tools)
+    asked = Asked(agent.model, prompt, agent.max_output_tokens, most_searches(tools), read)
     bound = bounds.of(asked, at)
     holds = amount_held(view.reserve, bound)
     if holds is None:
-        return Room(agent.id, agent.name, None, None, has_room=False, over=0)
+        return Room(agent.id, agent.name, None, None, has_room=False, over=0, most_read=read, uncounted=uncounted)
     until = view.limit - holds
     has_room, over = view.taken <= until, (bound.most or holds) - holds
-    return Room(agent.id, agent.name, holds, until if until >= 0 else None, has_room, over)
+    from_where = until if until >= 0 else None
+    return Room(agent.id, agent.name, holds, from_where, has_room, over, most_read=read, uncounted=uncounted)

@@ -9,6 +9,7 @@ from typing import Final
 
 from core.events import TurnStatus
 from core.tracing.entries import AttemptEnd
+from core.tracing.spans import answered_model, is_same
 
 TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 """Buckets of usage that no token is in twice."""
@@ -18,7 +19,7 @@ TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "out
 class Counts:
     """``turns`` by status, ``calls`` by model, status and error type, ``tokens`` by model and bucket.
 
-    ``nanos`` are by model, of the calls whose price is known; the others are in ``unpriced``.
+    ``nanos`` are by the model that was billed, of the calls whose price is known; the others are in ``unpriced``.
     """
 
     turns: Counter[TurnStatus] = field(default_factory=Counter)
@@ -36,7 +37,10 @@ class Tally:
         self._lock = threading.Lock()
 
     def add(self, status: TurnStatus, calls: Iterable[tuple[str, AttemptEnd]]) -> None:
-        """One turn with its attempts at model calls, each with the model that was asked."""
+        """One turn with its attempts at model calls, each with the model that was asked.
+
+        Tokens and money are those of the models that were billed, attempts those of the model that answered.
+        """
         with self._lock:
             self._counts.turns[status] += 1
             for model, attempt in calls:
@@ -48,11 +52,13 @@ class Tally:
             return deepcopy(self._counts)
 
     def _add_call(self, model: str, attempt: AttemptEnd) -> None:
-        counts, total = self._counts, attempt.total
-        counts.calls[model, attempt.status, attempt.error_type or ""] += 1
-        for bucket in TOKENS:
-            counts.tokens[model, bucket] += getattr(attempt.usage, bucket)
-        if total is None:
-            counts.unpriced[model] += 1
-        else:
-            counts.nanos[model] += total
+        counts, answered = self._counts, answered_model(attempt) or model
+        counts.calls[answered, attempt.status, attempt.error_type or ""] += 1
+        if attempt.total is None:
+            counts.unpriced[answered] += 1
+        for line in attempt.lines:
+            billed = model if is_same(line.model, model) else line.model
+            if line.unit in TOKENS:
+                counts.tokens[billed, line.unit] += line.quantity
+            if attempt.total is not None:
+                counts.nanos[billed] += line.amount or 0

@@ -94,9 +94,10 @@ class Turns:
         agent, at = self._agent(wanted), now()
         check_kinds([each.name for each in claimed if each.kind == "image"], agent.model, "images")
         check_kinds([each.name for each in claimed if each.kind == "pdf"], agent.model, "PDF documents")
+        simulated = self._keys.answering(wanted.owner) == "simulated"
         with self._store.read() as connection:
             refuse_beyond(connection, wanted.owner.id, self._quotas.at(at), at, more=1)
-            refuse_full(connection, wanted.owner.id, agent.id, at)
+            refuse_full(connection, wanted.owner.id, agent.id, at, simulated=simulated)
 
     def post(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from core.money import Nanos, nanos_from_usd
 from core.pricing.call import Call
@@ -16,6 +17,8 @@ from core.usage import Iteration, Reading, Usage, UsageJson, read_usage
 
 STANDARD = "standard"
 FREE = Decimal(0)
+_ROUNDED = 2
+"""Nano-dollars that a prompt may cost more in three lines than in one, each rounded by itself."""
 UNCHANGED = Decimal(1)
 
 _GATEWAY = re.compile(
@@ -69,12 +72,17 @@ class PriceBook:
             return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
     def most(self, model: str, prompt: int, output: int, at: datetime, *, searches: int = 0) -> Nanos | None:
-        """What a call may cost whose prompt has about so many tokens, all of them perhaps new to the cache."""
-        written_too = {"output_tokens": output, "server_tool_use": {"web_search_requests": searches}}
-        read = self.price_usage(model, {"input_tokens": prompt, **written_too}, at).total
-        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, **written_too}
+        """The most that a call may cost which has no more tokens than these, by all that may decide without our asking.
+
+        The prompt may be new to the cache, and a workspace may run all of it in the dearest region.
+        """
+        terms: dict[str, Any] = {"output_tokens": output, "server_tool_use": {"web_search_requests": searches}}
+        if self._named(model) in self.models:
+            terms |= {field: max(of, key=of.__getitem__) for field, of in self.multipliers.items() if of}
+        read = self.price_usage(model, {"input_tokens": prompt, **terms}, at).total
+        cached = {"input_tokens": 0, "cache_creation_input_tokens": prompt, **terms}
         written = self.price_usage(model, cached, at).total
-        return None if read is None else max(read, written or 0)
+        return None if read is None else max(read, written or 0) + _ROUNDED
 
     def rate_card(self, model: str, at: datetime) -> RateCard | None:
         """The model's list price at standard speed, or None if none is known."""

@@ -15,7 +15,8 @@ class Budget(Row, table=True):
     has no room for, others only tell. ``spent_nanos`` are the ledger lines of traces that began in the period from
     ``period_start`` to ``period_end`` and have a price, ``unpriced_lines`` counts those without; ``held_nanos`` is what
     the replies of these traces that have no price could cost at most. ``reserved_nanos`` is the sum of its
-    reservations, each of which is for the worst case (``reserve`` is strict) or for a typical reply.
+    reservations, each of which is for the worst case (``reserve`` is strict) or for a typical reply. It ``counts`` real
+    money, or all but that of the demo month.
     """
 
     __tablename__ = "budgets"
@@ -36,6 +37,7 @@ class Budget(Row, table=True):
     held_nanos: int = Field(0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     reserve: str = Field("strict", sa_column_kwargs={"server_default": text("'strict'")})
     reserved_nanos: int = Field(0, sa_type=BigInteger)
+    counts: str = Field("all", sa_column_kwargs={"server_default": text("'all'")})
 
 
 class BudgetReservation(Row, table=True):

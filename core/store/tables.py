@@ -142,7 +142,8 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
 
 
 class TaskTrace(Tally, table=True):
-    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked.
+    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked,
+    ``answered_model`` the one that wrote the last reply, where it is known to be another.
     ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
     now and then while another process than its own has readers of it. ``provenance``: real, simulated or demo;
     ``key_source`` is whose key paid (own, organisation or environment) and ``key_label`` its last characters.
@@ -181,6 +182,7 @@ class TaskTrace(Tally, table=True):
     provenance: str = Field("real", sa_column_kwargs={"server_default": text("'real'")})
     key_source: str = Field("", sa_column_kwargs={"server_default": text("''")})
     key_label: str | None = None
+    answered_model: str | None = Field(None, sa_type=StorableText)
 
 
 def _delegated(name: str, *columns: str) -> SqlIndex:

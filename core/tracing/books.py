@@ -289,6 +289,7 @@ def _ended(end: Finish | SessionEnd, row_id: str, status: str) -> dict[str, Any]
         "time_to_first_token_ms": attempt.time_to_first_token_ms if first_token is None else first_token,
         "error_type": end.error_type or attempt.error_type,
         "error_text": end.error_text or attempt.error_text,
+        "answered_model": spans.answered_model(attempt),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from core.clock import now
+from core.pricing.price_book import names_in
 from core.store.tables import LedgerLine, TraceSpan
 from core.store.text import StorableText
 from core.tracing.entries import AttemptEnd, Checkpoint, Line, NewAttempt, NewTool, ToolEnd
@@ -63,10 +64,17 @@ def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
 def _not_asked(end: AttemptEnd) -> set[str]:
     """Models it was billed for that are others than the one asked, by whatever date of it."""
     asked = end.asked_model
-    return {line.model for line in end.lines if asked and not _is_same(line.model, asked)}
+    return {line.model for line in end.lines if asked and not is_same(line.model, asked)}
 
 
-def _is_same(model: str, asked: str) -> bool:
+def answered_model(end: AttemptEnd) -> str | None:
+    """The model that answered, as it was billed, if it is known to be another than the one asked."""
+    named = {end.response_model, *names_in(end.response_model or "")}
+    found = next((line.model for line in end.lines if line.model in named), None)
+    return None if found is None or (end.asked_model and is_same(found, end.asked_model)) else found
+
+
+def is_same(model: str, asked: str) -> bool:
     return model == asked or (model.startswith(f"{asked}-20") and len(model) == len(f"{asked}-20260101"))
 
 

@@ -29,21 +29,22 @@ def _sums(child: str, key: str) -> str:
     return f"({columns}) = (SELECT {sums}, {cost}, max(cost_basis) FROM {child} WHERE {key} = :id)"  # noqa: S608
 
 
-def _closing(parent: str, child: str, key: str) -> TextClause:
-    ended = ", ".join(f"{column} = :{column}" for column in _ENDED)
+def _closing(parent: str, child: str, key: str, *more: str) -> TextClause:
+    ended = ", ".join(f"{column} = :{column}" for column in (*_ENDED, *more))
     return text(f"UPDATE {parent} SET {ended}, {_sums(child, key)} WHERE id = :id").bindparams(  # noqa: S608
         bindparam("ended_at", type_=UTCDateTime()),
         bindparam("duration_ms", type_=BigInteger()),
         bindparam("time_to_first_token_ms", type_=BigInteger()),
         bindparam("error_type", type_=StorableText()),
         bindparam("error_text", type_=StorableText()),
+        *(bindparam(column, type_=StorableText()) for column in more),
     )
 
 
 _CLOSE_SESSION = _closing("trace_sessions", "trace_spans", "trace_session_id")
 _SUM_SESSION = text(f"UPDATE trace_sessions SET {_sums('trace_spans', 'trace_session_id')} WHERE id = :id")  # noqa: S608
 _SUM_TRACE = text(f"UPDATE task_trace SET {_sums('trace_sessions', 'task_trace_id')} WHERE id = :id")  # noqa: S608
-_CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id")
+_CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id", "answered_model")
 
 
 def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
@@ -52,7 +53,7 @@ def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> N
 
 
 def close_traces(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
-    """As ``close_sessions``; the traces' sessions must be closed before."""
+    """As ``close_sessions``, and answered_model; the traces' sessions must be closed before."""
     connection.execute(_CLOSE_TRACE, ended)
 
 

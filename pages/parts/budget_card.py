@@ -13,9 +13,11 @@ from core.wiring import Services
 from pages.parts.budget_bar import budget_bar
 from pages.parts.budget_words import (
     badge,
+    beyond,
     consequence,
     costs_address,
     exact_sums,
+    money_counted,
     no_room,
     overrun,
     percent,
@@ -41,7 +43,8 @@ def draw_budget(
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(f"{_ICONS[view.scope]} {as_text(subject(view))}", anchor=False, width="stretch")
             st.markdown(f"{badge(view)} {_kind(view)}", width="content")
-        st.caption(period_name(view) + ("" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"))
+        clocks = "" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"
+        st.caption(f"{period_name(view)}{clocks} · {money_counted(view)}")
         st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")
         st.markdown(sums(view), help=exact_sums(view))
         found = rooms(view, agents, services.bounds, now())
@@ -49,6 +52,8 @@ def draw_budget(
             st.markdown(f":orange[:material/warning: {notice}]")
         if ahead := refused_from(found):
             st.caption(ahead, help="Once so much is spent or held, a message to it is refused.")
+        for line in beyond(view, found):
+            st.caption(line)
         if view.refusals:
             _draw_refusals(view)
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -50,6 +50,11 @@ def period_name(view: BudgetView) -> str:
     return f"{first:%a %-d}{'' if first.month == last.month else f' {first:%B}'} – {last:%a %-d %B}"
 
 
+def money_counted(view: BudgetView) -> str:
+    """Whose money it is about."""
+    return "Real money alone." if view.counts == "real" else "Simulated money too, until real money is spent."
+
+
 def begins_anew(view: BudgetView) -> str:
     return f"{_next_period(view):%A %-d %B}"
 
@@ -127,6 +132,28 @@ def overrun(view: BudgetView, found: Sequence[Room]) -> str:
     return f"Typical replies are held, so the limit may be passed.{most}{now}"
 
 
+def beyond(view: BudgetView, found: Sequence[Room]) -> list[str]:
+    """What the provider's own tools mean for it: how much they may read, which is held, and what it cannot count."""
+    reading = [room for room in found if room.most_read is not None and view.reserve == "strict"]
+    coded = [room for room in found if room.uncounted]
+    told = []
+    if reading:
+        most = max(room.most_read or 0 for room in reading)
+        told.append(
+            f"{_named(reading)} may read up to {most:,} tokens in one call with tools that run at Anthropic, and all "
+            "of it is held. To hold less, let it hold a typical reply."
+        )
+    if coded:
+        told.append(f"Time of code that {_named(coded)} runs at Anthropic is billed apart and not counted.")
+    return told
+
+
+def _named(found: Sequence[Room]) -> str:
+    more = [f"{len(found) - _AGENTS_TOLD} more"] if len(found) > _AGENTS_TOLD else []
+    *names, last = [as_text(room.agent) for room in found[:_AGENTS_TOLD]] + more
+    return f"{', '.join(names)} and {last}" if names else last
+
+
 def no_room(found: Sequence[Room]) -> list[str]:
     """A sentence for each agent that is refused now."""
     return [
@@ -161,7 +188,7 @@ def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[st
     first, last = days_of(view)
     subjects = () if view.subject_id is None else (view.subject_id,)
     people, agents = (subjects if view.scope == scope else () for scope in ("person", "agent"))
-    counted = ("real", "simulated")
+    counted = ("real",) if view.counts == "real" else ("real", "simulated")
     choice = Choice(ZoneInfo(view.time_zone), first, last, preset="", people=people, agents=agents, provenances=counted)
     return as_address(choice, default_zone)
 

@@ -1,15 +1,12 @@
 """The way in and out: what is drawn for whoever has to sign in, and who is signed in."""
 
-from urllib.parse import urlencode, urlsplit
-
 import streamlit as st
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.access.roles import Person
 from core.api.sign_in.signing import SIGN_IN
 from core.settings import settings
 from core.wiring import Services, services
+from pages.parts.leading import go_to, go_to_sign_in
 from pages.parts.markdown import as_text
 from pages.parts.oidc import draw_oidc_way_in
 from pages.parts.problems import attempt
@@ -25,8 +22,7 @@ def draw_way_in() -> None:
             draw_oidc_way_in(services())
         else:
             st.markdown("You are not signed in, or not any more.")
-            address = f"{SIGN_IN}?{urlencode({'next': _here()})}"
-            st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to, args=(address,))
+            st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
         _draw_unsent()
 
 
@@ -52,21 +48,7 @@ def draw_reader(services: Services, reader: Person) -> None:
         st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=_leave, args=(services,))
 
 
-def go_to(address: str) -> None:
-    """Leave the pages for another address of this server in the same tab, for which links have no way."""
-    message, context = ForwardMsg(), get_script_run_ctx()
-    message.auth_redirect.url = address
-    if context is not None:
-        context.enqueue(message)
-
-
 def _leave(services: Services) -> None:
     attempt(lambda: sign_out(services))
     if services.settings.auth != "oidc":
         go_to(SIGN_IN)
-
-
-def _here() -> str:
-    path = urlsplit(st.context.url or "").path or "/"
-    asked = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
-    return path + (f"?{urlencode(asked)}" if asked else "")

@@ -64,8 +64,9 @@ def draw_files(services: Services, chosen: TraceFilter, zone: str) -> None:
 
 def _draw_file(services: Services, order: Order, token: str) -> None:
     file = order.file
-    st.link_button(_LABELS[file], address(file, token), icon=":material/csv:", width="stretch", help=_HELP[file])
-    _draw_progress(services, order, address(file, token, "/manifest"))
+    root = services.settings.sub_path
+    st.link_button(_LABELS[file], root + address(file, token), icon=":material/csv:", width="stretch", help=_HELP[file])
+    _draw_progress(services, order, root + address(file, token, "/manifest"))
 
 
 def _offer(services: Services, chosen: TraceFilter, zone: str) -> Offer:

@@ -31,8 +31,9 @@ def draw_latencies(choice: Choice, view: CostsView) -> None:
     )
     st.caption(
         f"Counts are exact, percentiles within {ERROR_PER_MILLE / 10} %.",
-        help="Each message counts once, for the agent and the model that it was sent to, however it ended; "
-        "those still being answered are left out. One that failed before its first token has only a duration.",
+        help="Each message counts once, for the agent that it was sent to and the model that answered (the one asked "
+        "where that is not known), however it ended; those still being answered are left out. One that failed before "
+        "its first token has only a duration.",
     )
 
 

@@ -1,15 +1,21 @@
 """Signing in with an identity provider: Streamlit asks it who somebody is, and core says who that is here."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
+from streamlit.auth_util import encode_provider_token
 from streamlit.runtime.secrets import SecretsValue
 
 from core.access.access import cookie_secret
 from core.access.oidc import OidcSignIn
 from core.access.sessions import Session
 from core.access.visit import Visit
+from core.api.guard.leaving import LEAVES as WAY_OUT
+from core.api.guard.way_back import LEAVES as WAY_IN
 from core.errors import AppError, NotAllowed, NotSignedIn
 from core.settings import Settings
 from core.wiring import Services
+from pages.parts.leading import go_to, go_to_sign_in
 from pages.parts.markdown import as_text
 
 
@@ -42,15 +48,25 @@ def oidc_cookie(services: Services) -> str:
     return _oidc(services).cookie(st.user.to_dict())
 
 
+def way_to_provider() -> str:
+    """The address that leads there, good for some seconds."""
+    return f"{WAY_IN}?{urlencode({'provider': encode_provider_token('default')})}"
+
+
+def leave_provider() -> None:
+    """There as well, if it has a way to."""
+    go_to(WAY_OUT)
+
+
 def draw_oidc_way_in(services: Services) -> None:
     """Raises nothing: why somebody may not come in is said."""
     refusal = _refusal(services)
     if refusal is None:
-        st.markdown("People sign in here with their organisation's account.")
-        st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+        st.markdown("You are not signed in, or not any more.")
+        st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
     else:
         st.error(as_text(refusal), icon=":material/block:")
-        st.button("Sign in as somebody else", icon=":material/logout:", on_click=st.logout)
+        st.button("Sign in as somebody else", icon=":material/logout:", on_click=leave_provider)
 
 
 def _refusal(services: Services) -> str | None:

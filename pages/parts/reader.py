@@ -10,7 +10,7 @@ from core.access.sessions import Session
 from core.api.cookies import SESSION_COOKIE
 from core.errors import AppError, NotAllowed, NotSignedIn
 from core.wiring import Services, services
-from pages.parts.oidc import oidc_cookie, oidc_session
+from pages.parts.oidc import leave_provider, oidc_cookie, oidc_session
 
 _WHOSE = "whose-pages"
 
@@ -59,7 +59,7 @@ def sign_out(running: Services) -> None:
     """Raises NotSignedIn, StoreError."""
     running.access.sessions.sign_out(_cookie(running))
     if running.settings.auth == "oidc":
-        st.logout()  # there as well, if the identity provider has a way to
+        leave_provider()
 
 
 def _cookie(running: Services) -> str:

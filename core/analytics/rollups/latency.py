@@ -15,20 +15,24 @@ from core.analytics.rollups.tables import read_rows
 from core.quarters import start_of
 from core.store.rollups import LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS
 from core.store.tables import TaskTrace
+from core.store.text import storable
 
 _traces = TaskTrace.__table__
 (_hours,) = LATENCY_HOURS.values()
 
 GROUP: Mapping[str, ColumnElement[str]] = {
     "agent": _traces.c.master_agent_id,
-    "model": _traces.c.model,
+    "model": func.coalesce(_traces.c.answered_model, _traces.c.model),
     "person": _traces.c.owner_id,
     "status": _traces.c.status,
     "basis": func.coalesce(_traces.c.cost_basis, ""),
     "provenance": _traces.c.provenance,
     "key_source": _traces.c.key_source,
 }
-"""What a trace is told apart by: who and what was asked, whatever other agents took part."""
+"""What a trace is told apart by: who was asked and which model answered, whatever other agents took part.
+
+How long an answer took says something of the model that wrote it; where that is not known it is the one asked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,11 @@ def timings(
     """The columns, duration and time to first token of each trace that has ended and began within the interval."""
     duration, first_token = _traces.c.duration_ms, _traces.c.time_to_first_token_ms
     start, end = map(start_of, within)
+    answered = [GROUP["model"].in_([storable(model) for model in chosen.models])] if chosen.models else []
     return connection.execute(
         select(*columns, duration, first_token).where(
-            *asked(replace(chosen, start=start, end=end)),
+            *asked(replace(chosen, start=start, end=end, models=())),
+            *answered,
             _traces.c.status != "running",
             or_(duration.is_not(None), first_token.is_not(None)),
         )

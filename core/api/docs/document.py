@@ -19,9 +19,12 @@ _OF_BODIES = (408, "body_too_slow"), (413, "body_too_large"), (415, "encoded_bod
 _PROBLEM = "application/problem+json"
 
 
-def document(app: FastAPI) -> Json:
-    """Of all its routes as they are now."""
-    found = get_openapi(title=app.title, version=VERSION, description=ABOUT, tags=TAGS, routes=app.routes)
+def document(app: FastAPI, root: str = "") -> Json:
+    """Of all its routes as they are now, which are found below the root."""
+    servers: list[Json] = [{"url": root}] if root else []
+    found = get_openapi(
+        title=app.title, version=VERSION, description=ABOUT, tags=TAGS, routes=app.routes, servers=servers or None
+    )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for name in _UNTOLD:
         schemas.pop(name, None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -58,7 +59,8 @@ def page(document: str, origin: str) -> str:
     whole = json.loads(document)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     sections = list(_sections(whole, origin))
-    return environment.from_string(_TEMPLATE.read_text("utf-8")).render(info=whole["info"], sections=sections)
+    template, root = environment.from_string(_TEMPLATE.read_text("utf-8")), urlsplit(origin).path
+    return template.render(info=whole["info"], sections=sections, root=root)
 
 
 def _sections(whole: Json, origin: str) -> Iterator[tuple[Json, list[Operation]]]:

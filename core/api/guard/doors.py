@@ -66,7 +66,7 @@ class Doors:
             await refuse(problem(error), scope, receive, send)
 
     async def _visitor(self, scope: Scope) -> Visitor:
-        """Raises NotSignedIn. With an identity provider strangers are shown the way to it by a page."""
+        """Raises NotSignedIn. Who an identity provider knows and we do not (yet) is told by a page why."""
         if self._chosen.auth == "none":
             return _LOCAL
         secret = self._rooms.secret(_cookies(scope))
@@ -76,7 +76,7 @@ class Doors:
             session = None
         if session is not None:
             return Visitor(session.person.id, secret)
-        if self._chosen.auth == "oidc" and within(scope["path"], (STREAM, HOST_CONFIG)):
+        if secret and self._chosen.auth == "oidc" and within(scope["path"], (STREAM, HOST_CONFIG)):
             return STRANGER
         raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
 

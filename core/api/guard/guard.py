@@ -18,6 +18,7 @@ from core.api.guard.reviving import Reviving
 from core.api.guard.rooms import Rooms
 from core.api.guard.sign_in_first import SignInFirst
 from core.api.guard.way_back import WayBack
+from core.api.sub_path import SubPath, origin_of
 from core.settings import Settings
 
 
@@ -33,13 +34,17 @@ def guard(chosen: Settings, pages: Sequence[str], rooms: Rooms, sessions: Callab
     def end(secret: str) -> None:
         sessions().sign_out(secret)
 
-    first, back = Middleware(SignInFirst, check=check), Middleware(WayBack)
-    signing_in = {"accounts": [first], "oidc": [back, Middleware(Leaving, rooms=rooms, end=end)]}.get(chosen.auth, [])
+    provider = Middleware(WayBack), Middleware(Leaving, rooms=rooms, end=end)
+    signing_in = {
+        "accounts": [Middleware(SignInFirst, rooms=rooms, check=check)],
+        "oidc": [*provider, Middleware(SignInFirst, rooms=rooms, check=None)],
+    }.get(chosen.auth, [])
     https = chosen.public_url.startswith("https://")
     return [
+        *([Middleware(SubPath, public_url=chosen.public_url)] if chosen.sub_path else []),
         Middleware(SafeHeaders, https=https),
         *([Middleware(SecureCookies)] if https else []),
-        Middleware(OwnAddresses, public_url=chosen.public_url, origins=chosen.origins),
+        Middleware(OwnAddresses, public_url=origin_of(chosen.public_url), origins=chosen.origins),
         *([Middleware(OtherOrigins, origins=chosen.origins)] if chosen.origins else []),
         Middleware(KnownPages, names=pages),
         *signing_in,

@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.access.sessions import Session
-from core.api.cookies import SESSION_COOKIE
 from core.api.guard.places import within
+from core.api.guard.rooms import Rooms
+from core.api.sub_path import here
 from core.errors import AppError, NotSignedIn
 
 SIGN_IN = "/sign-in"
@@ -30,17 +31,21 @@ _FOR_ANYBODY = (
     "/static",
     "/media",
     "/component",
+    "/auth",
+    "/oauth2callback",
 )
 
 
 class SignInFirst:
     """A convenience, not the lock: every page asks for itself who is there.
 
-    ``check`` gives the session of a cookie, or raises NotSignedIn; while nobody can say, the page is let to.
+    ``rooms`` tell the secret that a browser's cookies prove. ``check`` gives the session of it, or raises NotSignedIn;
+    while nobody can say, the page is let to. Where an identity provider says who somebody is, pages begin sessions:
+    there ``check`` is None, and every proof is let to them.
     """
 
-    def __init__(self, app: ASGIApp, *, check: Callable[[str], Session]) -> None:
-        self._app, self._check = app, check
+    def __init__(self, app: ASGIApp, *, rooms: Rooms, check: Callable[[str], Session] | None) -> None:
+        self._app, self._rooms, self._check = app, rooms, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _is_page(scope) or await self._is_signed_in(scope):
@@ -50,17 +55,17 @@ class SignInFirst:
         headers = Headers(scope=scope)
         # Whoever follows a link from elsewhere has a cookie that the browser keeps back this once.
         if headers.get("sec-fetch-site") == "cross-site":
-            again = escape(quote(wanted, safe="/?&=%+,:;@~"))
+            again = escape(here() + quote(wanted, safe="/?&=%+,:;@~"))
             await HTMLResponse(_AGAIN.format(again), headers=_NOT_KEPT)(scope, receive, send)
         else:
             await RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303, _NOT_KEPT)(scope, receive, send)
 
     async def _is_signed_in(self, scope: Scope) -> bool:
-        cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(SESSION_COOKIE)
-        if not cookie:
-            return False
+        secret = self._rooms.secret(cookie_parser(Headers(scope=scope).get("cookie", "")))
+        if not secret or self._check is None:
+            return bool(secret)
         try:
-            await to_thread.run_sync(self._check, cookie)
+            await to_thread.run_sync(self._check, secret)
         except NotSignedIn:
             return False
         except AppError:

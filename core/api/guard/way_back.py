@@ -1,7 +1,7 @@
 """From the identity provider back to the page that was wanted."""
 
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.api.cookies import WANTED_COOKIE
 from core.api.sign_in.asked import local
+from core.api.sign_in.signing import SIGN_IN
+from core.api.sub_path import inner
 
 LEAVES: Final = "/auth/login"
 RETURNS: Final = "/oauth2callback"
@@ -34,10 +36,12 @@ class WayBack:
 
 
 def _keep(asked: Headers, answer: MutableHeaders) -> None:
-    """The page that the browser comes from."""
+    """The page that the browser comes from, or that it wanted before it was asked to sign in."""
     page = urlsplit(asked.get("referer", ""))
-    if page.netloc == asked.get("host"):
-        wanted = local(page.path + (f"?{page.query}" if page.query else ""))
+    path = inner(page.path)
+    if page.netloc == asked.get("host") and path is not None:
+        asked_for = path + (f"?{page.query}" if page.query else "")
+        wanted = local(dict(parse_qsl(page.query)).get("next", "/") if path == SIGN_IN else asked_for)
         value = quote(wanted, safe="/")
         answer.append("set-cookie", _cookie(value, _GOOD_FOR_SECONDS) if len(value) <= _LARGEST_COOKIE else _cookie())
 

@@ -50,9 +50,11 @@ def _ended(counts: Counts) -> Iterator[Metric]:
         "turns_ended", "Turns ended, by status.", ("status",), {(one,): n for one, n in counts.turns.items()}
     )
     labels = ("model", "status", "error_type")
-    yield _counter("provider_attempts", "Tries at calls to the provider, by how they ended.", labels, counts.calls)
-    yield _counter("tokens", "Tokens booked; no token is in two kinds.", ("model", "kind"), counts.tokens)
-    yield _counter("cost_nanodollars", "Cost booked, in 10^-9 US dollars.", ("model",), counts.nanos)
+    yield _counter("provider_attempts", "Tries at model calls, by the model that answered.", labels, counts.calls)
+    yield _counter(
+        "tokens", "Tokens booked, by the model billed; none is in two kinds.", ("model", "kind"), counts.tokens
+    )
+    yield _counter("cost_nanodollars", "Cost booked, by the model billed, in 10^-9 dollars.", ("model",), counts.nanos)
     yield _counter("unpriced_attempts", "Tries whose cost is not known, and in no sum.", ("model",), counts.unpriced)
 
 

@@ -49,10 +49,10 @@ def visit_of(request: Request) -> Visit:
     )
 
 
-def refuse_foreign(request: Request, public_url: str) -> None:
+def refuse_foreign(request: Request, public_origin: str) -> None:
     """Let nobody else's page send our forms. Raises NotAllowed."""
     origins = request.headers.getlist("origin")
-    own = {public_url, *(f"{scheme}://{request.headers.get('host', '')}" for scheme in ("http", "https"))}
+    own = {public_origin, *(f"{scheme}://{request.headers.get('host', '')}" for scheme in ("http", "https"))}
     elsewhere = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
     if elsewhere or any(urlsplit(origin).scheme == "" or origin not in own for origin in origins):
         raise NotAllowed("This form was sent from a page that is not ours. Open Command Center itself and try again.")

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from starlette.responses import HTMLResponse
 
+from core.api.sub_path import here
 from core.errors import AppError, TooManyRequests
 
 _TEMPLATES = Environment(
@@ -68,7 +69,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``link`` is an address and what is written on it."""
+    """``link`` is an address of ours and what is written on it."""
 
     title: str
     lead: str = ""
@@ -79,7 +80,7 @@ class Card:
 
 def show(card: Card, typed: Typed | None = None, *, status: int = 200) -> HTMLResponse:
     typed = typed or Typed()
-    values: dict[str, Any] = {"card": card, "typed": typed, "focus": typed.focus(card.form)}
+    values: dict[str, Any] = {"card": card, "typed": typed, "focus": typed.focus(card.form), "root": here()}
     return HTMLResponse(_TEMPLATES.get_template("card.html").render(values), status, HEADERS)
 
 

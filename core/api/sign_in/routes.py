@@ -13,26 +13,36 @@ from core.access.links import PATH as JOIN
 from core.api.sign_in.asked import Asked, read_form, refuse_foreign, visit_of
 from core.api.sign_in.card import Card, show, show_error
 from core.api.sign_in.joining import join, join_page
+from core.api.sign_in.provider import at_provider
 from core.api.sign_in.signing import SIGN_IN, SIGN_OUT, sign_in, sign_in_page, sign_out, sign_out_page
+from core.api.sub_path import origin_of
 from core.errors import AppError
 from core.wiring import Services
 
 # Those who wait for a password to be checked must not take the threads that everything else runs on.
 _AT_ONCE = 8
+_METHODS = ("GET", "POST")
 
 Answer: TypeAlias = Callable[[Asked], Response]
 
 
-def sign_in_routes(services: Callable[[], Services]) -> list[Route]:
-    """``services`` is asked at each request."""
+def sign_in_routes(
+    services: Callable[[], Services], way_to_provider: Callable[[], str] = lambda: "/auth/login"
+) -> list[Route]:
+    """Both are asked at each request."""
     limiter = CapacityLimiter(_AT_ONCE)
+    provider = partial(at_provider, way=way_to_provider)
     pages: dict[str, tuple[Answer, Answer]] = {
         SIGN_IN: (sign_in_page, sign_in),
         JOIN: (join_page, join),
         SIGN_OUT: (sign_out_page, sign_out),
     }
     return [
-        Route(path, _answering(services, limiter, page, form), methods=["GET", "POST"])
+        Route(
+            path,
+            _answering(services, limiter, _by_way_in(page, provider), _by_way_in(form, provider)),
+            methods=["GET", "POST"],
+        )
         for path, (page, form) in pages.items()
     ]
 
@@ -45,22 +55,24 @@ def _answering(
             running = await to_thread.run_sync(services, limiter=limiter)
             sent = request.method == "POST"
             if sent:
-                refuse_foreign(request, running.settings.public_url)
+                refuse_foreign(request, origin_of(running.settings.public_url))
             fields = await read_form(request) if sent else dict(request.query_params)
             asked = Asked(running, visit_of(request), fields)
-            return await to_thread.run_sync(partial(_answer, asked, form if sent else page), limiter=limiter)
+            return await to_thread.run_sync(partial(form if sent else page, asked), limiter=limiter)
         except AppError as error:
             return show_error(Card("That did not work", link=(SIGN_IN, "Go to sign-in")), error)
 
     return answer
 
 
-def _answer(asked: Asked, answer: Answer) -> Response:
-    match asked.services.settings.auth:
-        case "accounts":
-            return answer(asked)
-        case "oidc":
-            lead = "People sign in here with their organisation's account."
-            return show(Card("Sign in", lead, link=("/", "Go on")))
-        case "none":
-            return show(Card("No sign-in is needed", "This installation serves one person.", link=("/", "Open it")))
+def _by_way_in(with_password: Answer, provider: Answer) -> Answer:
+    def answer(asked: Asked) -> Response:
+        match asked.services.settings.auth:
+            case "accounts":
+                return with_password(asked)
+            case "oidc":
+                return provider(asked)
+            case "none":
+                return show(Card("No sign-in is needed", "This installation serves one person.", link=("/", "Open it")))
+
+    return answer

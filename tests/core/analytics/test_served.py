@@ -13,13 +13,14 @@ from core.analytics.costs import Costs
 from core.analytics.rollups.check import differences
 from core.analytics.rollups.refresh import refresh
 from core.analytics.traces import Traces
+from core.chat.tally import Tally
 from core.store.database import Store
 from core.store.rollups import SERVED
-from core.store.tables import LedgerLine
+from core.store.tables import LedgerLine, TaskTrace
 from tests.core.exports.ledgers import exported, rows_of
 from tests.core.rows import ADMIN, Rows
 from tests.core.tracing.histories import AT, a_finish, a_reply, an_attempt, an_end
-from tests.core.tracing.in_store import finished, opened
+from tests.core.tracing.in_store import finished, opened, recovered
 
 ZONE = ZoneInfo("UTC")
 FALLBACK = {
@@ -115,3 +116,62 @@ def test_b3_only_traces_that_were_billed_for_other_models_are_noted(filled: Stor
     with filled.read() as connection:
         noted = connection.execute(select(SERVED.c.model).order_by(SERVED.c.model)).scalars().all()
     assert noted == ["claude-fable-5", "claude-haiku-5-5", "claude-opus-5-5"]
+
+
+ANSWERED = {"claude-opus-5-5": 3, "claude-sonnet-4-5": 2, "claude-haiku-5-5": 1}
+"""Messages by the model that wrote the answer: no advisor did."""
+
+
+def _latencies(store: Store, **more: Any) -> dict[str, int]:
+    costs = Costs(store)
+    view = costs.view(ADMIN, _choice(by="model", **more), costs.names(ADMIN), AT + timedelta(days=5))
+    return {took.name: took.latency.durations.count for took in view.latencies}
+
+
+def test_b3_how_long_answers_took_goes_by_the_model_that_answered(filled: Store) -> None:
+    for kept in (False, True):
+        if kept:
+            while refresh(filled, ZONE, AT.astimezone(UTC) + timedelta(days=40)):
+                pass
+        assert _latencies(filled) == {"All": 6, **ANSWERED}
+        for model, count in ANSWERED.items():
+            assert _latencies(filled, models=(model,))["All"] == count
+        assert _latencies(filled, models=("claude-fable-5",))["All"] == 0
+    assert list(differences(filled)) == []
+
+
+def test_b3_counters_of_metrics_go_by_the_model_that_was_billed_as_the_ledger_does(filled: Store) -> None:
+    tally = Tally()
+    for asked, answered, usage in ASKED_AND_ANSWERED:
+        opening = opened(filled, _ids(filled), model=asked)
+        end = an_end(an_attempt(opening, reply=a_reply("Much.", usage, model=answered)), "completed")
+        tally.add("completed", [(asked, end)])
+    counts, expected = tally.read(), _in_ledger(filled)
+    assert counts.nanos == expected
+    assert {model for model, _ in counts.tokens} == set(expected)
+    assert sum(counts.tokens.values()) == 900 + 3 + 120 + 120 + 79 + 3 * 15 + 15
+    assert {model: number for (model, *_), number in counts.calls.items()} == ANSWERED
+
+
+def test_b3_a_true_end_that_comes_late_says_which_model_answered(store: Store) -> None:
+    rows = Rows(store)
+    person = rows.person("Ada")
+    lost = opened(store, (person, rows.agent(person, "Helper")), model="gateway-choice")
+    recovered(store)
+    assert _answered(store) == [None]
+    reply = a_reply("Much.", PLAIN, model="claude-haiku-5-5")
+    finished(store, a_finish(lost, an_end(an_attempt(lost, reply=reply), "completed"), "completed", reply))
+    assert _answered(store) == ["claude-haiku-5-5"]
+
+
+def _answered(store: Store) -> list[str | None]:
+    with store.read() as connection:
+        return list(connection.execute(select(TaskTrace.__table__.c.answered_model)).scalars())
+
+
+def _ids(store: Store) -> tuple[str, str]:
+    with store.read() as connection:
+        traces = TaskTrace.__table__
+        row = connection.execute(select(traces.c.owner_id, traces.c.master_agent_id)).first()
+    assert row is not None
+    return row[0], row[1]

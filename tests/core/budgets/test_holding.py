@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from core.budgets.bounds import UNKNOWN, Bound
-from core.budgets.budgets import BudgetDraft, Budgets, counted_in
+from core.budgets.budgets import BudgetDraft, Budgets
+from core.budgets.counting import counted_in
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period, Window
 from core.errors import BudgetSpent
@@ -54,7 +55,7 @@ def assert_true_to_the_ledger(store: Store) -> None:
     for budget in rows(store, Budget, ended_at=None):
         window = Window(budget["period_start"], budget["period_end"])
         with store.read() as connection:
-            counted = counted_in(connection, budget["scope"], budget["subject_id"], window)
+            counted = counted_in(connection, budget["scope"], budget["subject_id"], window, budget["counts"])
         assert (budget["spent_nanos"], budget["unpriced_lines"], budget["held_nanos"]) == (
             counted.spent,
             counted.unpriced,

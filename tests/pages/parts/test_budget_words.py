@@ -12,13 +12,16 @@ from core.analytics.choice import read_address
 from core.analytics.filters import PROVENANCES
 from core.budgets.periods import PERIODS, Period, window
 from core.budgets.views import BudgetView
+from core.chat.budget_room import Room
 from core.quarters import start_of
 from pages.parts.budget_words import (
     badge,
     begins_anew,
+    beyond,
     costs_address,
     fullness,
     little_room,
+    money_counted,
     percent,
     period_name,
     sums,
@@ -83,6 +86,26 @@ def test_what_has_no_price_is_neither_zero_nor_room() -> None:
     assert "at least 0 % used" in badge(view)
     assert unpriced(view) == "More was spent: 2 ledger lines have no price."
     assert sums(replace(view, unpriced=0)) == r"**\$0.00** spent · \$1.00 left of **\$1.00**"
+
+
+def test_a1_what_the_tools_of_the_provider_may_read_and_what_no_budget_can_count_is_told() -> None:
+    plain = Room("a", "Plain", 1, 1, has_room=True, over=0)
+    reader = replace(plain, agent="Reader_1", most_read=10_000_000)
+    coder = replace(plain, agent="Coder", most_read=2_000_000, uncounted=True)
+    assert beyond(a_view(), [plain]) == []
+    [read] = beyond(a_view(), [plain, reader])
+    assert read.startswith(r"Reader\_1 may read up to 10,000,000 tokens in one call")
+    assert beyond(replace(a_view(), reserve="typical"), [reader]) == []
+    read, ran = beyond(a_view(), [*[reader] * 5, coder])
+    assert " and 1 more may read" in read
+    assert ran == "Time of code that Coder runs at Anthropic is billed apart and not counted."
+
+
+def test_e3_a_budget_says_whose_money_it_counts_and_leads_to_the_same_on_costs() -> None:
+    view = replace(a_view(), counts="real")
+    assert costs_address(view, BERLIN)["provenance"] == ["real"]
+    assert money_counted(view) == "Real money alone."
+    assert money_counted(a_view()) == "Simulated money too, until real money is spent."
 
 
 def test_of_ones_own_budgets_the_fullest_is_told_from_four_fifths_on() -> None:

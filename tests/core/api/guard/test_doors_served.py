@@ -66,7 +66,7 @@ class House:
         """The id of what it has on the server."""
         with self.connect(cookie) as page:
             page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
-            while (message := _heard(page)).WhichOneof("type") != "new_session":
+            while (message := heard(page)).WhichOneof("type") != "new_session":
                 pass
             yield message.new_session.initialize.session_id
 
@@ -74,7 +74,7 @@ class House:
         return int(psutil.Process(self.server.process.pid).memory_info().rss)
 
 
-def _heard(page: ClientConnection) -> Any:
+def heard(page: ClientConnection) -> Any:
     said = page.recv(timeout=20)
     assert isinstance(said, bytes)
     return ForwardMsg.FromString(said)

@@ -67,10 +67,10 @@ def test_only_a_public_address_with_tls_asks_browsers_to_stay_with_it() -> None:
         assert ("strict-transport-security" in ask(_guarded(Echo(), public_url=url)).headers) is said
 
 
-def test_strangers_are_led_to_sign_in_only_where_there_are_accounts() -> None:
+def test_strangers_are_led_to_sign_in_only_where_people_sign_in() -> None:
     provider = {"oidc_discovery_url": "https://id.test/about", "oidc_client_id": "us", "oidc_client_secret": "a secret"}
     provider["oidc_admins"] = "root@example.org"
-    for auth, status in (("accounts", 303), ("oidc", 200), ("none", 200)):
+    for auth, status in (("accounts", 303), ("oidc", 303), ("none", 200)):
         assert ask(_guarded(Echo(), auth=auth, **provider), headers={"accept": "text/html"}).status == status
 
 

@@ -5,12 +5,18 @@ import pytest
 from core.api.cookies import SESSION_COOKIE
 from core.api.guard.sign_in_first import SignInFirst
 from tests.core.api.guard.asking import Answer, Echo, ask
-from tests.core.api.guard.rooms import session_of
+from tests.core.api.guard.rooms import Rooms, session_of
 
 
 def _opened(path: str = "/traces", method: str = "GET", **headers: str) -> Answer:
     given = {"accept": "text/html,*/*", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return ask(SignInFirst(Echo(), check=session_of), path, method=method, headers=given, query_string=b"trace=a&x=//y")
+    return ask(
+        SignInFirst(Echo(), rooms=Rooms(), check=session_of),
+        path,
+        method=method,
+        headers=given,
+        query_string=b"trace=a&x=//y",
+    )
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])
@@ -19,7 +25,9 @@ def test_a_stranger_is_led_to_sign_in_and_from_there_back(site: str) -> None:
     assert (answer.status, answer.headers["location"]) == (303, "/sign-in?next=/traces%3Ftrace%3Da%26x%3D//y")
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/join", "/api/docs", "/healthz", "/static/x.html", "/_stcore/health"])
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/join", "/api/docs", "/healthz", "/static/x.html", "/_stcore/health", "/oauth2callback"]
+)
 def test_what_is_for_anybody_stays_open(path: str) -> None:
     assert _opened(path).status == 200
 
@@ -41,3 +49,10 @@ def test_g1_a_link_from_elsewhere_is_opened_once_more_with_the_cookie_that_was_k
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert 'content="0;url=/traces?trace=a&amp;x=//y"' in answer.body.decode()
     assert "<script" not in _opened('/"><script>', sec_fetch_site="cross-site").body.decode()
+
+
+def test_g1_with_an_identity_provider_who_proves_nothing_is_led_there_before_any_page_is_opened() -> None:
+    guard = SignInFirst(Echo(), rooms=Rooms(), check=None)
+    html = {"accept": "text/html"}
+    assert ask(guard, "/costs", headers=html).status == 303
+    assert ask(guard, "/costs", headers={**html, "cookie": f"{SESSION_COOKIE}=ended"}).status == 200

@@ -161,7 +161,8 @@ def test_what_is_no_form_is_refused_in_words(doors: Doors, body: bytes, problem:
 def test_without_accounts_there_is_nothing_to_do_here(open_doors: Callable[..., Doors], auth: str, path: str) -> None:
     doors = open_doors(auth=auth)
     for answer in (doors.browser().get(path), doors.browser().post(path, data=ROOT)):
-        assert (answer.status_code, "<form" in answer.text, 'href="/"' in answer.text) == (200, False, True)
+        way = 'href="/"' if auth == "none" else 'href="/sign-in?go=1&amp;next=%2F"'
+        assert (answer.status_code, "<form" in answer.text, way in answer.text) == (200, False, True)
         assert "set-cookie" not in answer.headers
 
 
@@ -172,3 +173,12 @@ def test_t23_nothing_is_loaded_kept_or_framed(doors: Doors, path: str) -> None:
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= {*policy}
     assert "script" not in answer.text
     assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == ("no-store", "same-origin")
+
+
+def test_g1_an_identity_provider_is_gone_to_by_a_click_and_from_a_page_of_our_own(
+    open_doors: Callable[..., Doors],
+) -> None:
+    browser = open_doors(auth="oidc").browser()
+    assert "go=1&amp;next=%2Fcosts%3Fa%3Db" in browser.get("/sign-in?next=/costs%3Fa%3Db").text
+    gone = browser.get("/sign-in?go=1&next=/costs", follow_redirects=False)
+    assert (gone.status_code, gone.headers["location"]) == (303, "/auth/login")

@@ -1,9 +1,12 @@
 """The stand-in tokenizer."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.estimates import estimate
 from core.provider.simulator.tokens import count_block, count_tokens, split_tokens
+from tests.core.test_estimates import TEXTS, TRUE
 
 ENGLISH = "The quick brown fox jumps over the lazy dog, and then it rests for a while in the shade. " * 20
 
@@ -29,3 +32,16 @@ def test_a_block_counts_all_its_text_but_not_its_marks() -> None:
         "cache_control": {"type": "ephemeral"},
     }
     assert count_block(block, "claude-opus-5") == 2
+
+
+@pytest.mark.parametrize("kind", sorted(set(TEXTS) - {"JSON"}))
+@pytest.mark.parametrize(("model", "more"), [("claude-sonnet-4-5", 1.0), ("claude-sonnet-5-5", 1.3)])
+def test_a6_each_kind_of_text_is_cut_into_about_as_many_pieces_as_were_measured(
+    kind: str, model: str, more: float
+) -> None:
+    text = TEXTS[kind] * 20
+    counted, measured = count_tokens(text, model), TRUE[kind] * more * len(text)
+    assert 0.79 <= counted / measured <= 1.35, kind
+    found = estimate(text, model)
+    assert 0.6 <= found.central / counted <= 1.5, kind
+    assert counted <= found.upper
