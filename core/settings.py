@@ -18,13 +18,18 @@ _LEAST_COOKIE_SECRET = 32
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 PROJECT = Path(__file__).resolve().parent.parent
+_IS_CHECKOUT = (PROJECT / "Makefile").is_file()
+HOME = PROJECT if _IS_CHECKOUT else Path.cwd()
+"""Where ``.env`` is, and the data unless DATA_DIR says otherwise: the folder an installed command was started in."""
+COMMAND = ".venv/bin/python -m core" if _IS_CHECKOUT else "command-center"
+"""How people call the command line."""
 VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):
     """Each field's description is its line in the README's configuration table."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
         None, description="Key for the Anthropic API, for whom no key was entered on the pages."
@@ -37,9 +42,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the database; empty means SQLite in `DATA_DIR`/app.db."
     )
-    data_dir: Path = Field(
-        PROJECT / "data", description="Folder for the SQLite database and the spool; must be writable."
-    )
+    data_dir: Path = Field(HOME / "data", description="Folder for the SQLite database and the spool; must be writable.")
     port: int = Field(8501, ge=1, le=65535, description="The TCP port to serve on.")
     bind_address: str = Field(
         "127.0.0.1", description="The address to serve on; any but loopback needs `AUTH` and `PUBLIC_URL`."
