@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError("not an IANA time zone such as Europe/Berlin")
         return value
 
@@ -268,6 +268,12 @@ class Settings(BaseSettings):
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
         signing = [each.get_secret_value() for each in (self.oidc_client_secret, self.oidc_cookie_secret) if each]
         return tuple(secret for secret in (key, *passwords, *keys, *signing) if secret)
+
+
+@cache
+def _zones() -> set[str]:
+    """They are files, some 600 of them, and do not change while the process lives."""
+    return available_timezones()
 
 
 def _passwords(url: str) -> set[str]:
