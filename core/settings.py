@@ -19,13 +19,18 @@ _SUB_PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)*")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 PROJECT = Path(__file__).resolve().parent.parent
+_IS_CHECKOUT = (PROJECT / "Makefile").is_file()
+HOME = PROJECT if _IS_CHECKOUT else Path.cwd()
+"""Where ``.env`` is, and the data unless DATA_DIR says otherwise: the folder an installed command was started in."""
+COMMAND = ".venv/bin/python -m core" if _IS_CHECKOUT else "command-center"
+"""How people call the command line."""
 VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):
     """Each field's description is its line in the README's configuration table."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
         None, description="Key for the Anthropic API, for whom no key was entered on the pages."
@@ -38,9 +43,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the database; empty means SQLite in `DATA_DIR`/app.db."
     )
-    data_dir: Path = Field(
-        PROJECT / "data", description="Folder for the SQLite database and the spool; must be writable."
-    )
+    data_dir: Path = Field(HOME / "data", description="Folder for the SQLite database and the spool; must be writable.")
     port: int = Field(8501, ge=1, le=65535, description="The TCP port to serve on.")
     bind_address: str = Field(
         "127.0.0.1", description="The address to serve on; any but loopback needs `AUTH` and `PUBLIC_URL`."
@@ -160,7 +163,7 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError("not an IANA time zone such as Europe/Berlin")
         return value
 
@@ -275,6 +278,12 @@ class Settings(BaseSettings):
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
         signing = [each.get_secret_value() for each in (self.oidc_client_secret, self.oidc_cookie_secret) if each]
         return tuple(secret for secret in (key, *passwords, *keys, *signing) if secret)
+
+
+@cache
+def _zones() -> set[str]:
+    """They are files, some 600 of them, and do not change while the process lives."""
+    return available_timezones()
 
 
 def _passwords(url: str) -> set[str]:

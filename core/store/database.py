@@ -124,3 +124,22 @@ def _upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
         reader.dispose()
         writer.dispose()
         raise
+
+
+@contextmanager
+def looked_into(url: str) -> Iterator[Connection]:
+    """A reading connection to a database that is there, of whatever version: nothing is made, checked or upgraded.
+
+    Raises StoreError.
+    """
+    address = existing(url)
+    with told_plainly(address):
+        if address.get_backend_name() == "sqlite":
+            engine = sqlite_engine(Path(str(address.database)).absolute(), 5, "reading")
+        else:
+            engine = reader_engine(address, 5)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from core.errors import StoreError
+from core.settings import COMMAND
 from core.store.dialects import PLACE_SECONDS, SQLITE_READING, SQLITE_WRITING
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.
@@ -43,7 +44,7 @@ def _refuse_damaged(path: Path) -> None:
     if wrong is not None:
         raise StoreError(
             f"The database {path} is damaged: {wrong}. Keep the file, and put a backup back with "
-            "python -m core.store restore --replace."
+            f"{COMMAND} restore --replace."
         )
 
 

@@ -12,13 +12,18 @@ from httpx2 import Client, HTTPError
 
 from core.api.watch.following import Following, WatchFailed, told
 from core.api.watch.report import Report
-from core.settings import settings
+from core.settings import COMMAND, settings
 
 COMPLETED, FAILED, NO_CONNECTION, INTERRUPTED = 0, 1, 3, 130
 _TOKEN = "COMMAND_CENTER_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def main(
+def main() -> int:
+    """Watch as the command line says."""
+    return run(sys.argv[1:], sys.stdout)
+
+
+def run(
     arguments: Sequence[str], out: TextIO, client: Client | None = None, pause: Callable[[float], None] = sleep
 ) -> int:
     """Follow one answer and say in the exit status how that went."""
@@ -49,14 +54,12 @@ def _how_to_resume(following: Following) -> str:
     if not following.task_trace_id:
         return ""
     after = f" --after {following.place}" if following.place else ""
-    again = f"python -m core.api.watch --resume {following.task_trace_id}{after}"
+    again = f"{COMMAND} watch --resume {following.task_trace_id}{after}"
     return f"The answer goes on without you for a while. To go on watching it: {again}\n"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m core.api.watch", description="Send a message and watch the answer."
-    )
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} watch", description="Send a message and watch the answer.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("message", nargs="?", help="what to say")
     what.add_argument("--resume", default="", metavar="TRACE", help="watch this answer, instead of sending anything")
@@ -95,4 +98,4 @@ def _agent(client: Client, wanted: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], sys.stdout))
+    sys.exit(main())
