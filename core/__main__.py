@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from core.settings import COMMAND, VERSION
+from core.place import COMMAND, VERSION
 
 # What each does, the module whose ``main`` does it, and whether that reads the command's own name, too.
 _COMMANDS: dict[str, tuple[str, str, bool]] = {

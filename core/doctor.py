@@ -9,11 +9,11 @@ import os
 import shutil
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -24,9 +24,10 @@ from core.access.encryption import EncryptionKeys
 from core.clock import now
 from core.errors import AppError
 from core.launch import cannot_listen
+from core.place import COMMAND, VERSION
 from core.pricing import price_book
 from core.provider.models import retirement_warning
-from core.settings import COMMAND, VERSION, Settings, settings
+from core.settings import Settings, settings
 from core.store.backup import check
 from core.store.database import address_of, looked_into
 from core.store.failures import place
@@ -221,22 +222,26 @@ def _server(chosen: Settings) -> Iterator[Finding]:
     if error is None:
         yield Finding("ok", "server", f"Nothing runs at {where}; {COMMAND} serve can start there.")
         return
+    asked = HTTPConnection(chosen.bind_address, chosen.port, timeout=_PAUSE_SECONDS)
     try:
-        with urllib.request.urlopen(f"{where}/readyz", timeout=_PAUSE_SECONDS) as answer:  # noqa: S310 - our own address
-            ready = answer.status == 200
-            yield Finding("ok" if ready else "note", "server", f"A server runs at {where} and takes messages.")
-    except urllib.error.HTTPError as refusal:
-        yield Finding("wrong", "server", f"The server at {where} takes no messages: {_detail(refusal)}")
-    except OSError:
+        asked.request("GET", "/readyz", headers={"Host": "localhost"})
+        answer = asked.getresponse()
+        if answer.status == HTTPStatus.OK:
+            yield Finding("ok", "server", f"A server runs at {where} and takes messages.")
+        else:
+            yield Finding("wrong", "server", f"The server at {where} takes no messages: {_detail(answer)}")
+    except (OSError, HTTPException):
         told = f"{where} cannot be used ({os.strerror(error.errno or 0)}), and no Command Center answers there."
         yield Finding("wrong", "server", f"{told} Stop what does, or choose another PORT.")
+    finally:
+        asked.close()
 
 
-def _detail(refusal: urllib.error.HTTPError) -> str:
+def _detail(answer: HTTPResponse) -> str:
     try:
-        return str(json.loads(refusal.read(10_000))["detail"])
+        return str(json.loads(answer.read(10_000))["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"it answers {refusal.code}. Look at its log."
+        return f"it answers {answer.status}. Look at its log."
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from core.api.guard.connection import Connection
 from core.children import keep_memory_private
 from core.errors import AppError, SetupError
 from core.logs import set_up_logging
-from core.settings import COMMAND, PROJECT, Settings, settings
+from core.place import COMMAND, PROJECT
+from core.settings import Settings, settings
 
 BIND_SECONDS = 5.0
 _BIND_AGAIN_SECONDS = 0.2

@@ -1,7 +1,6 @@
 """Every knob, read once from the environment and from ``.env``."""
 
 import re
-import tomllib
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -13,18 +12,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SetupError
+from core.place import HOME
 
 _LEAST_COOKIE_SECRET = 32
 _SUB_PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)*")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
-
-PROJECT = Path(__file__).resolve().parent.parent
-_IS_CHECKOUT = (PROJECT / "Makefile").is_file()
-HOME = PROJECT if _IS_CHECKOUT else Path.cwd()
-"""Where ``.env`` is, and the data unless DATA_DIR says otherwise: the folder an installed command was started in."""
-COMMAND = ".venv/bin/python -m core" if _IS_CHECKOUT else "command-center"
-"""How people call the command line."""
-VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 class Settings(BaseSettings):

@@ -42,7 +42,7 @@ LAYERS = [
     "core.provider core.pricing",
     "core.store",
     "core.settings core.events core.files core.key_file",
-    "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children",
+    "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children core.place",
 ]
 _SQL = (
     "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.tracing "

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from core.exports.columns import FILES, FileName
+from core.place import PROJECT
 from core.provider.simulator.directives import Orders, read_orders
-from core.settings import PROJECT, Settings
+from core.settings import Settings
 from core.store.database import open_store
 from pages.parts.places import PLACES
 from tests.served import clean_environment, served

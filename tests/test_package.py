@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import VERSION
+from core.place import VERSION
 from tests.house_rules import PROJECT
 from tests.served import clean_environment, served
 

@@ -14,7 +14,8 @@ from core.access.encrypted import encryption_keys
 from core.access.links import Link, address
 from core.access.people import People
 from core.errors import AppError, InputError
-from core.settings import COMMAND, Settings, settings
+from core.place import COMMAND
+from core.settings import Settings, settings
 from core.store.database import Store, existing, open_store
 
 

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from core.settings import PROJECT
+from core.place import PROJECT
 
 SOURCE = PROJECT / "data" / "employees.csv"
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from core.analytics.accuracy import Accuracy, by_model_and_script, compare
 from core.errors import AppError
-from core.settings import COMMAND, settings
+from core.place import COMMAND
+from core.settings import settings
 from core.store.database import Store, open_store
 
 

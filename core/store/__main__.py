@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import AppError
-from core.settings import COMMAND, settings
+from core.place import COMMAND
+from core.settings import settings
 from core.store.backup import back_up, check, restore
 
 _KEPT = 14

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 
 from core.clock import now
 from core.errors import BackupError
-from core.settings import COMMAND
+from core.place import COMMAND
 from core.store import postgresql_backup
 from core.store.database import address_of, existing
 from core.store.failures import place, told_plainly

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from core.errors import StoreError
-from core.settings import COMMAND
+from core.place import COMMAND
 from core.store.dialects import PLACE_SECONDS, SQLITE_READING, SQLITE_WRITING
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.

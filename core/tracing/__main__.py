@@ -5,8 +5,9 @@ import sys
 
 from core.errors import AppError
 from core.money import show_usd
+from core.place import COMMAND
 from core.pricing import price_book
-from core.settings import COMMAND, settings
+from core.settings import settings
 from core.store.database import open_store
 from core.tracing.repricing import reprice
 

@@ -9,7 +9,8 @@ from core.analytics.rollups.refresh import refresh
 from core.analytics.rollups.state import empty_tables
 from core.clock import now
 from core.errors import AppError
-from core.settings import COMMAND, settings
+from core.place import COMMAND
+from core.settings import settings
 from core.store.database import Store, existing, open_store
 
 

@@ -12,7 +12,8 @@ from core.api.sign_in.asked import Asked
 from core.api.sign_in.card import EMAIL, PASSWORD, Card, Form, show, show_error
 from core.clock import now
 from core.errors import NotSignedIn, TooManyRequests
-from core.settings import COMMAND, Settings
+from core.place import COMMAND
+from core.settings import Settings
 
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"

@@ -12,7 +12,8 @@ from httpx2 import Client, HTTPError
 
 from core.api.watch.following import Following, WatchFailed, told
 from core.api.watch.report import Report
-from core.settings import COMMAND, settings
+from core.place import COMMAND
+from core.settings import settings
 
 COMPLETED, FAILED, NO_CONNECTION, INTERRUPTED = 0, 1, 3, 130
 _TOKEN = "COMMAND_CENTER_TOKEN"  # noqa: S105 - the name of a variable

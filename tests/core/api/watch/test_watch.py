@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from core.api.watch.__main__ import COMPLETED, FAILED, INTERRUPTED, NO_CONNECTION, run
 from core.api.watch.report import percentile
-from core.settings import COMMAND
+from core.place import COMMAND
 from tests.core.api.watch.scripted import ANSWER, TRACE, Script, told
 from tests.served import free_port
 
