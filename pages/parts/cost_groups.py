@@ -17,7 +17,7 @@ from pages.parts.markdown import as_cell
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
-_EXACTLY = "All nine decimals are there where a cell is opened or copied, or the table is downloaded."
+_EXACTLY = "All nine decimals are there where a cell is opened, or the table is downloaded."
 _TOP_COLUMNS = {
     "Name": st.column_config.TextColumn(width=160),
     "Share": st.column_config.NumberColumn(format="percent"),
@@ -29,7 +29,6 @@ _TOP_COLUMNS = {
         format="localized", help="Calls without a known price, which are in no sum."
     ),
 }
-_DECIMALS = "Open or copy a cell, or download the table, for all nine decimals."
 
 
 def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
@@ -130,7 +129,7 @@ def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone
         height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,
         on_select=take,
         selection_mode="single-row",
-        column_config={**_TOP_COLUMNS, "USD": amount_column([row["USD"] for row in rows], _DECIMALS)},
+        column_config={**_TOP_COLUMNS, "USD": amount_column([row["USD"] for row in rows])},
         placeholder=NOTHING,
     )
 

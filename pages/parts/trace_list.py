@@ -53,7 +53,7 @@ def draw_traces(traces: Sequence[TraceRow], names: Names, zone: ZoneInfo) -> Non
         key=_TABLE,
         hide_index=True,
         height="content",
-        column_config=_columns(zone) | {"Cost, USD": amount_column(costs, "Open or copy a cell for all nine decimals")},
+        column_config=_columns(zone) | {"Cost, USD": amount_column(costs)},
         placeholder=NOTHING,
         on_select=_open_selected,
         selection_mode="single-row",
