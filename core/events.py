@@ -64,7 +64,7 @@ class ToolsExecuting:
 class ToolProgress:
     """Call ``i`` of ``n``, from 1; ``duration_ms`` and ``result``, cut short, are there when it is over.
 
-    ``size`` is the whole result's in bytes.
+    ``duration_ms`` is the tool's own, without the wait for consent; ``size`` is the whole result's in bytes.
     """
 
     id: str

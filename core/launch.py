@@ -19,7 +19,8 @@ from core.api.guard.connection import Connection
 from core.children import keep_memory_private
 from core.errors import AppError, SetupError
 from core.logs import set_up_logging
-from core.settings import PROJECT, Settings, settings
+from core.place import COMMAND, PROJECT
+from core.settings import Settings, settings
 
 BIND_SECONDS = 5.0
 _BIND_AGAIN_SECONDS = 0.2
@@ -44,13 +45,14 @@ def main() -> None:
 def check_port(address: str, port: int) -> None:
     """Raise SetupError if nothing could listen there for some seconds: whoever was there before may be about to go."""
     give_up = monotonic() + BIND_SECONDS
-    while (error := _cannot_listen(address, port)) is not None:
+    while (error := cannot_listen(address, port)) is not None:
         if error.errno != errno.EADDRINUSE or monotonic() > give_up:
             raise SetupError(_about_port(address, port, error)) from None
         sleep(_BIND_AGAIN_SECONDS)
 
 
-def _cannot_listen(address: str, port: int) -> OSError | None:
+def cannot_listen(address: str, port: int) -> OSError | None:
+    """The error that listening there would end in; None if it can begin."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,7 +106,7 @@ def _show_set_up_link(chosen: Settings) -> None:
     if link is not None:
         sys.stdout.write(
             f"Set up the first admin at {address(chosen, link)} within 24 hours; later, "
-            "python -m core.access link prints another address.\n"
+            f"{COMMAND} access link prints another address.\n"
         )
         sys.stdout.flush()
 

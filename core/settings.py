@@ -1,7 +1,6 @@
 """Every knob, read once from the environment and from ``.env``."""
 
 import re
-import tomllib
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -13,19 +12,17 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SetupError
+from core.place import HOME
 
 _LEAST_COOKIE_SECRET = 32
 _SUB_PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._~-]*)*")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
-PROJECT = Path(__file__).resolve().parent.parent
-VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-
 
 class Settings(BaseSettings):
     """Each field's description is its line in the README's configuration table."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
         None, description="Key for the Anthropic API, for whom no key was entered on the pages."
@@ -38,9 +35,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the database; empty means SQLite in `DATA_DIR`/app.db."
     )
-    data_dir: Path = Field(
-        PROJECT / "data", description="Folder for the SQLite database and the spool; must be writable."
-    )
+    data_dir: Path = Field(HOME / "data", description="Folder for the SQLite database and the spool; must be writable.")
     port: int = Field(8501, ge=1, le=65535, description="The TCP port to serve on.")
     bind_address: str = Field(
         "127.0.0.1", description="The address to serve on; any but loopback needs `AUTH` and `PUBLIC_URL`."
@@ -109,7 +104,10 @@ class Settings(BaseSettings):
         10, ge=0, le=20, description="At shutdown, how long running turns may still finish by themselves."
     )
     drain_stopped_seconds: float = Field(
-        0, ge=0, le=600, description="How long a stopped reply is still read, unseen, for its exact usage; 0 hangs up."
+        0,
+        ge=0,
+        le=600,
+        description="How long what is stopped, agents that were asked included, is read on unseen for its exact usage.",
     )
     simulator_pace: float = Field(
         1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."
@@ -157,7 +155,7 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError("not an IANA time zone such as Europe/Berlin")
         return value
 
@@ -259,7 +257,7 @@ class Settings(BaseSettings):
     def _without_secrets(self, value: object) -> str:
         if isinstance(value, SecretStr):
             return "(secret)"
-        text = "" if value is None else str(value)
+        text = "" if value is None else str(value).removesuffix(".0") if isinstance(value, float) else str(value)
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "(secret)")
         return text
@@ -272,6 +270,12 @@ class Settings(BaseSettings):
         keys = self.encryption_keys.get_secret_value().replace(",", " ").split() if self.encryption_keys else ()
         signing = [each.get_secret_value() for each in (self.oidc_client_secret, self.oidc_cookie_secret) if each]
         return tuple(secret for secret in (key, *passwords, *keys, *signing) if secret)
+
+
+@cache
+def _zones() -> set[str]:
+    """They are files, some 600 of them, and do not change while the process lives."""
+    return available_timezones()
 
 
 def _passwords(url: str) -> set[str]:

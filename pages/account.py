@@ -64,6 +64,7 @@ def draw_password(services: Services, session: Session) -> None:
 
 
 def draw_own_sessions(services: Services, session: Session) -> None:
+    st.space("xsmall")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Signed in", anchor=False, width="stretch")
         if len(services.access.sessions.list(services.me)) > 1:
@@ -79,6 +80,7 @@ def draw_own_sessions(services: Services, session: Session) -> None:
 
 
 def draw_own_tokens(services: Services, agents: Mapping[str, str]) -> None:
+    st.space("xsmall")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("API tokens", anchor=False, width="stretch")
         if st.button("New token", icon=":material/add:", key="new-token"):

@@ -24,7 +24,7 @@ _OFFER = "agent-offer"
 def draw_agent(services: Services, agent: AgentView, names: Names, *, changeable: bool) -> None:
     with st.container(border=True):
         draw_about(services, agent, names)
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, gap="xsmall"):
             if changeable:
                 draw_changes(services, agent)
             if st.button("Versions", key=f"versions-{agent.id}", icon=":material/history:"):
@@ -94,14 +94,14 @@ def draw_dialog(services: Services, agent: AgentView | None, write: Callable[[Ag
         st.rerun()
 
 
-@st.dialog("Edit agent", width="large")
+@st.dialog("Edit agent", width="medium")
 @asks(Permission.AGENTS)
 def edit(services: Services, agent: AgentView) -> None:
     st.caption("Earlier versions stay as they are; traces name the version they ran on.")
     draw_dialog(services, agent, lambda draft: services.agents.edit(services.me, agent.id, draft))
 
 
-@st.dialog("New agent", width="large")
+@st.dialog("New agent", width="medium")
 @asks(Permission.AGENTS)
 def create(services: Services) -> None:
     draw_dialog(services, None, lambda draft: services.agents.create(services.me, draft))

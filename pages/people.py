@@ -22,6 +22,8 @@ def main() -> None:
             st.button("All people", icon=":material/arrow_back:", on_click=choose, args=(None,))
             draw_person(services, chosen)
         else:
+            if _CHOSEN in st.query_params:
+                st.warning("The person that the address names is not here. The link may be mistyped or out of date.")
             draw_list(services, people)
 
 

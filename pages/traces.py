@@ -92,6 +92,7 @@ def draw_unconfirmed(services: Services, choice: Choice) -> None:
                     "Sent": (call.sent_at or call.started_at).astimezone(choice.zone),
                     "Model": call.model,
                     "Request id": call.request_id or "",
+                    "At most": "unknown" if call.most is None else show_usd(call.most),
                     "Why": call.reason or "",
                     "Trace": call.trace_id,
                 }

@@ -8,7 +8,7 @@ in ``watched``. Which actor goes on is chosen by the schedule, and ``in_every_or
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any, TypeAlias
@@ -24,16 +24,18 @@ class _Thread:
     number: int
     actor: Actor
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    waits_for: "Lock | None" = None
+    ready: Callable[[], bool] | None = None
+    may_go_anyway: bool = False
     done: bool = False
     error: BaseException | None = None
 
 
 class Play:
-    """One run of the actors; ``story`` is who stopped where, in order."""
+    """One run of the actors; ``story`` is who stopped where, in order, ``stack`` is closed when all is checked."""
 
     def __init__(self, choices: Sequence[int], watched: Sequence[ModuleType]) -> None:
         self.story: list[str] = []
+        self.stack = ExitStack()
         self.options: list[int] = []
         self.switches: list[int] = []
         self.could_go_on: list[bool] = []
@@ -49,6 +51,11 @@ class Play:
             self.story.append(f"{own.number} at {name}")
             self._give_way(own)
 
+    @property
+    def acting(self) -> bool:
+        """Whether it is an actor who asks."""
+        return getattr(self._here, "own", None) is not None
+
     def stops(self, thing: Any, method: str) -> None:
         """Make each call of the method a point."""
         call = getattr(thing, method)
@@ -62,6 +69,10 @@ class Play:
     def lock(self) -> "Lock":
         """In place of a lock that actors hold while they stop."""
         return Lock(self)
+
+    def condition(self) -> "Condition":
+        """In place of a condition that actors wait for."""
+        return Condition(self)
 
     def perform(self, actors: Sequence[Actor]) -> None:
         """Raises what an actor raised, and AssertionError if all wait for each other."""
@@ -79,7 +90,9 @@ class Play:
 
     def _next(self, last: _Thread | None) -> _Thread:
         """The first option is to go on as before; every other one is a switch that was not forced."""
-        able = [each for each in self._threads if not each.done and (each.waits_for is None or not each.waits_for.held)]
+        living = [each for each in self._threads if not each.done]
+        able = [each for each in living if each.ready is None or each.ready()]
+        able = able or [each for each in living if each.may_go_anyway]
         assert able, f"the actors wait for each other: {self.story}"
         able.sort(key=lambda each: each is not last)
         step = len(self.options)
@@ -114,15 +127,14 @@ class Play:
         self._stopped.release()
         own.go.acquire()
 
-    def wait_for(self, lock: "Lock") -> None:
-        """Until nobody holds it; while somebody does, this actor cannot be chosen."""
+    def wait_until(self, ready: Callable[[], bool], *, or_all_wait: bool = False) -> None:
+        """Until then this actor cannot be chosen; with ``or_all_wait`` it goes on when nobody else can, too."""
         own: _Thread | None = getattr(self._here, "own", None)
-        if own is None:
+        if own is None or ready():
             return
-        own.waits_for = lock
-        while lock.held:
-            self._give_way(own)
-        own.waits_for = None
+        own.ready, own.may_go_anyway = ready, or_all_wait
+        self._give_way(own)
+        own.ready, own.may_go_anyway = None, False
 
 
 class Lock:
@@ -132,11 +144,36 @@ class Lock:
         self._play, self.held = play, False
 
     def __enter__(self) -> None:
-        self._play.wait_for(self)
+        self._play.wait_until(lambda: not self.held)
         self.held = True
 
     def __exit__(self, *_: object) -> None:
         self.held = False
+
+
+class Condition(Lock):
+    """In place of one on which actors wait: whoever is not notified never wakes, unless all the others wait as well."""
+
+    def __init__(self, play: Play) -> None:
+        super().__init__(play)
+        self._notified = 0
+
+    def notify_all(self) -> None:
+        self._notified += 1
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Time out only where nobody else can go on."""
+        while not predicate():
+            if not self._is_notified(or_all_wait=timeout is not None):
+                return predicate()
+        return True
+
+    def _is_notified(self, *, or_all_wait: bool) -> bool:
+        seen, self.held = self._notified, False
+        self._play.wait_until(lambda: self._notified > seen and not self.held, or_all_wait=or_all_wait)
+        self._play.wait_until(lambda: not self.held)
+        self.held = True
+        return self._notified > seen
 
 
 def in_every_order(stage: Stage, *, watched: Sequence[ModuleType] = (), switches: int | None = None) -> int:
@@ -149,10 +186,11 @@ def in_every_order(stage: Stage, *, watched: Sequence[ModuleType] = (), switches
     played = 0
     while choices is not None:
         play = Play(choices, watched)
-        actors, check = stage(play)
-        play.perform(actors)
-        with _told(play):
-            check()
+        with play.stack:
+            actors, check = stage(play)
+            play.perform(actors)
+            with _told(play):
+                check()
         played += 1
         choices = _following(play, choices, switches)
     return played

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.web.server.app_discovery import discover_asgi_app
 
 from core import wiring
-from core.settings import PROJECT, Settings, settings
+from core.place import PROJECT
+from core.settings import Settings, settings
 
 APP = PROJECT / "app.py"
 

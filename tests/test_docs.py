@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from core.exports.columns import FILES, FileName
+from core.place import PROJECT
 from core.provider.simulator.directives import Orders, read_orders
-from core.settings import PROJECT, Settings
+from core.settings import Settings
 from core.store.database import open_store
 from pages.parts.places import PLACES
 from tests.served import clean_environment, served
@@ -83,7 +84,7 @@ def test_every_order_to_the_simulator_is_one_it_obeys() -> None:
     assert [order for order in orders if read_orders(order) == Orders()] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "SECURITY.md"])
 def test_every_link_leads_somewhere(name: str) -> None:
     targets = re.findall(r"\]\(([^)]+)\)", (PROJECT / name).read_text("utf-8"))
     assert [target for target in targets if "://" not in target and not (PROJECT / target).exists()] == []
@@ -110,7 +111,7 @@ def test_the_tour_of_the_api_goes_as_it_is_told(tmp_path: Path) -> None:
     with served(tmp_path / "data", SIMULATOR_PACE="0") as server:
         there = tour.replace("http://localhost:8501", server.url).replace("\n", "\necho; echo =\n")
         run = subprocess.run(["bash", "-euo", "pipefail", "-c", there], capture_output=True, text=True, check=True)
-        watch = [sys.executable, "-m", "core.api.watch", "Hello", "--agent", "Everyday Assistant", "--url", server.url]
+        watch = [sys.executable, "-m", "core", "watch", "Hello", "--agent", "Everyday Assistant", "--url", server.url]
         watched = subprocess.run(watch, cwd=PROJECT, capture_output=True, text=True, check=False)
     answers = [answer.strip() for answer in run.stdout.split("\n=\n") if answer.strip()]
     agents, stream, reply, traces, costs, problem, _ready = answers
@@ -125,7 +126,7 @@ def test_the_tour_of_the_api_goes_as_it_is_told(tmp_path: Path) -> None:
 
 def test_j1_the_backup_commands_make_a_whole_private_copy_as_often_as_they_run(checkout: Path) -> None:
     store = open_store(f"sqlite:///{checkout / 'data' / 'app.db'}")
-    commands = [line for line in _commands() if "core.store" in line]
+    commands = [line for line in _commands() if line.endswith(("core backup backups", "core check"))]
     assert [command.split()[3] for command in commands] == ["backup", "check"]
     for command in [*commands, *commands]:
         subprocess.run(command, shell=True, cwd=checkout, env=clean_environment(), check=True)

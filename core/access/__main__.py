@@ -14,13 +14,14 @@ from core.access.encrypted import encryption_keys
 from core.access.links import Link, address
 from core.access.people import People
 from core.errors import AppError, InputError
+from core.place import COMMAND
 from core.settings import Settings, settings
 from core.store.database import Store, existing, open_store
 
 
 def main() -> None:
     """Exit status 1 and one sentence if that cannot be done; it is then as it was, or can be done again."""
-    parser = argparse.ArgumentParser(prog="python -m core.access", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} access", description=__doc__)
     tasks = parser.add_subparsers(required=True, metavar="TASK")
     tasks.add_parser("rotate", help="encrypt provider keys and servers' secrets anew").set_defaults(run=_rotate)
     tasks.add_parser("link", help="print the address where the first admin is set up").set_defaults(run=_set_up)
@@ -58,7 +59,7 @@ def _set_up(chosen: Settings, store: Store, _given: Namespace) -> str:
     if link is None:
         raise InputError(
             "There is an admin who can sign in. That person invites others; with a forgotten password, "
-            "python -m core.access reset EMAIL prints an address to choose another."
+            f"{COMMAND} access reset EMAIL prints an address to choose another."
         )
     return _shown(chosen, link)
 

@@ -85,6 +85,7 @@ class Loop:
         self._room_for_tools = asyncio.Semaphore(AT_ONCE)
         self._reply: Reply | None = None
         self._results: list[Block] = []
+        self._calls: dict[asyncio.Task[ToolOutcome], str] = {}
 
     async def run(self) -> AsyncGenerator[LoopEvent, None]:
         """All that happens until the agent is done; CutShort comes last if it had to end before.
@@ -109,6 +110,12 @@ class Loop:
                 yield cut
                 return
             yield GoingOn(self._n, self._prompt_estimate)
+
+    def end_calls(self, but: Collection[str]) -> None:
+        """Cancel the calls that run or wait to, but for those with these ids."""
+        for task, call_id in self._calls.items():
+            if call_id not in but:
+                task.cancel()
 
     def _allowed(self) -> ModelRequest:
         return replace(self._request, max_tokens=self._allowance.begin_call(self._request.max_tokens))
@@ -145,7 +152,7 @@ class Loop:
         for place, call in enumerate(calls, 1):
             yield ToolProgress(call.id, call.name, "executing", None, place, len(calls))
         tasks = [asyncio.create_task(self._run_tool(call)) for call in calls]
-        pending = set(tasks)
+        pending, self._calls = set(tasks), {task: call.id for task, call in zip(tasks, calls, strict=True)}
         try:
             while pending:
                 ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -194,7 +201,7 @@ def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
 def _progress(calls: Sequence[ToolCall], place: int, outcome: ToolOutcome) -> ToolProgress:
     call, status = calls[place], _STATUS[outcome.failure is None]
     shown, n = shortened(outcome.text), len(calls)
-    return ToolProgress(call.id, call.name, status, outcome.duration_ms, place + 1, n, shown, outcome.size)
+    return ToolProgress(call.id, call.name, status, outcome.own_ms, place + 1, n, shown, outcome.size)
 
 
 def shortened(text: str) -> str:

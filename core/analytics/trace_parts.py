@@ -61,6 +61,11 @@ class SpanRow:
     answered_at: datetime | None
 
     @property
+    def own_ms(self) -> int | None:
+        """What a tool itself took, without the wait for somebody's consent."""
+        return None if self.duration_ms is None else max(0, self.duration_ms - (self.waited_ms or 0))
+
+    @property
     def is_tool(self) -> bool:
         return self.kind == "tool"
 

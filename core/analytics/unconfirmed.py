@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from core.access.roles import Scope
 from core.analytics.filters import TraceFilter, conditions, within
+from core.money import Nanos
 from core.store.tables import TaskTrace, TraceSpan
 
 _traces, _spans = TaskTrace.__table__, TraceSpan.__table__
@@ -14,7 +15,10 @@ _traces, _spans = TaskTrace.__table__, TraceSpan.__table__
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """Only the provider's own report can tell what it cost; ``reason`` says what happened."""
+    """Only the provider's own report can tell what it cost; ``reason`` says what happened.
+
+    ``most`` is what it can have cost at the most, None if no price was known.
+    """
 
     trace_id: str
     span_id: str
@@ -25,6 +29,7 @@ class Unconfirmed:
     answered_at: datetime | None
     status: str
     reason: str | None
+    most: Nanos | None
 
 
 def read_unconfirmed(connection: Connection, limits: Scope, chosen: TraceFilter, most: int) -> list[Unconfirmed]:
@@ -49,6 +54,7 @@ def read_unconfirmed(connection: Connection, limits: Scope, chosen: TraceFilter,
             answered_at=row.answered_at,
             status=row.status,
             reason=row.cost_reason,
+            most=row.most_nanos,
         )
         for row in connection.execute(query)
     ]

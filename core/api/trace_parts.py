@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from core.analytics import trace_detail, trace_parts, trace_row, trace_tree
+from core.analytics.unconfirmed import Unconfirmed
 from core.api.wire import Money, Tokens, Wire, money, sendable, tokens
 
 
@@ -78,7 +79,10 @@ class Span(Wire):
 
 
 class UnconfirmedCall(Wire):
-    """``sentAt`` null: the server stopped before it was written down whether it was sent."""
+    """``sentAt`` null: the server stopped before it was written down whether it was sent.
+
+    Whatever it counts as here, it can have cost so much ``atMost``; null if no price was known.
+    """
 
     trace_id: str
     span_id: str
@@ -89,6 +93,7 @@ class UnconfirmedCall(Wire):
     answered_at: datetime | None
     status: str
     reason: str | None
+    at_most: Money | None
 
 
 class TraceSession(Wire):
@@ -134,6 +139,10 @@ class TraceDetail(Trace):
     deleted: bool = Field(description="The conversation's words are gone; what they cost stays.")
     sessions: list[TraceSession]
     ledger: list[LedgerLine]
+
+
+def unconfirmed(of: Unconfirmed) -> UnconfirmedCall:
+    return UnconfirmedCall(**{**_own(of, UnconfirmedCall), "at_most": money(of.most)})
 
 
 def row(of: trace_row.TraceRow) -> Trace:

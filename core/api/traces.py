@@ -14,7 +14,7 @@ from core.analytics.traces import Key
 from core.api.caller import Caller, Running
 from core.api.choosing import Filters
 from core.api.problems import raises, wrong
-from core.api.trace_parts import Trace, TraceDetail, UnconfirmedCall, detail, row
+from core.api.trace_parts import Trace, TraceDetail, UnconfirmedCall, detail, row, unconfirmed
 from core.api.wire import Data, Page
 from core.errors import NotAllowed, NotFound
 
@@ -48,10 +48,11 @@ def list_traces(services: Running, by: Caller, query: Annotated[TraceQuery, Quer
 def list_unconfirmed(services: Running, by: Caller, query: Annotated[Filters, Query()]) -> Data[list[UnconfirmedCall]]:
     """Calls that were sent, or may have been, without a word of what they used: at most 200, the newest first.
 
-    They cost nothing here, or their prompt's estimate; only the provider's own report can tell.
+    They cost nothing here, or their prompt's estimate, and `atMost` is the most it can have been; only the provider's
+    own report can tell.
     """
     choice = query.choice(services.settings.time_zone, services.costs.names(by))
-    return Data(data=[UnconfirmedCall.model_validate(each) for each in services.traces.unconfirmed(by, choice.filter)])
+    return Data(data=[unconfirmed(each) for each in services.traces.unconfirmed(by, choice.filter)])
 
 
 @traces.get("/{trace_id}", responses=raises(NotFound))

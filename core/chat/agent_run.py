@@ -15,14 +15,12 @@ from core.agent.tools.tool import Asking, Tool
 from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
+from core.chat.consents import Consents
 from core.chat.journal import Journal, Outcome, RunStart
 from core.chat.standing import Standing
 from core.chat.turn_clock import TurnClock
-from core.clock import now
-from core.errors import AppError, BudgetSpent, NotSignedIn, ProviderError, ToolDenied, TurnLost
+from core.errors import AppError, BudgetSpent, NotSignedIn, ProviderError, TurnLost
 from core.events import (
-    ApprovalDecided,
-    ApprovalRequested,
     CostSoFar,
     IterationStarted,
     RetryScheduled,
@@ -47,6 +45,7 @@ log = structlog.get_logger()
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
+ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
 DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
@@ -98,8 +97,9 @@ class AgentRun:
         self.children: list[AgentRun] = []
         self.unbooked: list[SessionEnd] = []
         self.cut_short: CutShort | None = None
-        self.unseen = False
-        self._consents = 0
+        self.unseen = self.ended = False
+        self._loop: Loop | None = None
+        self._consents = Consents(parts.approvals, self.clock, self.journal, reader.tell)
         self._uncounted = 0
         self._unsaved, self._saved = False, self.journal.progress
 
@@ -121,18 +121,27 @@ class AgentRun:
         except Exception:  # a defect of ours must not leave a turn open in the books
             log.exception("run_failed", task_trace_id=self.start.task_trace_id)
             return Outcome("failed", "internal", DEFECT)
+        finally:
+            self.ended = True
 
     def read_unseen(self) -> bool:
-        """Read what is left of the reply that is arriving for its usage alone, then end; False if there is none."""
-        if not self.unseen and self.journal.arriving:
+        """Read what is left of replies that are arriving, here and further down, for their usage alone, then end.
+
+        What else runs here ends at once. False if no reply is arriving: then nothing is done.
+        """
+        if self.journal.arriving:
             self.journal.keep_so_far()
+            self.unseen = True
+        elif read := [child.start.call_id for child in self.children if child.read_unseen()]:
+            assert self._loop is not None
+            self._loop.end_calls(but=read)
             self.unseen = True
         return self.unseen
 
     @property
     def waits(self) -> bool:
         """Whether it, or an agent it asked, waits for somebody's consent."""
-        return self._consents > 0 or any(child.waits for child in self.children)
+        return self._consents.waited_for > 0 or any(child.waits for child in self.children)
 
     def spending(self) -> Spending:
         """Of this run and those it asked for, the latter with what is under way."""
@@ -188,17 +197,24 @@ class AgentRun:
         for warning in self.assignment.toolset.warnings:
             self.reader.tell(Warned(warning))
         work = Work(self.assignment.request, self.assignment.asking, self._tools())
-        async with aclosing(Loop(self.parts.provider, work, self.allowance).run()) as events:
+        self._loop = Loop(self.parts.provider, work, self.allowance)
+        async with aclosing(self._loop.run()) as events:
             async for event in events:
                 if not self.unseen:
                     await self._on(event)
-                elif isinstance(event, ReplyEnded):
-                    self.journal.reply_ended(event.reply)
+                elif self._is_read(event):
                     break
         if self.unseen:
-            return Outcome("stopped")
+            return ENDED_WITH_IT
         cut = self.cut_short
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
+
+    def _is_read(self, event: LoopEvent) -> bool:
+        """Whether this was the last of what is read unseen."""
+        if isinstance(event, ReplyEnded):
+            self.journal.reply_ended(event.reply)
+            return True
+        return isinstance(event, CallEnded) and all(child.ended for child in self.children if child.unseen)
 
     async def _equip(self) -> None:
         """Wait for servers of tools while readers see it; then the call is held for as it will be made."""
@@ -211,7 +227,7 @@ class AgentRun:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
         delegates = {name: self._delegate(name, agent) for name, agent in toolset.delegates.items()}
         consented = {
-            name: replace(tool, consent=self._consent) for name, tool in toolset.tools.items() if name in asked
+            name: replace(tool, consent=self._consents.ask) for name, tool in toolset.tools.items() if name in asked
         }
         return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
@@ -275,24 +291,6 @@ class AgentRun:
             await self.parts.recorder.advance(step)
             self.journal.booked()
         self._unsaved = True  # a checkpoint under way may have been overtaken
-
-    async def _consent(self, name: str, given: Mapping[str, Any], asking: Asking) -> None:
-        """Raises ToolDenied, and StoreError if nobody can be asked."""
-        call, span_id, began = asking.call_id, self.journal.span_of(asking.call_id), now()
-        expires_at = await self.parts.approvals.ask(span_id, self.start.task_trace_id, name)
-        self.reader.tell(ApprovalRequested(call, span_id, name, dict(given), expires_at))
-        self._consents += 1
-        try:
-            with self.clock.standing_still():
-                verdict = await self.parts.approvals.verdict(span_id, expires_at)
-        finally:
-            self._consents -= 1
-            self.journal.waited(call, round((now() - began).total_seconds() * 1000))
-        self.reader.tell(ApprovalDecided(call, verdict.decision, verdict.by, verdict.reason))
-        if verdict.decision == "denied":
-            raise ToolDenied(f"{verdict.by} did not allow this call. {verdict.reason}".strip())
-        if verdict.decision == "expired":
-            raise ToolDenied("Nobody allowed this call in time, so it was not made.")
 
 
 def _sum(costs: list[int | None]) -> int | None:

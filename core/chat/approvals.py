@@ -15,7 +15,7 @@ from core.events import Decision
 from core.store.access import User
 from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan
-from core.store.text import storable
+from core.store.text import storable, whole_characters
 from core.store.tool_tables import ToolApproval
 from core.tracing.fence import hold
 
@@ -100,7 +100,7 @@ class Approvals:
         allow(by, Permission.CONSENT)
         asked = _asked(by, span_id, task_trace_id)
         decision: Decision = "approved" if approved else "denied"
-        words = storable(reason.strip())
+        words = whole_characters(reason.strip(), "The reason")
         if len(words) > LONGEST_REASON:
             raise InputError(f"The reason is {len(words):,} characters long; at most {LONGEST_REASON:,} fit.")
         decided = span_id, decision, by.id, words

@@ -7,7 +7,7 @@ import structlog
 from anyio import CancelScope
 
 from core.agent.tools.tool import Asking
-from core.chat.agent_run import AgentRun, Reader
+from core.chat.agent_run import ENDED_WITH_IT, AgentRun, Reader
 from core.chat.assignment import Assignment, assign
 from core.chat.journal import Outcome, RunStart
 from core.clock import new_id, now
@@ -21,8 +21,6 @@ log = structlog.get_logger()
 
 MOST_RUNS = 20
 """How often agents may ask others for one answer, all of them together."""
-
-_ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
 
 
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
@@ -45,7 +43,7 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking
     try:
         outcome = await child.follow()
     except asyncio.CancelledError:
-        asker.unbooked.append(child.closed(_ENDED_WITH_IT))
+        asker.unbooked.append(child.closed(ENDED_WITH_IT))
         raise
     await _close(asker, child, outcome)
     return _answer(child, agent, outcome)
@@ -59,6 +57,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
         model=agent.model,
         asked=assignment.asked,
         trace_started_at=asker.start.trace_started_at,
+        call_id=call_id,
     )
     reader = Reader(
         lambda event: asker.reader.tell(Delegated(call_id, agent.name, event)),
@@ -100,14 +99,20 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
             never = ProviderBroken(error.for_user, kind=NOT_MADE)
             asker.unbooked.append(child.closed(Outcome("failed", NOT_MADE, error.for_user, never)))
             raise
+        except asyncio.CancelledError:  # it may be written all the same: then it is closed with the turn
+            asker.unbooked.append(child.closed(ENDED_WITH_IT))
+            raise
 
 
 async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
-    """What the database refuses now is written with the turn's end."""
+    """What the database refuses now, or what is cut off here, is written with the turn's end."""
     end, start = child.closed(outcome), child.start
     with CancelScope(shield=True):
         try:
             await child.parts.recorder.end_session(end, start.task_trace_id, start.trace_started_at)
+        except asyncio.CancelledError:
+            asker.unbooked.append(end)
+            raise
         except Exception:  # a run's end must survive whatever the database does
             log.exception("run_end_put_off", task_trace_id=start.task_trace_id)
             asker.unbooked.append(end)

@@ -36,7 +36,7 @@ class Outcome:
 class RunStart:
     """One agent's run as its books were opened with the first call that is ``asked``.
 
-    Only the master agent's run writes an answer.
+    Only the master agent's run writes an answer; any other was asked for by the call ``call_id``.
     """
 
     task_trace_id: str
@@ -46,6 +46,7 @@ class RunStart:
     asked: Asked
     trace_started_at: datetime
     answer_message_id: str | None = None
+    call_id: str = ""
 
 
 class Journal:
@@ -70,6 +71,10 @@ class Journal:
         self._text = ""
         self._kept: tuple[list[Block], str] | None = None
         self.first_token_ms: int | None = None
+
+    @property
+    def task_trace_id(self) -> str:
+        return self._start.task_trace_id
 
     @property
     def characters(self) -> int:

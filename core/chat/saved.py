@@ -21,7 +21,7 @@ _spans, _approvals = TraceSpan.__table__, ToolApproval.__table__
 _messages, _conversations = Message.__table__, Conversation.__table__
 _TOOLS = (
     select(_spans.c.id, _spans.c.tool_use_id, _spans.c.tool_name, _spans.c.input, _spans.c.status)
-    .add_columns(_spans.c.duration_ms, _approvals.c.expires_at, _approvals.c.decision)
+    .add_columns(_spans.c.duration_ms, _spans.c.waited_ms, _approvals.c.expires_at, _approvals.c.decision)
     .outerjoin(_approvals, _approvals.c.span_id == _spans.c.id)
     .where(_spans.c.kind == "tool")
     .order_by(_spans.c.iteration, _spans.c.id)
@@ -67,7 +67,10 @@ _QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class SavedTool:
-    """A call of a tool, also of an agent that was asked; ``consent_until`` while somebody's consent is waited for."""
+    """A call of a tool, also of an agent that was asked; ``consent_until`` while somebody's consent is waited for.
+
+    ``duration_ms`` is the tool's own, without that wait.
+    """
 
     span_id: str
     id: str
@@ -116,9 +119,8 @@ def _tool(row: Row[Any]) -> SavedTool:
     waits = row.status == "running" and row.decision is None and row.expires_at is not None and row.expires_at > now()
     status: ToolStatus = {"running": "executing", "success": "completed"}.get(row.status, "failed")  # type: ignore[assignment]
     until = row.expires_at if waits else None
-    return SavedTool(
-        row.id, row.tool_use_id or row.id, row.tool_name, _input(row.input), status, row.duration_ms, until
-    )
+    took = None if row.duration_ms is None else max(0, row.duration_ms - (row.waited_ms or 0))
+    return SavedTool(row.id, row.tool_use_id or row.id, row.tool_name, _input(row.input), status, took, until)
 
 
 def _input(text: str | None) -> dict[str, Any]:

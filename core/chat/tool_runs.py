@@ -57,7 +57,7 @@ class ToolRuns:
         status: StepStatus = "success" if outcome.failure is None else "failed"
         run.result = result_of(run.call, outcome)
         end = ToolEnd(run.tool, status, now(), outcome.duration_ms, text, outcome.size, outcome.failure)
-        run.end = replace(end, waited_ms=run.waited_ms)
+        run.end = replace(end, waited_ms=outcome.waited_ms or None)
 
     @property
     def ended(self) -> tuple[ToolEnd, ...]:
@@ -76,7 +76,7 @@ class ToolRuns:
         for run in self._runs:
             if run.end is None:
                 run.result = tool_result(run.call, NOT_FINISHED, failed=True)
-                run.end = _cut_off(run.tool, status, error_type, NOT_FINISHED)
+                run.end = replace(_cut_off(run.tool, status, error_type, NOT_FINISHED), waited_ms=run.waited_ms)
 
 
 def never_run(content: Sequence[Block], iteration: int) -> tuple[ToolEnd, ...]:

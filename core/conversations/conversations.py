@@ -22,6 +22,7 @@ from core.money import Nanos
 from core.store.attachment_tables import Attachment
 from core.store.database import Store
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSpan
+from core.store.text import whole_characters
 from core.store.tool_tables import ToolApproval
 
 __all__ = ["ConversationView", "Conversations", "MessageView", "TurnFigures", "title_from"]
@@ -158,7 +159,7 @@ class Conversations:
 
     def rename(self, by: Person, conversation_id: str, title: str) -> None:
         """Raises InputError and NotFound."""
-        line = " ".join(title.split())
+        line = " ".join(whole_characters(title, "The title").split())
         if not line:
             raise InputError("The title is empty. Give the conversation a title.")
         if len(line) > LONGEST_TITLE:

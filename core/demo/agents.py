@@ -6,10 +6,10 @@ from contextlib import suppress
 from pydantic import TypeAdapter
 
 from core.errors import InputError
+from core.place import PROJECT
 from core.registry.agent_draft import AgentDraft
 from core.registry.agents import Agents
 from core.registry.mcp_registry import McpRegistry, McpServerDraft
-from core.settings import PROJECT
 
 _FILE = PROJECT / "data" / "demo_agents.json"
 _DRAFTS = TypeAdapter(tuple[AgentDraft, ...])

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from pydantic import TypeAdapter
 
 from core.demo.ids import lasting_id
-from core.settings import PROJECT
+from core.place import PROJECT
 from core.store.demo import DEMO_SOURCE
 
 SOURCE = DEMO_SOURCE

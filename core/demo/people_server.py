@@ -1,22 +1,19 @@
-"""A small MCP server with made-up employees: `python -m core.demo.people_server`, or with a file for its database."""
+"""A small MCP server with made-up employees, in a database in memory: `python -m core.demo.people_server`."""
 
 import csv
 import sqlite3
-import sys
-from contextlib import closing
 from io import StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Annotated, Literal, TypeAlias
+from weakref import finalize
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from core.settings import PROJECT
+from core.place import PROJECT
 
 SOURCE = PROJECT / "data" / "employees.csv"
-DATABASE = PROJECT / "data" / "people.db"
 
 _TABLE = (
     "CREATE TABLE employees (name TEXT PRIMARY KEY, department TEXT NOT NULL COLLATE NOCASE, title TEXT NOT NULL, "
@@ -43,19 +40,21 @@ Order: TypeAlias = Annotated[
 ]
 
 
-def make_database(path: Path) -> None:
-    """Write the employees into a new SQLite file at the path, in place of what was there. Raises OSError."""
-    with TemporaryDirectory(dir=path.parent, prefix=".people-") as folder:
-        new = Path(folder) / path.name
-        with closing(sqlite3.connect(new)) as connection, connection, SOURCE.open(encoding="utf-8") as source:
-            connection.execute(_TABLE)
-            connection.executemany(_ADD, csv.DictReader(source))
-        new.replace(path)
+def employees() -> sqlite3.Connection:
+    """A database with all of them, for one thread at a time."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    with connection, SOURCE.open(encoding="utf-8") as source:
+        connection.execute(_TABLE)
+        connection.executemany(_ADD, csv.DictReader(source))
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
-def people_server(database: Path) -> MCPServer:
-    """A server over a database made by ``make_database``."""
+def people_server() -> MCPServer:
+    """A server that can be asked for them."""
+    connection, alone = employees(), Lock()
     server = MCPServer("people", instructions="Employees of a made-up company.")
+    finalize(server, connection.close)
 
     @server.tool()
     def get_employees(
@@ -71,7 +70,7 @@ def people_server(database: Path) -> MCPServer:
 
         Bounds are inclusive; those left out do not narrow the search.
         """
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        with alone:
             bounds = {
                 "department": department and _department(connection, department),
                 "min_increment_percent": min_increment_percent,
@@ -101,14 +100,5 @@ def _as_csv(found: sqlite3.Cursor, limit: int) -> str:
     return f"{count}\n{text.getvalue()}"
 
 
-def main() -> None:
-    database = Path(sys.argv[1] if len(sys.argv) > 1 else DATABASE).resolve()
-    try:
-        make_database(database)
-    except OSError as error:
-        raise SystemExit(f"{database} cannot be written ({error}). Name another file as the first argument.") from None
-    people_server(database).run("stdio")
-
-
 if __name__ == "__main__":
-    main()
+    people_server().run("stdio")

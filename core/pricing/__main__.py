@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 from core.analytics.accuracy import Accuracy, by_model_and_script, compare
 from core.errors import AppError
+from core.place import COMMAND
 from core.settings import settings
 from core.store.database import Store, open_store
 
 
 def main() -> None:
     """Exit status 1 and a sentence if the database cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m core.pricing", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("task", choices=("estimates",))
     parser.parse_args()
     try:

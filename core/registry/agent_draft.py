@@ -8,7 +8,7 @@ from core.clock import now
 from core.errors import InputError
 from core.money import Nanos, nanos_typed, short_usd, why_no_amount
 from core.provider.models import Model, current_models, find_model, retirement_warning
-from core.store.text import storable
+from core.store.text import whole_characters
 
 LONGEST_NAME = 60
 LONGEST_DESCRIPTION = 300
@@ -57,7 +57,7 @@ def checked(draft: AgentDraft) -> AgentDraft:
         )
     return AgentDraft(
         name=_name(draft.name),
-        description=_short("The description", _one_line(draft.description), LONGEST_DESCRIPTION),
+        description=_short("The description", _one_line("The description", draft.description), LONGEST_DESCRIPTION),
         model=draft.model,
         system_prompt=_short("The system prompt", draft.system_prompt, LONGEST_SYSTEM_PROMPT),
         max_output_tokens=draft.max_output_tokens,
@@ -89,6 +89,8 @@ def cost_limit_from(text: str) -> Nanos | None:
 
 
 def _model(model_id: str) -> Model:
+    if not model_id:
+        raise InputError("No model is chosen. Choose one from the list of models.")
     model, today = find_model(model_id), now().date()
     if model is None:
         raise InputError(f"The model “{model_id}” is not in the catalogue. Choose one from the list of models.")
@@ -98,7 +100,7 @@ def _model(model_id: str) -> Model:
 
 
 def _name(name: str) -> str:
-    line = _one_line(name)
+    line = _one_line("The name", name)
     if not line:
         raise InputError("The name is empty. Give the agent a name.")
     return _short("The name", line, LONGEST_NAME)
@@ -134,11 +136,11 @@ def _cost_limit(nanos: Nanos | None) -> Nanos | None:
     return nanos
 
 
-def _one_line(text: str) -> str:
-    return " ".join(storable(text).split())
+def _one_line(field: str, text: str) -> str:
+    return " ".join(whole_characters(text, field).split())
 
 
 def _short(field: str, text: str, longest: int) -> str:
     if len(text) > longest:
         raise InputError(f"{field} is {len(text):,} characters long; at most {longest:,} fit. Shorten it.")
-    return text
+    return whole_characters(text, field)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from core.agent.mcp.naming import server_slug
 from core.agent.mcp.server import Transport
 from core.errors import InputError
-from core.store.text import storable
+from core.store.text import whole_characters
 
 LONGEST_NAME = 40
 LONGEST_TEXT = 4_000
@@ -116,7 +116,7 @@ def _is_web_address(url: str) -> bool:
 
 
 def _name(name: str) -> str:
-    line = " ".join(storable(name).split())
+    line = " ".join(whole_characters(name, "The name").split())
     if len(line) > LONGEST_NAME:
         raise InputError(f"The name is {len(line):,} characters long; at most {LONGEST_NAME} fit. Shorten it.")
     if not server_slug(line):
@@ -125,8 +125,7 @@ def _name(name: str) -> str:
 
 
 def _plain(field_name: str, text: str) -> None:
-    if text != storable(text):
-        raise InputError(f"{field_name} has characters that no program takes. Remove them.")
+    whole_characters(text, field_name)
     if len(text) > LONGEST_TEXT:
         raise InputError(f"{field_name} is {len(text):,} characters long; at most {LONGEST_TEXT:,} fit. Shorten it.")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import AppError
+from core.place import COMMAND
 from core.settings import settings
 from core.store.backup import back_up, check, restore
 
@@ -19,7 +20,7 @@ _KEPT = 14
 
 def main() -> None:
     """Exit status 1 and one sentence if it cannot be done, or if something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m core.store", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     tasks = parser.add_subparsers(required=True, metavar="TASK")
     backup = tasks.add_parser("backup", help="write a checked backup; the server may run")
     backup.add_argument("target", type=Path, help="a folder, or a file that ends with .db or .dump")

@@ -13,6 +13,7 @@ from sqlalchemy import URL
 
 from core.clock import now
 from core.errors import BackupError
+from core.place import COMMAND
 from core.store import postgresql_backup
 from core.store.database import address_of, existing
 from core.store.failures import place, told_plainly
@@ -110,7 +111,7 @@ def restore(url: str, source: Path, *, replace: bool) -> Path | None:
     """
     address = address_of(url)
     if not source.is_file():
-        raise BackupError(f"There is no backup {source}. Name a file that python -m core.store backup wrote.")
+        raise BackupError(f"There is no backup {source}. Name a file that {COMMAND} backup wrote.")
     if address.get_backend_name() == "postgresql":
         version = postgresql_backup.version_in(source)
         refuse_newer(source, version)

@@ -67,7 +67,7 @@ class Store:
 def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) -> Store:
     """Open the database and bring it to the newest version.
 
-    ``busy_seconds`` is how long to wait for its locks, ``versions`` the folder of the migrations. Raises
+    ``busy_seconds`` is how long to wait for locks of others, ``versions`` the folder of the migrations. Raises
     StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
     """
     address = address_of(url)
@@ -124,3 +124,22 @@ def _upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
         reader.dispose()
         writer.dispose()
         raise
+
+
+@contextmanager
+def looked_into(url: str) -> Iterator[Connection]:
+    """A reading connection to a database that is there, of whatever version: nothing is made, checked or upgraded.
+
+    Raises StoreError.
+    """
+    address = existing(url)
+    with told_plainly(address):
+        if address.get_backend_name() == "sqlite":
+            engine = sqlite_engine(Path(str(address.database)).absolute(), 5, "reading")
+        else:
+            engine = reader_engine(address, 5)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()

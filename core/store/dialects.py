@@ -7,6 +7,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 SQLITE_READING, SQLITE_WRITING, POSTGRESQL_WRITING = "sqlite+reading", "sqlite+writing", "postgresql+writing"
+PLACE_SECONDS = 30.0
+"""How long one waits for a connection of our own that others use: on a busy machine each takes its time with it."""
 # Where a connection's info holds the number of its transaction.
 TRANSACTION_NUMBER = "transaction_number"
 

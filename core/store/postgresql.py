@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
 
-from core.store.dialects import POSTGRESQL_WRITING
+from core.store.dialects import PLACE_SECONDS, POSTGRESQL_WRITING
 
 WRITERS = 8
 _READERS = 4
@@ -30,7 +30,7 @@ def reader_engine(url: URL, busy_seconds: float) -> Engine:
         isolation_level="REPEATABLE READ",
         pool_size=_READERS,
         max_overflow=_READERS_AT_PEAK - _READERS,
-        pool_timeout=busy_seconds,
+        pool_timeout=PLACE_SECONDS,
         **_ENGINE,
     )
     return engine.execution_options(postgresql_readonly=True)
@@ -43,7 +43,7 @@ def writer_engine(url: URL, busy_seconds: float) -> Engine:
         connect_args=_connect_args(url, busy_seconds) | {"autocommit": True},
         pool_size=WRITERS,
         max_overflow=0,
-        pool_timeout=busy_seconds,
+        pool_timeout=PLACE_SECONDS,
         **_ENGINE,
     )
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from core.errors import StoreError
-from core.store.dialects import SQLITE_READING, SQLITE_WRITING
+from core.place import COMMAND
+from core.store.dialects import PLACE_SECONDS, SQLITE_READING, SQLITE_WRITING
 
 # Beyond this the log is copied into the database and emptied, even if that has to wait for readers.
 WAL_LIMIT = 64 * 2**20
@@ -43,7 +44,7 @@ def _refuse_damaged(path: Path) -> None:
     if wrong is not None:
         raise StoreError(
             f"The database {path} is damaged: {wrong}. Keep the file, and put a backup back with "
-            "python -m core.store restore --replace."
+            f"{COMMAND} restore --replace."
         )
 
 
@@ -217,7 +218,7 @@ def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "wri
         poolclass=QueuePool,
         pool_size=_READERS,
         max_overflow=_READERS_AT_PEAK - _READERS,
-        pool_timeout=busy_seconds,
+        pool_timeout=PLACE_SECONDS,
         hide_parameters=True,
     )
 

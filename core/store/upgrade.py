@@ -50,7 +50,7 @@ def upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
 
 def is_current(connection: Connection, known: list[str]) -> bool:
     """Whether the database has the newest of the known versions. Raises SchemaTooNew."""
-    version = _version(connection)
+    version = version_of(connection)
     if version is not None and version not in known:
         raise SchemaTooNew(
             f"The database {place(connection.engine.url)} has version {version}, and this program knows only up to "
@@ -59,7 +59,8 @@ def is_current(connection: Connection, known: list[str]) -> bool:
     return version == known[-1]
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """The number of the newest migration the database has; None for one that was never used."""
     if connection.execute(text(_HAS_VERSION[connection.dialect.name])).scalar() is None:
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -82,7 +83,7 @@ def _keep_others_out(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, versions: Path) -> None:
-    before = _version(connection)
+    before = version_of(connection)
     copy = _keep_copy(connection, before or "none") if connection.dialect.name == "sqlite" else None
     try:
         _run(connection, versions)

@@ -5,6 +5,7 @@ import sys
 
 from core.errors import AppError
 from core.money import show_usd
+from core.place import COMMAND
 from core.pricing import price_book
 from core.settings import settings
 from core.store.database import open_store
@@ -13,7 +14,7 @@ from core.tracing.repricing import reprice
 
 def main() -> None:
     """Exit status 1 and one sentence if that cannot be done; it can be done again at any time."""
-    parser = argparse.ArgumentParser(prog="python -m core.tracing", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("task", choices=["reprice"])
     parser.parse_args()
     try:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.access.roles import Permission, may
 from core.conversations.conversations import ConversationView
-from core.conversations.transcript import MessageView
+from core.conversations.transcript import MessageView, TurnFigures
 from core.registry.agents import AgentView
 from core.wiring import Services
 from pages.parts.markdown import as_text
@@ -94,15 +94,20 @@ def draw_change(before: MessageView | None, message: MessageView) -> None:
         return
     old, new = before.turn, message.turn
     if old.agent_id != new.agent_id:
-        st.caption(f":material/swap_horiz: From here on {_whose(message)} answers, not {_whose(before)}. {_ANEW}")
+        st.caption(f":material/swap_horiz: From here on {_whose(message)} answers, not {_whose(before)}. {_price(new)}")
     elif old.agent_version != new.agent_version:
         st.caption(
             f":material/swap_horiz: From here on version {new.agent_version} of **{as_text(new.agent_name)}** answers. "
-            f"{_ANEW}"
+            f"{_price(new)}"
         )
 
 
-_ANEW = "What was said before is sent to it as new, without the cache, so that this prompt costs more."
+def _price(turn: TurnFigures) -> str:
+    """Who was asked a moment ago may have it in the cache still."""
+    read, prompt = turn.usage.cache_read, turn.usage.prompt
+    if read:
+        return f"Of the {prompt:,} tokens that were sent to it, {read:,} were in the cache."
+    return "What was said before is sent to it as new, without the cache, so that this prompt costs more."
 
 
 def _whose(message: MessageView) -> str:
@@ -118,5 +123,5 @@ def draw_coming_change(messages: Sequence[MessageView], agent: AgentView) -> Non
     said, whose = last.usage.prompt + last.usage.output, as_text(last.agent_name)
     st.caption(
         f":material/swap_horiz: The next message goes to **{as_text(agent.name)}**, not to **{whose}**: "
-        f"what was said, about {said:,} tokens, is sent as new, without the cache."
+        f"what was said, about {said:,} tokens, is sent as new, unless it has it in the cache still."
     )

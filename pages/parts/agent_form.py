@@ -80,7 +80,7 @@ def _about(agent: AgentView | None, key: str) -> Typed:
     return {
         "name": name,
         "description": about,
-        "model": model.id,
+        "model": model.id if model else "",
         "system_prompt": prompt,
         "max_output_tokens": int(most),
         "thinking": thinking,
@@ -88,18 +88,22 @@ def _about(agent: AgentView | None, key: str) -> Typed:
     }
 
 
-def _model(agent: AgentView | None, key: str) -> Model:
+def _model(agent: AgentView | None, key: str) -> Model | None:
+    """None until somebody chooses in place of a model that is unknown here; only a new agent begins with the first."""
     models = list(current_models(now().date()))
     known = find_model(agent.model) if agent else None
     if known is not None and known not in models:
         models.append(known)
     chosen = st.selectbox(
-        "Model", models, index=models.index(known) if known else 0, format_func=_model_label, key=f"{key}-model"
+        "Model",
+        models,
+        index=0 if agent is None else models.index(known) if known else None,
+        format_func=_model_label,
+        key=f"{key}-model",
+        placeholder="Choose a model",
     )
     if agent is not None and known is None:
-        st.warning(
-            f"{as_text(agent.model)} is not in the list of models. Saving puts the agent on the one chosen here."
-        )
+        st.warning(f"{as_text(agent.model)} is not in the list of models. Choose one to save this agent.")
     return chosen
 
 

@@ -45,7 +45,7 @@ def draw_budget(
             st.markdown(f"{badge(view)} {_kind(view)}", width="content")
         clocks = "" if view.time_zone == zone.key else f" on the clocks of {view.time_zone}"
         st.caption(f"{period_name(view)}{clocks} · {money_counted(view)}")
-        st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view)} % of the limit")
+        st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view):,} % of the limit")
         st.markdown(sums(view), help=exact_sums(view))
         found = rooms(view, agents, services.bounds, now())
         for notice in filter(None, (consequence(view), *no_room(found), unpriced(view), overrun(view, found))):

@@ -73,7 +73,7 @@ def badge(view: BudgetView) -> str:
     """As Markdown: what the colour says is said in words, too."""
     color, icon, more = _BADGES[fullness(view)]
     least = "at least " if view.unpriced else ""
-    return f":{color}-badge[{icon} {least}{percent(view)} % used{more}]"
+    return f":{color}-badge[{icon} {least}{percent(view):,} % used{more}]"
 
 
 def sums(view: BudgetView) -> str:

@@ -8,6 +8,7 @@ from core.analytics.choice import DIMENSIONS, Choice
 from core.analytics.costs import OTHERS, CostsView, Group, Step
 from core.analytics.rollups.question import Dimension
 from core.analytics.spend import known
+from pages.parts.amount_column import amount_column
 from pages.parts.charts import PICKED, groups_of, spend_over_time, step_labels
 from pages.parts.figures import NOTHING, in_short, same_length, usd
 from pages.parts.filter_bar import choose, toggle
@@ -16,13 +17,9 @@ from pages.parts.markdown import as_cell
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
-_AMOUNT = st.column_config.TextColumn(alignment="right")
-_EXACTLY = "All nine decimals are there where a cell is opened or the table is downloaded."
+_EXACTLY = "All nine decimals are there where a cell is opened, or the table is downloaded."
 _TOP_COLUMNS = {
     "Name": st.column_config.TextColumn(width=160),
-    "USD": st.column_config.TextColumn(
-        alignment="right", help="Open a cell, or download the table, for all nine decimals."
-    ),
     "Share": st.column_config.NumberColumn(format="percent"),
     "Change": st.column_config.NumberColumn(
         format="%+.1f %%", help="Against as many days just before; empty if nothing was spent then."
@@ -80,13 +77,15 @@ def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None
     with st.expander(label, icon=":material/table:"):
         st.caption(f"US dollars. {_EXACTLY} Each {step} begins as clocks show it in {choice.zone.key}.")
         table = _as_table(view, choice)
+        amounts = [*table[0]][1:]
         st.dataframe(
-            in_short(table, *[*table[0]][1:]),
+            in_short(table, *amounts),
             key=key,
             hide_index=True,
             on_select=take if several else "ignore",
             selection_mode="single-row",
-            column_config=dict.fromkeys([*table[0]][1:], _AMOUNT),
+            column_config={name: amount_column([row[name] for row in table]) for name in amounts},
+            placeholder="",
         )
 
 
@@ -118,18 +117,19 @@ def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone
     key = f"costs-top-{dimension}-{hash(choice)}"
 
     def take() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if rows:
-            choose(toggle(choice, dimension, (groups[rows[0]].id,)), default_zone)
+        ticked = st.session_state[key]["selection"]["rows"]
+        if ticked:
+            choose(toggle(choice, dimension, (groups[ticked[0]].id,)), default_zone)
 
+    rows = _top_rows(groups, compared=view.before.calls > 0)
     st.dataframe(
-        in_short(_top_rows(groups, compared=view.before.calls > 0), "USD"),
+        in_short(rows, "USD"),
         key=key,
         hide_index=True,
         height="content" if len(groups) <= _ROWS_WITHOUT_SCROLLING else 320,
         on_select=take,
         selection_mode="single-row",
-        column_config=_TOP_COLUMNS,
+        column_config={**_TOP_COLUMNS, "USD": amount_column([row["USD"] for row in rows])},
         placeholder=NOTHING,
     )
 

@@ -31,7 +31,6 @@ class LiveLine:
     def __init__(self, name: str, given: Mapping[str, Any], decide: Decide) -> None:
         self._line, self._drawn, self._decide = ToolLine(name, given), ToolLine(""), decide
         self._request: Request | None = None
-        self._asked_at, self._waited = 0.0, 0.0
         with st.container():
             self._slot, self._card = st.empty(), st.empty()
             self._below = st.container()
@@ -46,17 +45,17 @@ class LiveLine:
     def progress(self, event: ToolProgress) -> None:
         if event.status == "executing":
             return
-        took = None if event.duration_ms is None else event.duration_ms - round(self._waited * 1_000)
-        self._line = replace(self._line, state=event.status, duration_ms=took, result=event.result, size=event.size)
+        self._line = replace(
+            self._line, state=event.status, duration_ms=event.duration_ms, result=event.result, size=event.size
+        )
         self._end_below(failed=event.status == "failed")
 
-    def ask(self, event: ApprovalRequested, at: float) -> None:
+    def ask(self, event: ApprovalRequested) -> None:
         self._request = Request(event.span_id, event.name, pretty(event.input), event.expires_at)
-        self._asked_at = at
         self._line = replace(self._line, state="waiting")
 
-    def decided(self, event: ApprovalDecided, at: float) -> None:
-        self._request, self._waited = None, at - self._asked_at
+    def decided(self, event: ApprovalDecided) -> None:
+        self._request = None
         consent = Consent(event.decision, event.by, event.reason)
         self._line = replace(self._line, state="running", consent=consent)
 
@@ -104,8 +103,7 @@ class Lane:
         self._section: Section | None = None
         self._lines: dict[str, LiveLine] = {}
 
-    def take(self, event: RunEvent, at: float) -> None:
-        """``at`` is when it happened, in seconds since the turn began."""
+    def take(self, event: RunEvent) -> None:
         match event:
             case TextDelta(text):
                 self._write("text", text)
@@ -119,9 +117,9 @@ class Lane:
                     self._lines[id_] = LiveLine(name, given, self._decide)
                 self._changed[self._lines[id_]] = None
             case ToolProgress() | ApprovalRequested() | ApprovalDecided():
-                self._follow(event, at)
+                self._follow(event)
             case Delegated(id_, agent_name, inner):
-                self._lines[id_].begin_below(agent_name, self._changed).take(inner, at)
+                self._lines[id_].begin_below(agent_name, self._changed).take(inner)
 
     def _write(self, channel: Channel, text: str) -> None:
         if self._section is None or self._section.channel != channel:
@@ -136,15 +134,15 @@ class Lane:
             self._section.finish()
             self._section = None
 
-    def _follow(self, event: ToolProgress | ApprovalRequested | ApprovalDecided, at: float) -> None:
+    def _follow(self, event: ToolProgress | ApprovalRequested | ApprovalDecided) -> None:
         line = self._lines[event.id]
         match event:
             case ToolProgress():
                 line.progress(event)
             case ApprovalRequested():
-                line.ask(event, at)
+                line.ask(event)
             case ApprovalDecided():
-                line.decided(event, at)
+                line.decided(event)
         self._changed[line] = None
 
     def finish(self) -> None:

@@ -87,12 +87,12 @@ class LiveAnswer:
             events = self._turn.get(self._seen, 0)
         for logged in events:
             self._seen = logged.sequence
-            self._take(logged.event, logged.at)
+            self._take(logged.event)
         if not events:
             st.session_state.get("waits")  # Streamlit ends a script only where it draws or looks at its session
         self._next_frame = time.monotonic() + frame_seconds(id(self), sum(part.size for part in self._changed))
 
-    def _take(self, event: Event, at: float) -> None:
+    def _take(self, event: Event) -> None:
         match innermost(event):
             case RetryScheduled(attempt, reason, wait):
                 first_sentence = as_text(reason.split(". ")[0])
@@ -112,7 +112,7 @@ class LiveAnswer:
                 self._ended = True
                 self._lane.finish()
             case _:
-                self._lane.take(event, at)
+                self._lane.take(event)
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:

@@ -11,6 +11,7 @@ from core.analytics.trace_row import TraceRow
 from core.analytics.trace_tree import SessionRow
 from core.money import Nanos
 from core.wiring import Services
+from pages.parts.amount_column import amount_column
 from pages.parts.figures import BASIS, NOTHING, exact, in_short, money, seconds, tokens, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.trace_labels import labels_of
@@ -26,7 +27,6 @@ STATUS = {
     "stopped": ("gray", ":material/stop_circle:"),
     "interrupted": ("orange", ":material/power_off:"),
 }
-_RIGHT = st.column_config.TextColumn(alignment="right")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -128,7 +128,10 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         in_short([_step(labels[span.id], span) for span in calls], "Cost, USD"),
         hide_index=True,
         height=table_height(len(calls)),
-        column_config={"HTTP": st.column_config.NumberColumn(format="%d"), "Cost, USD": _RIGHT},
+        column_config={
+            "HTTP": st.column_config.NumberColumn(format="%d"),
+            "Cost, USD": amount_column(usd(span.total) for span in calls),
+        },
         placeholder=NOTHING,
     )
     for span in calls:
@@ -143,7 +146,7 @@ def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
         in_short([_session(detail, labels, session) for session in detail.sessions], "Cost, USD"),
         hide_index=True,
         height=table_height(len(detail.sessions)),
-        column_config={"Cost, USD": _RIGHT},
+        column_config={"Cost, USD": amount_column(usd(session.total) for session in detail.sessions)},
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.analytics.trace_detail import Sum, TraceDetail
 from core.analytics.trace_parts import LedgerRow
+from pages.parts.amount_column import amount_column
 from pages.parts.figures import NOTHING, exact, in_short, same_length, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
@@ -37,7 +38,7 @@ def draw_ledger(detail: TraceDetail, labels: Mapping[str, str], zone: ZoneInfo) 
             column_config={
                 "Quantity": st.column_config.NumberColumn(format="localized"),
                 "Unit price, USD": st.column_config.TextColumn(alignment="right"),
-                _AMOUNT: st.column_config.TextColumn(alignment="right"),
+                _AMOUNT: amount_column(usd(line.amount) for line in detail.ledger),
                 "Price source": st.column_config.LinkColumn(width="medium"),
             },
         )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.analytics.names import Names
 from core.analytics.trace_row import TraceRow
+from pages.parts.amount_column import amount_column
 from pages.parts.figures import NOTHING, in_short, same_length, usd
 from pages.parts.markdown import as_cell
 
@@ -52,7 +53,7 @@ def draw_traces(traces: Sequence[TraceRow], names: Names, zone: ZoneInfo) -> Non
         key=_TABLE,
         hide_index=True,
         height="content",
-        column_config=_columns(zone),
+        column_config=_columns(zone) | {"Cost, USD": amount_column(costs)},
         placeholder=NOTHING,
         on_select=_open_selected,
         selection_mode="single-row",
@@ -63,7 +64,6 @@ def _columns(zone: ZoneInfo) -> dict[str, Any]:
     column = st.column_config
     return {
         "Started": column.DatetimeColumn(format=_TIME, timezone=zone.key, help=f"In {zone.key}"),
-        "Cost, USD": column.TextColumn(alignment="right", help="Open a cell for all nine decimals"),
         "Input": column.NumberColumn(
             format="localized", help="Input tokens neither written to nor read from the cache"
         ),

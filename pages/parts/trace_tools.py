@@ -54,7 +54,7 @@ def _call(span: SpanRow) -> dict[str, object]:
     return {
         "Iteration": span.iteration,
         "Status": span.status,
-        "Time": seconds(span.duration_ms),
+        "Time": seconds(span.own_ms),
         "Waited": seconds(span.waited_ms) if span.waited_ms else "",
         "Result": _size(span),
         "Error": as_cell(": ".join(filter(None, (span.error_type, span.error_text)))),

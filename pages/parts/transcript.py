@@ -48,7 +48,8 @@ def draw_user_message(message: MessageView, resend: Resend, files: AttachedFiles
     """``resend`` gets the id of the message to replace and its new text; its files are kept."""
     with st.chat_message("user", avatar=USER):
         files.draw(message.id, message.blocks)
-        draw_verbatim(message.text)
+        if not (editable and st.session_state.get(_EDITED) == message.id):
+            draw_verbatim(message.text)
         if editable:
             _edit(message, resend)
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import analytics, bill, books, engine, exports, loop, page, pages, strangers
+from tests.bench import analytics, bill, books, cuts, engine, exports, loop, page, pages, strangers
 from tests.bench.filled import filled_databases
 
 OF_A_YEAR: dict[str, Callable[[str], None]] = {
@@ -18,6 +18,7 @@ OTHERS: dict[str, Callable[[], None]] = {
     "loop": loop.main,
     "page": page.main,
     "bill": bill.main,
+    "cuts": cuts.main,
     "strangers": strangers.main,
 }
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from core.settings import PROJECT
+from core.place import PROJECT
 from tests.bench.engine import free_port, simulator, wait_for_port
 from tests.bench.report import Figure, percentile, show
 

@@ -1,10 +1,19 @@
 """A budget in a browser: it is set, refuses a message without losing it, and is raised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chatting import await_end, button, messages, say
+from tests.served import Served, served
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One of its own: what others spent this month counts in a new budget, and it would refuse what others ask."""
+    with served(tmp_path_factory.mktemp("budgets") / "data", SIMULATOR_PACE="0", ATTEMPTS="1") as server:
+        yield server
 
 
 def test_a_message_a_budget_has_no_room_for_is_kept_and_answered_once_it_has(new_page: Callable[..., Page]) -> None:

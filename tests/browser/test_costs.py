@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.analytics.filters import TraceFilter
 from core.analytics.traces import Traces
-from core.money import exact_usd
+from core.money import NANOS_PER_USD, exact_usd, show_usd
 from core.store.database import Store, open_store
 from core.store.tables import LedgerLine
 from tests.browser.test_layout import assert_fits
@@ -103,3 +103,23 @@ def test_costs_fits_a_phone(new_page: Callable[..., Page]) -> None:
     expect(page.get_by_text("Hours of the week")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart").last).to_be_visible()
     assert_fits(page)
+
+
+def test_e1_a_copied_amount_has_all_nine_decimals(
+    new_page: Callable[..., Page], history: History, server: Served
+) -> None:
+    """Of a number Streamlit copies what it is, of a text, such as unknown, what is shown."""
+    page = new_page("traces?basis=computed", viewport={"width": 1440, "height": 1000})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("canvas").first).to_be_visible()
+    totals = [each.total for each in Traces(history.store).page(ADMIN, TraceFilter(bases=("computed",)))]
+    place, total = next((n, each) for n, each in enumerate(totals) if each and shown(each) != each)
+    table.click(position={"x": 100, "y": 52 + 35 * place})
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+c")
+    assert Decimal(page.evaluate("navigator.clipboard.readText()")) * NANOS_PER_USD == total
+
+
+def shown(nanos: int) -> Decimal:
+    return Decimal(show_usd(nanos).replace("$", "")) * NANOS_PER_USD

@@ -1,65 +1,23 @@
 """A conversation of 400 messages on a slow machine: drawn in part, followed elsewhere, and never a white page."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.chatting import button, messages, say
+from tests.browser.cutting import converse, cut_rounds
 from tests.served import Served
 
-TURNS = 200
-ROUNDS = 3
-SLOWER = 6
-"""How many times slower than this machine's the browser's processor is made."""
+ROUNDS = 5
+"""``python -m tests.bench cuts`` takes twenty."""
 
 
 @pytest.fixture(scope="module")
 def conversation(server: Served) -> str:
-    """Asked by a program, which is the quickest."""
-    with httpx2.Client(base_url=f"{server.url}/api", timeout=60) as client:
-        agent = client.get("/agents").json()["data"][0]["id"]
-        sent = {"agentId": agent, "message": "[[say: The first answer.]] Begin"}
-        place = str(_ask(client, sent)["conversationId"])
-        for number in range(1, TURNS):
-            text = f"[[say: Answer {number} of **many**, with `code` and a list:\n\n- one\n- two]] Question {number}"
-            _ask(client, {**sent, "message": text, "conversationId": place})
-    return place
-
-
-def _ask(client: httpx2.Client, sent: dict[str, str]) -> dict[str, object]:
-    reply = client.post("/command-center/message", json=sent, headers={"Accept": "application/json"})
-    reply.raise_for_status()
-    answer: dict[str, object] = reply.json()
-    return answer.get("data", answer)  # type: ignore[return-value]
-
-
-@pytest.fixture
-def slow_page(chromium: Browser, server: Served) -> Iterator[Page]:
-    """On a slow machine; its console may say what a page says that has lost its connection."""
-    context = chromium.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    slow_down(page, SLOWER)
-    yield page
-    context.close()
-
-
-def cut_connections(page: Page) -> Callable[[], None]:
-    """Return what cuts the page's connection to the server, as a network or an overloaded browser does."""
-    routes: list[WebSocketRoute] = []
-
-    def follow(route: WebSocketRoute) -> None:
-        route.connect_to_server()
-        routes.append(route)
-
-    page.route_web_socket(re.compile("_stcore/stream"), follow)
-    return lambda: routes.pop().close(code=1012)
-
-
-def slow_down(page: Page, rate: int) -> None:
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": rate})
+    return converse(server.url)
 
 
 def test_e7_the_page_holds_what_its_newest_turns_need(page: Page, conversation: str) -> None:
@@ -71,16 +29,47 @@ def test_e7_the_page_holds_what_its_newest_turns_need(page: Page, conversation: 
 
 
 def test_e7_a_dropped_connection_on_a_slow_machine_never_ends_in_a_white_page(
-    slow_page: Page, conversation: str
+    chromium: Browser, server: Served, conversation: str
 ) -> None:
-    drop = cut_connections(slow_page)
-    for _ in range(ROUNDS):
-        slow_page.goto(f"/?conversation={conversation}")
-        messages(slow_page).first.wait_for()
-        drop()
-        slow_page.wait_for_timeout(200)
-        expect(messages(slow_page)).to_have_count(40)
-        expect(slow_page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    assert len(list(cut_rounds(chromium, server.url, conversation, ROUNDS))) == ROUNDS
+
+
+@pytest.mark.parametrize("last", ["new_session", "navigation", "delta"])
+def test_e7_a_page_that_breaks_off_in_the_browser_opens_again(chromium: Browser, server: Served, last: str) -> None:
+    """With the navigation come and not drawn yet, Streamlit's own page takes itself away when the connection ends."""
+    page = chromium.new_page(base_url=server.url)
+    cut_after(page, last)
+    page.goto("/")
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    page.close()
+
+
+def test_e7_a_page_that_took_itself_away_says_so_and_opens_again(chromium: Browser, server: Served) -> None:
+    page = chromium.new_page(base_url=server.url)
+    page.goto("/")
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    said = "new Promise(done => setTimeout(() => done(document.getElementById('root').innerText)))"
+    assert page.evaluate(f"document.getElementById('root').replaceChildren(), {said}").startswith("The page broke off.")
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    page.close()
+
+
+def cut_after(page: Page, kind: str) -> None:
+    """Let the page's first connection end with the first message of this kind."""
+    done: list[str] = []
+
+    def follow(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+
+        def bring(data: str | bytes) -> None:
+            route.send(data)
+            if not done and isinstance(data, bytes) and ForwardMsg.FromString(data).WhichOneof("type") == kind:
+                done.append(kind)
+                route.close(code=1012)
+
+        server.on_message(bring)
+
+    page.route_web_socket(re.compile("_stcore/stream"), follow)
 
 
 def test_l3_an_open_page_shows_what_is_said_in_another_tab(new_page: Callable[..., Page]) -> None:

@@ -1,10 +1,15 @@
 """Launching: one clear sentence where it cannot begin, and an orderly end where it has begun."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
+from contextlib import suppress
+from itertools import count
+from multiprocessing.connection import Connection as Line
 from pathlib import Path
 
 import psutil
@@ -12,8 +17,10 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from core import launch
 from core.errors import SetupError
 from core.launch import check_data_dir, check_port
+from tests.forked import forked
 from tests.house_rules import PROJECT
 from tests.served import LAUNCH, clean_environment, free_port, served
 
@@ -44,6 +51,60 @@ def test_a_busy_port_is_one_sentence() -> None:
             f"Command Center did not start. Port {port} is in use already: "
             f"stop what listens there, or choose another with PORT={port + 1}."
         )
+
+
+@pytest.mark.parametrize("let_go_after", [1, 4, None], ids=["soon", "later", "never"])
+def test_c6_a_port_that_an_orphan_holds_is_waited_for_and_named_if_it_is_not_let_go(let_go_after: int | None) -> None:
+    """As after kill -9 of a server: a child that has its socket lives on for some seconds."""
+    with forked(_server_with_a_child) as server:
+        port, orphan = server.said()
+        server.process.kill()
+        server.ended()
+    try:
+        tries, said = _tries(port, orphan, let_go_after)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+    in_use = f"Port {port} is in use already: stop what listens there, or choose another with PORT={port + 1}."
+    assert said == (in_use if let_go_after is None else "free")
+    assert tries >= (let_go_after or 2)
+
+
+def _tries(port: int, orphan: int, let_go_after: int | None) -> tuple[int, str]:
+    """How often a start found the port in use, of which the orphan goes after some, and what it said in the end."""
+    with forked(_checking, port, 60.0 if let_go_after else 0.7) as starting:
+        for tries in count():
+            if (said := starting.said()) != "in use":
+                return tries, said
+            if tries + 1 == let_go_after:
+                os.kill(orphan, signal.SIGKILL)
+    raise AssertionError("it goes on for ever")
+
+
+def _server_with_a_child(line: "Line[tuple[int, int], None]") -> None:
+    """Listens, and says where and which child of it does, too."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        child = os.fork()
+        if child:
+            line.send((listening.getsockname()[1], child))
+        signal.pause()
+
+
+def _checking(line: "Line[str, None]", port: int, seconds: float) -> None:
+    """A start, as far as the port; says whenever it is in use."""
+
+    def wait(pause: float) -> None:
+        line.send("in use")
+        time.sleep(pause)
+
+    for name, value in (("sleep", wait), ("BIND_SECONDS", seconds)):
+        setattr(launch, name, value)
+    try:
+        check_port("127.0.0.1", port)
+    except SetupError as error:
+        line.send(error.for_user)
+    else:
+        line.send("free")
 
 
 def test_an_unwritable_data_folder_is_one_sentence(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import SetupError
-from core.settings import PROJECT, Settings, settings
+from core.place import PROJECT
+from core.settings import Settings, settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from streamlit.testing.v1.element_tree import AlertBase, Button, Code, HeadingBa
 
 from core import wiring
 from core.access.roles import Person
+from core.place import PROJECT
 from core.registry.agents import AgentDraft, AgentView
-from core.settings import PROJECT
 from core.wiring import Services
 
 W = TypeVar("W")

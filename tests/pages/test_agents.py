@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
+from core.provider.models import find_model
 from core.registry.agents import AgentView
 from core.store.tables import Agent, AgentVersion
 from tests.pages.agent_dialogs import fill, first, open_form, press_key, submit
@@ -48,6 +49,20 @@ def test_every_agent_is_shown_with_its_model_and_todays_price() -> None:
         assert agent.name in page
     assert r"Claude Haiku 5.5 · Per million tokens: input \$" in page
     assert page.count("Per million tokens: input") == len(services().agents.list(services().me))
+
+
+def test_l1_no_model_stands_in_for_one_that_is_unknown_here() -> None:
+    open_app("agents")
+    put_on_model(first(), "gpt-0")
+    key = f"edit-{first().id}"
+    app = open_form(open_app("agents"), key)
+    assert labelled(app.selectbox, "Model").value is None
+    submit(app, key)
+    assert app.error[0].value.startswith("No model is chosen")
+    assert first().model == "gpt-0"
+    labelled(app.selectbox, "Model").set_value(find_model("claude-sonnet-5-5"))
+    submit(app, key)
+    assert first().model == "claude-sonnet-5-5"
 
 
 def test_an_agent_without_a_known_price_says_so() -> None:

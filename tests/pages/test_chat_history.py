@@ -1,5 +1,6 @@
 """A long conversation is drawn in part, unsent messages outlive their page, and what others change is seen."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -171,6 +172,21 @@ def test_l1_a_change_of_agents_is_marked_with_what_it_does_to_the_price() -> Non
     assert "without the cache" in mark
     again = open_app(conversation=conversation_of(app))
     assert [each.value for each in again.caption if "From here on" in each.value] == [mark]
+
+
+def test_l1_who_still_has_it_in_the_cache_is_not_said_to_be_sent_it_as_new() -> None:
+    long = "[[say: One.]] " + "What was said is long enough for a cache. " * 400
+    other = new_agent("Second")
+    app = ask(open_app(), long)
+    name = first().id
+    healthy(app.main.selectbox[0].set_value(other.id).run())
+    ask(app, "[[say: Two.]]")
+    healthy(app.main.selectbox[0].set_value(name).run())
+    assert any("unless it has it in the cache still." in each.value for each in app.caption)
+    ask(app, "[[say: Three.]]")
+    marks = [each.value for each in app.caption if "From here on" in each.value]
+    assert ["without the cache" in each for each in marks] == [True, False]
+    assert re.search(r"Of the [\d,]+ tokens that were sent to it, [\d,]+ were in the cache\.", marks[1])
 
 
 CHANGES: dict[str, Callable[[str], object]] = {

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from core.analytics.spend import Spend
 from core.money import NANOS_PER_USD, exact_usd, show_usd
+from pages.parts.amount_column import LARGEST_NUMBER, amount_column
 from pages.parts.cost_figures import _FIGURES, _height, change, short
 from pages.parts.cost_groups import _TOP_COLUMNS
-from pages.parts.figures import in_short, same_length, usd
+from pages.parts.figures import NOTHING, in_short, same_length, usd
 
 SIZES = (1, 10**12 + 1, 10**15 + 1, 10**18 + 123_456_789)
 """10⁻⁹, 10³, 10⁶ and 10⁹ dollars, in nano-dollars."""
@@ -38,6 +39,19 @@ def test_e1_no_digit_before_the_point_is_ever_lost(nanos: list[int]) -> None:
         assert read == show_usd(amount).replace("$", "")
         if abs(amount) >= NANOS_PER_USD:
             assert abs(Decimal(read.replace(",", "")) * NANOS_PER_USD - amount) <= NANOS_PER_USD // 200
+
+
+@given(st.integers(-LARGEST_NUMBER * NANOS_PER_USD, LARGEST_NUMBER * NANOS_PER_USD))
+def test_e1_what_is_copied_is_exact(nanos: int) -> None:
+    """A browser copies a number as the shortest text that means it, as Python writes one."""
+    cell = usd(nanos)
+    assert amount_column([cell, ""])["type_config"]["type"] == "number"  # type: ignore[index]
+    assert Decimal(repr(float(cell))) == Decimal(cell)
+
+
+def test_e1_what_a_browser_s_number_cannot_hold_stays_text() -> None:
+    for other in ("unknown", NOTHING, usd(LARGEST_NUMBER * NANOS_PER_USD + 1)):
+        assert amount_column([usd(1), other])["type_config"]["type"] == "text"  # type: ignore[index]
 
 
 def test_e1_no_column_of_figures_has_a_width_of_its_own() -> None:

@@ -11,9 +11,12 @@ from streamlit.testing.v1 import AppTest
 from core.clock import now
 from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
+from core.store.tables import TraceSpan
 from tests.core.acts import Acts, Errand, an_errand
 from tests.core.chat.conftest import ended
+from tests.core.chat.test_database_faults import wait_until
 from tests.core.rows import AT, Rows
+from tests.core.tracing.in_store import rows
 from tests.pages.screen import become, button, healthy, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50
@@ -54,6 +57,24 @@ def test_an_unknown_cost_is_never_a_figure() -> None:
     turn("[[speed: fast]]")
     app = open_app("traces")
     assert (column(app, "Cost, USD"), column(app, "Basis")) == (["unknown"], ["unpriced"])
+
+
+def test_b2_what_is_to_be_reconciled_says_what_it_can_have_cost_at_the_most() -> None:
+    app = open_app("traces")
+    agent = services().agents.list(services().me)[0].id
+    unanswered = services().turns.send(owner=services().me, agent_id=agent, text="[[fault: unanswered]]")
+    [sent] = wait_for_sent(unanswered.id)
+    unanswered.stop()
+    ended(unanswered)
+    app = open_app("traces")
+    [listed] = [each for each in app.dataframe if "At most" in each.value]
+    assert list(listed.value["Trace"]) == [unanswered.id]
+    assert list(listed.value["At most"]) == [show_usd(sent["most_nanos"])]
+
+
+def wait_for_sent(trace: str) -> list[Any]:
+    wait_until(lambda: bool(rows(services().store, TraceSpan, task_trace_id=trace)[0]["sent_at"]))
+    return rows(services().store, TraceSpan, task_trace_id=trace)
 
 
 def test_nothing_of_what_was_said_is_shown() -> None:

@@ -17,7 +17,7 @@ from mcp.types import jsonrpc_message_adapter
 from core.agent.mcp.reasons import without_secrets
 from core.agent.mcp.server import LARGEST_MESSAGE, McpServer, command_line
 from core.children import tied
-from core.settings import PROJECT
+from core.place import PROJECT
 
 _log = structlog.get_logger(__name__)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,41 +24,58 @@ class _Failed:
     text: str
 
 
+@dataclass(slots=True)
+class _Wait:
+    """For somebody's consent."""
+
+    milliseconds: int = 0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.milliseconds = _milliseconds_since(began)
+
+
 async def run_tool(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking) -> ToolOutcome:
     """Raises only when cancelled."""
-    began = time.monotonic()
-    result = await _limited_run(tools, name, given, asking)
+    began, wait = time.monotonic(), _Wait()
+    result = await _limited_run(tools, name, given, asking, wait)
     text, failure = (result.text, result.failure) if isinstance(result, _Failed) else (result, None)
     size = size_of(text)
     clean = bounded(text, size)
     if failure is None and is_binary(clean):
         clean, failure = f"The tool gave {size:,} bytes that are not text. They were left out.", "failed"
-    return ToolOutcome(clean or "The tool gave no output.", size, _milliseconds_since(began), failure)
+    took = _milliseconds_since(began)
+    return ToolOutcome(clean or "The tool gave no output.", size, took, failure, min(wait.milliseconds, took))
 
 
 def _milliseconds_since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-async def _limited_run(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking) -> str | _Failed:
+async def _limited_run(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking, wait: _Wait) -> str | _Failed:
     tool = tools.get(name)
     if tool is None:
         return _Failed("unknown", f"There is no tool called {name[:100]}. There are: {', '.join(tools) or 'none'}.")
     try:
-        return await _fitting_run(tool, given, asking)
+        return await _fitting_run(tool, given, asking, wait)
     except BaseException as error:
         if _is_our_end(error):
             raise
         return _failed(tool, error)
 
 
-async def _fitting_run(tool: Tool, given: Any, asking: Asking) -> str | _Failed:
+async def _fitting_run(tool: Tool, given: Any, asking: Asking, wait: _Wait) -> str | _Failed:
     """Nobody is asked for consent to a call that does not fit, and waiting for it is not the tool's time."""
     problems = misfits(tool.input_schema, given)
     if problems:
         raise ToolInputInvalid("\n".join(problems))
     if tool.consent is not None:
-        await tool.consent(tool.name, given, asking)
+        with wait.measured():
+            await tool.consent(tool.name, given, asking)
     with anyio.move_on_after(tool.timeout_seconds):
         result: Any = await tool.run(given, asking)
         if not isinstance(result, str):

@@ -36,9 +36,18 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What the model is told; ``size`` is the result's in bytes before it was cut, ``failure`` None if it worked."""
+    """What the model is told; ``size`` is the result's in bytes before it was cut, ``failure`` None if it worked.
+
+    ``waited_ms`` is the part of its duration in which somebody's consent was waited for.
+    """
 
     text: str
     size: int
     duration_ms: int
     failure: ToolFailure | None = None
+    waited_ms: int = 0
+
+    @property
+    def own_ms(self) -> int:
+        """What the tool itself took."""
+        return max(0, self.duration_ms - self.waited_ms)

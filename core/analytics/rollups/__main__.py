@@ -1,4 +1,4 @@
-"""``python -m core.analytics.rollups check | rebuild``: compare the sums with the ledger, or make them anew."""
+"""``rollups check`` and ``rollups rebuild``: compare the sums with the ledger, or make them anew."""
 
 import argparse
 import sys
@@ -9,13 +9,14 @@ from core.analytics.rollups.refresh import refresh
 from core.analytics.rollups.state import empty_tables
 from core.clock import now
 from core.errors import AppError
+from core.place import COMMAND
 from core.settings import settings
 from core.store.database import Store, existing, open_store
 
 
 def main() -> None:
     """Exit status 1 if the sums are not the ledger's or the database cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m core.analytics.rollups", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} rollups", description=__doc__)
     parser.add_argument("task", choices=("check", "rebuild"))
     task = parser.parse_args().task
     try:

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from core.api.docs.words import ABOUT, TAGS
 from core.api.problems import Problem, raises
 from core.errors import InputError, NotSignedIn, StoreError, TooManyRequests
-from core.settings import VERSION
+from core.place import VERSION
 
 Json: TypeAlias = dict[str, Any]
 

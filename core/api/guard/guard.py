@@ -14,6 +14,7 @@ from core.api.guard.known_pages import KnownPages
 from core.api.guard.leaving import Leaving
 from core.api.guard.origins import OtherOrigins
 from core.api.guard.rates import Rates
+from core.api.guard.reviving import Reviving
 from core.api.guard.rooms import Rooms
 from core.api.guard.sign_in_first import SignInFirst
 from core.api.guard.way_back import WayBack
@@ -50,4 +51,5 @@ def guard(chosen: Settings, pages: Sequence[str], rooms: Rooms, sessions: Callab
         Middleware(Rates, per_minute=chosen.requests_per_minute),
         Middleware(Doors, rooms=rooms, check=check, chosen=chosen),
         Middleware(Bodies),
+        Middleware(Reviving),
     ]

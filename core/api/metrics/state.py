@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from core.chat.tally import Counts
 from core.errors import StoreError
-from core.settings import VERSION
+from core.place import VERSION
 from core.wiring import Services
 
 

@@ -12,6 +12,7 @@ from core.api.sign_in.asked import Asked
 from core.api.sign_in.card import EMAIL, PASSWORD, Card, Form, show, show_error
 from core.clock import now
 from core.errors import NotSignedIn, TooManyRequests
+from core.place import COMMAND
 from core.settings import Settings
 
 SIGN_IN: Final = "/sign-in"
@@ -20,7 +21,7 @@ SIGN_OUT: Final = "/sign-out"
 _NOT_SET_UP = Card(
     "Nobody has set this up yet",
     "Open the address that the server printed on its console when it started. You become the first admin there.",
-    note="Is it lost, or older than a day? The command python -m core.access link prints another.",
+    note=f"Is it lost, or older than a day? The command {COMMAND} access link prints another.",
     link=(SIGN_IN, "Look again"),
 )
 _NO_ACCOUNT = "No account, or a forgotten password? An admin can send you a link."

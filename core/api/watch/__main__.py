@@ -12,13 +12,19 @@ from httpx2 import Client, HTTPError
 
 from core.api.watch.following import Following, WatchFailed, told
 from core.api.watch.report import Report
+from core.place import COMMAND
 from core.settings import settings
 
 COMPLETED, FAILED, NO_CONNECTION, INTERRUPTED = 0, 1, 3, 130
 _TOKEN = "COMMAND_CENTER_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def main(
+def main() -> int:
+    """Watch as the command line says."""
+    return run(sys.argv[1:], sys.stdout)
+
+
+def run(
     arguments: Sequence[str], out: TextIO, client: Client | None = None, pause: Callable[[float], None] = sleep
 ) -> int:
     """Follow one answer and say in the exit status how that went."""
@@ -49,14 +55,12 @@ def _how_to_resume(following: Following) -> str:
     if not following.task_trace_id:
         return ""
     after = f" --after {following.place}" if following.place else ""
-    again = f"python -m core.api.watch --resume {following.task_trace_id}{after}"
+    again = f"{COMMAND} watch --resume {following.task_trace_id}{after}"
     return f"The answer goes on without you for a while. To go on watching it: {again}\n"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m core.api.watch", description="Send a message and watch the answer."
-    )
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} watch", description="Send a message and watch the answer.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("message", nargs="?", help="what to say")
     what.add_argument("--resume", default="", metavar="TRACE", help="watch this answer, instead of sending anything")
@@ -79,7 +83,7 @@ def _message(client: Client, given: argparse.Namespace) -> dict[str, str | None]
 
 
 def _agent(client: Client, wanted: str) -> str:
-    """The id of the agent of that name. Raises WatchFailed."""
+    """The id of the agent of that name; without one, of the only agent there is. Raises WatchFailed."""
     try:
         answer = client.get("/api/agents")
     except HTTPError as error:
@@ -87,12 +91,12 @@ def _agent(client: Client, wanted: str) -> str:
     if answer.status_code != 200:
         raise WatchFailed(told(answer))
     agents = answer.json()["data"]
-    fits = [each for each in agents if wanted.casefold() in (each["name"].casefold(), each["id"])]
-    if len(fits or agents) != 1:
+    fits = [each for each in agents if not wanted or wanted.casefold() in (each["name"].casefold(), each["id"])]
+    if len(fits) != 1:
         names = ", ".join(each["name"] for each in agents) or "none"
         raise WatchFailed(f"Choose one with --agent: {names}.")
-    return str((fits or agents)[0]["id"])
+    return str(fits[0]["id"])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], sys.stdout))
+    sys.exit(main())

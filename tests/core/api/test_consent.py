@@ -1,6 +1,7 @@
 """Every door tells that consent is waited for, also through another process; tokens consent if made for it."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -31,6 +32,9 @@ WAITS = {
     "/api/command-center/reply": b"\n",
 }
 
+THINKING_SECONDS = 0.5
+"""How long the person thinks who is asked."""
+
 
 @contextmanager
 def client_of(services: Any) -> Iterator[httpx2.Client]:
@@ -49,6 +53,16 @@ def shop(store: Store, tmp_path: Path) -> Iterator[Workshop]:
     shop.services.close()
 
 
+def own_time(stream: bytes) -> int:
+    """Milliseconds that the one tool is said to have taken."""
+    [took] = [each["executionTime"] for each in (event.data for event in read_events(stream)) if is_over(each)]
+    return int(str(took).removesuffix("ms"))
+
+
+def is_over(told: dict[str, Any]) -> bool:
+    return told.get("status") == "completed" and "executionTime" in told
+
+
 def consent(shop: Workshop, http: httpx2.Client, approved: bool) -> None:
     [turn] = shop.services.engine.live()
     address = f"/api/command-center/{turn.id}/approvals"
@@ -57,13 +71,14 @@ def consent(shop: Workshop, http: httpx2.Client, approved: bool) -> None:
 
 
 @pytest.mark.parametrize("door", WAITS)
-def test_i4_each_door_tells_that_consent_is_waited_for(shop: Workshop, door: str) -> None:
+def test_i4_e6_each_door_tells_that_consent_is_waited_for_and_not_as_the_tool_s_time(shop: Workshop, door: str) -> None:
     with client_of(shop.services) as http:
         body = {"agentId": shop.agent_id, "message": "Go."}
         with http.stream("POST", door, json=body) as answer:
             pieces, heard = answer.iter_bytes(), b""
             while WAITS[door] not in heard:
                 heard += next(pieces)
+            time.sleep(THINKING_SECONDS)
             [turn] = shop.services.engine.live()
             if door in ("/chat", "/api/command-center/reply"):
                 assert answer.headers["x-waiting-for"] == f"/api/command-center/{turn.id}/approvals"
@@ -73,6 +88,8 @@ def test_i4_each_door_tells_that_consent_is_waited_for(shop: Workshop, door: str
             assert json.loads(whole)["reply"] == "Done."
         else:
             last = read_events(whole)[-1].data
+            if door != "/chat/stream":  # it tells no tools
+                assert own_time(whole) < THINKING_SECONDS * 1000
             assert last["stopReason"] == "end_turn"
             assert (last["taskTraceId"], last["basis"] != "") == (turn.id, True)
 
@@ -98,8 +115,11 @@ def test_i4_a_reader_through_another_process_sees_tools_and_consent(shop: Worksh
             pieces, seen = followed.iter_bytes(), b""
             while b"awaiting_approval" not in seen:
                 seen += next(pieces)
+            time.sleep(THINKING_SECONDS)
             consent(shop, there, approved=True)
-            read = read_events(seen + b"".join(pieces))
+            whole = seen + b"".join(pieces)
+    read = read_events(whole)
+    assert own_time(whole) < THINKING_SECONDS * 1000
     tools = [(event.name, event.data["tool"]) for event in read if event.name in ("tool_detected", "tool_progress")]
     states = [event.data["status"] for event in read if event.name == "tool_progress"]
     assert tools[0] == ("tool_detected", "echo")

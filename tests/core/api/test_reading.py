@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import update
 
 from core.clock import now
-from core.store.tables import Message
+from core.store.tables import Message, TraceSpan
 from tests.core.api.doors import Doors, Headers, bearer
+from tests.core.chat.test_database_faults import wait_until
 from tests.core.rows import Rows
+from tests.core.tracing.in_store import rows
 
 
 @pytest.fixture
@@ -135,6 +137,20 @@ def test_a_conversation_is_read_renamed_archived_and_forgotten(doors: Doors, adm
     assert doors.client.delete(address, headers=admin).status_code == 204
     assert doors.get(address, admin).status_code == 404
     assert len(data(doors, admin, "/api/traces")) == 2
+
+
+def test_b2_what_is_to_be_reconciled_tells_the_most_it_can_have_cost(doors: Doors, admin: Headers) -> None:
+    by, services = person(doors, admin), doors.services
+    talk(doors, admin, "Hello")
+    turn = services.turns.send(owner=by, agent_id=services.agents.list(by)[0].id, text="[[fault: unanswered]]")
+    wait_until(lambda: rows(services.store, TraceSpan, task_trace_id=turn.id)[0]["sent_at"] is not None)
+    turn.stop()
+    wait_until(lambda: turn.ended)
+    [call] = data(doors, admin, "/api/traces/unconfirmed")
+    [span] = rows(services.store, TraceSpan, task_trace_id=turn.id)
+    assert (call["traceId"], call["spanId"], call["reason"]) == (turn.id, span["id"], span["cost_reason"])
+    assert call["atMost"]["nanos"] == span["most_nanos"] > 0 == span["cost_nanos"]
+    assert call["sentAt"] is not None
 
 
 def test_words_of_any_kind_arrive(doors: Doors, admin: Headers) -> None:

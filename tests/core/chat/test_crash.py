@@ -13,10 +13,11 @@ from sqlalchemy import select
 from core.budgets.budgets import BudgetDraft, Budgets
 from core.money import NANOS_PER_USD
 from core.store.database import Store
-from core.store.tables import Message
+from core.store.tables import Message, TraceSpan
 from core.wiring import Services
 from tests.core.chat import crashing
 from tests.core.rows import ADMIN
+from tests.core.tracing.in_store import rows
 from tests.forked import forked
 
 LONG = 2_000
@@ -50,9 +51,10 @@ def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
 
 
 @pytest.mark.parametrize("commits", range(1, 6))
-def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
+def test_b2_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], commits: int
 ) -> None:
+    """A call of which nothing was written down counts nothing, and is listed with all that was held for it."""
     budgets = Budgets(store, ZoneInfo("UTC"))
     budgets.create(ADMIN, BudgetDraft("organisation", None, "month", 10 * NANOS_PER_USD))
     with forked(partial(crashing.main, commits=commits), store.url, tmp_path, SLOW) as dying:
@@ -67,6 +69,10 @@ def test_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     assert sum(line.amount or 0 for line in lines) == row.total
     assert again.traces.ledger(again.me, row.id) == lines
     [after] = budgets.list(ADMIN)
+    unknown = [span for span in rows(store, TraceSpan) if span["usage"] is None]
+    listed = first.traces.unconfirmed(first.me)
+    assert [(each.span_id, each.most) for each in listed] == [(span["id"], before.reserved) for span in unknown]
+    assert commits > 1 or (row.total, len(listed)) == (0, 1)
     assert (before.reserved > 0, after.reserved, after.spent) == (True, 0, row.total)
 
 

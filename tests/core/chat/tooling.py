@@ -59,6 +59,7 @@ def workshop(
     *,
     consent_seconds: float = 60,
     turn_seconds: float = 900,
+    drain_stopped_seconds: float = 0,
     **limits: Any,
 ) -> Workshop:
     """To be closed by whoever opens it; calls wait for consent that many seconds."""
@@ -70,6 +71,7 @@ def workshop(
         drain_seconds=0,
         approval_seconds=consent_seconds,
         turn_seconds=turn_seconds,
+        drain_stopped_seconds=drain_stopped_seconds,
     )
     script = Strict(*answers)
     services = open_services(chosen, open_provider(chosen, WireTransport(script)), TOOLS)
@@ -93,7 +95,8 @@ def assert_adds_up(store: Store, turn: Turn) -> None:
     sessions = rows(store, TraceSession, task_trace_id=turn.id)
     spans = rows(store, TraceSpan, task_trace_id=turn.id)
     lines = rows(store, LedgerLine, task_trace_id=turn.id)
-    assert "running" not in {trace["status"], *(row["status"] for row in [*sessions, *spans])}
+    told = {row["id"]: row["status"] for row in [trace, *sessions, *spans]}
+    assert "running" not in told.values(), told
     assert_sums([trace], sessions)
     assert_sums(sessions, spans)
     assert_priced(spans, lines)

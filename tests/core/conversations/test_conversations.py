@@ -221,7 +221,7 @@ def test_one_turn_without_a_price_makes_the_whole_unknown(world: World) -> None:
 
 def test_renaming_trims_and_keeps_the_order(world: World) -> None:
     conversation = world.conversation()
-    world.conversations.rename(world.by, conversation, "  New \n title\0 ")
+    world.conversations.rename(world.by, conversation, "  New \n title� ")
     view = world.conversations.get(world.by, conversation)
     assert (view.title, view.updated_at) == ("New title�", AT)
 

@@ -112,7 +112,7 @@ def test_names_that_tools_could_not_be_told_apart_by_are_refused(registry: McpRe
         (replace(STDIO, name="äöü"), "needs a letter"),
         (replace(STDIO, name="x" * 41), "at most 40"),
         (replace(STDIO, command=" "), "command is empty"),
-        (replace(STDIO, command="a\0b"), "no program takes"),
+        (replace(STDIO, command="a\0b"), "The command has the character NUL at place 2"),
         (replace(STDIO, args=("x",) * 101), "at most 100"),
         (replace(STDIO, args=("x" * 4001,)), "at most 4,000"),
         (replace(STDIO, secrets={"A=B": "x"}), "environment variable"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from concurrent.futures import wait
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -78,14 +79,16 @@ def a_step(opening: Opening) -> Step:
 
 
 class StoppingStore:
-    """The store, at which an actor stops before each transaction."""
+    """The store, at which an actor stops before each transaction, which then is over when its future is given."""
 
     def __init__(self, store: Store, play: Play) -> None:
         self._store, self._play, self.dialect = store, play, store.dialect
 
     def write(self, job: Any) -> Any:
         self._play.point("write")
-        return self._store.write(job)
+        written = self._store.write(job)
+        wait([written])
+        return written
 
     def read(self) -> Any:
         self._play.point("read")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -140,6 +141,19 @@ def test_time_is_measured_around_the_tool() -> None:
         return "Done."
 
     assert 50 <= run(tool(act)).duration_ms < 2_000
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_e6_the_wait_for_consent_is_not_the_tool_s_own_time(allowed: bool) -> None:
+    async def consent(*_: Any) -> None:
+        await anyio.sleep(0.2)
+        if not allowed:
+            raise ToolDenied("No.")
+
+    outcome = run(replace(gives("done"), consent=consent))
+    assert outcome.failure == (None if allowed else "denied")
+    assert 200 <= outcome.waited_ms <= outcome.duration_ms
+    assert outcome.own_ms == outcome.duration_ms - outcome.waited_ms < 100
 
 
 def test_fifty_megabytes_are_cut_and_it_is_said() -> None:

@@ -74,10 +74,18 @@ def test_strangers_are_led_to_sign_in_only_where_people_sign_in() -> None:
         assert ask(_guarded(Echo(), auth=auth, **provider), headers={"accept": "text/html"}).status == status
 
 
-def test_the_one_inline_script_of_the_pages_is_the_one_that_may_run() -> None:
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+def test_the_inline_scripts_of_the_pages_are_the_ones_that_may_run() -> None:
+    """Streamlit's own, and ours, which stands at the end of the page."""
+    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": index.encode()})
+
+    page = ask(_guarded(app), headers={"accept": "text/html"}).body.decode()
     hashes = [
         base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     ]
     assert hashes == re.findall(r"'sha256-([^']+)'", CONTENT_SECURITY_POLICY)
+    assert len(hashes) == 2

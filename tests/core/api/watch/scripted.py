@@ -42,6 +42,7 @@ class Script:
     cuts: list[int] = field(default_factory=list)
     refusals: list[Response] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    names: tuple[str, ...] = ("Everyday Assistant", "Analyst")
     url: str = ""
 
     def app(self) -> Starlette:
@@ -54,8 +55,7 @@ class Script:
         )
 
     async def _agents(self, _: Request) -> Response:
-        names = "Everyday Assistant", "Analyst"
-        return JSONResponse({"data": [{"id": f"a{n}", "name": name} for n, name in enumerate(names)]})
+        return JSONResponse({"data": [{"id": f"a{n}", "name": name} for n, name in enumerate(self.names)]})
 
     async def _message(self, request: Request) -> Response:
         self.keys.append(request.headers["idempotency-key"])

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import JSONResponse
 
-from core.api.watch.__main__ import COMPLETED, FAILED, INTERRUPTED, NO_CONNECTION, main
+from core.api.watch.__main__ import COMPLETED, FAILED, INTERRUPTED, NO_CONNECTION, run
 from core.api.watch.report import percentile
+from core.place import COMMAND
 from tests.core.api.watch.scripted import ANSWER, TRACE, Script, told
 from tests.served import free_port
 
@@ -27,7 +28,7 @@ def script() -> Iterator[Script]:
 def watch(script: Script, *more: str, out: io.StringIO | None = None) -> tuple[int, str, list[float]]:
     out, pauses = out or io.StringIO(), list[float]()
     asked = more or ("6*7?", "--agent", "analyst")
-    status = main([*asked, "--url", script.url], out, pause=pauses.append)
+    status = run([*asked, "--url", script.url], out, pause=pauses.append)
     return status, out.getvalue(), pauses
 
 
@@ -83,7 +84,7 @@ def test_a_server_that_leaves_is_looked_for_again(script: Script) -> None:
     def come_back(_: float) -> None:
         script.answer = list(ANSWER)
 
-    assert main(["6*7?", "--agent", "a1", "--url", script.url], out, pause=come_back) == COMPLETED
+    assert run(["6*7?", "--agent", "a1", "--url", script.url], out, pause=come_back) == COMPLETED
     assert _LINE.findall(out.getvalue()) == NAMES
 
 
@@ -93,6 +94,13 @@ def test_a_busy_server_is_asked_again_with_the_same_key_when_it_says(script: Scr
     status, _, pauses = watch(script)
     assert (status, len(script.keys), len(set(script.keys))) == (COMPLETED, 3, 1)
     assert pauses[0] == 7
+
+
+def test_l1_the_only_agent_there_is_does_not_stand_in_for_another_that_was_named(script: Script) -> None:
+    script.names, script.refusals = ("Analyst",), [JSONResponse({"detail": "No."}, 403)]
+    status, out, _ = watch(script, "6*7?", "--agent", "Nobody")
+    assert (status, script.keys) == (NO_CONNECTION, [])
+    assert "Choose one with --agent: Analyst." in out
 
 
 @pytest.mark.parametrize(
@@ -129,10 +137,7 @@ class Interrupted(io.StringIO):
 def test_an_interruption_leaves_the_answer_alone_and_says_how_to_come_back(script: Script) -> None:
     status, out, _ = watch(script, "6*7?", "--agent", "a1", out=Interrupted())
     assert status == INTERRUPTED
-    assert (
-        f"The answer goes on without you for a while. To go on watching it: python -m core.api.watch --resume {TRACE}"
-        in out
-    )
+    assert f"The answer goes on without you for a while. To go on watching it: {COMMAND} watch --resume {TRACE}" in out
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.integers(1, 100))

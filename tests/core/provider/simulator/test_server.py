@@ -8,12 +8,12 @@ import httpx2
 import pytest
 
 from core.errors import ProviderBroken
+from core.place import PROJECT
 from core.provider.client import open_provider
 from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import WireResponse
 from core.provider.stream import ReplyEnded, ReplyStarted
-from core.settings import PROJECT
 from tests.core.provider.simulator.requests import HEADERS, body
 from tests.core.provider.wiring import WHOLE, ask, question, settings
 
