@@ -56,7 +56,7 @@ def test_c1_every_reader_gets_its_end_and_all_is_booked_exactly_when_there_is_ro
     assert {row.id: (row.status, row.total) for row in booked(services)} == {
         turn.id: ("stopped", end.total) for turn, end in zip(turns, ends, strict=True)
     }
-    assert services.recorder.kept.size() == (0, 0)
+    wait_until(lambda: services.recorder.kept.size() == (0, 0))
     again = services.turns.send(
         owner=services.me,
         agent_id=services.agents.list(services.me)[0].id,

@@ -153,7 +153,7 @@ def test_texts_are_trimmed_and_blank_starters_left_out(agents: Agents, me: Perso
         ({"description": "x" * 301}, "The description is 301 characters long"),
         ({"system_prompt": "x" * 200_001}, "The system prompt is 200,001 characters long"),
         ({"model": "gpt-9"}, "The model “gpt-9” is not in the catalogue. Choose one"),
-        ({"model": ""}, "is not in the catalogue"),
+        ({"model": ""}, "No model is chosen. Choose one"),
         ({"max_output_tokens": 0}, "Max output tokens is 0. Claude Sonnet 5.5 takes a number from 1 to 128,000."),
         ({"max_output_tokens": 128_001}, "Max output tokens is 128,001."),
         ({"max_output_tokens": 64_001, "model": "claude-haiku-4-5"}, "from 1 to 64,000"),
