@@ -10,6 +10,7 @@ from core.chat.provider_keys import Answering
 from core.errors import AppError, NotAllowed
 from core.events import Provenance
 from core.wiring import Services, services
+from pages.parts.conversation_list import CONVERSATION
 from pages.parts.entrance import draw_reader, draw_way_in
 from pages.parts.markdown import as_text
 from pages.parts.problems import show_kept_problem, show_problem, told
@@ -46,6 +47,7 @@ def page(title: str, caption: str = "", *, own: str = "", knows: Collection[str]
     if notice := _notice(running, me):
         st.caption(notice, help=_WHERE)
     show_kept_problem()
+    _leave_out_what_chat_left(knows)
     if knows is not None:
         _complain(knows)
     with told():
@@ -54,6 +56,13 @@ def page(title: str, caption: str = "", *, own: str = "", knows: Collection[str]
         except NotAllowed as error:
             show_problem(error)
             st.page_link("pages/chat.py", label="Go to Chat", icon=":material/chat:")
+
+
+def _leave_out_what_chat_left(knows: Collection[str] | None) -> None:
+    """Chat's last run may still write its conversation into the address while its reader goes to another page."""
+    asked = st.query_params.get(CONVERSATION)
+    if asked and asked == st.session_state.get(CONVERSATION) and CONVERSATION not in (knows or ()):
+        del st.query_params[CONVERSATION]
 
 
 def _complain(knows: Collection[str]) -> None:

@@ -27,6 +27,16 @@ def test_l4_every_page_complains_of_what_it_does_not_know(page: str) -> None:
     assert [each for each in app.warning if "wrong" in each.value]
 
 
+@pytest.mark.parametrize("page", ["traces", "costs", "agents"])
+def test_l4_what_chat_left_in_an_address_is_taken_out_and_what_a_person_wrote_is_complained_of(page: str) -> None:
+    app = open_app(page)
+    app.session_state["conversation"], app.query_params["conversation"] = "open-there", "open-there"
+    assert [each.value for each in healthy(app.run()).warning if "conversation" in each.value] == []
+    assert "conversation" not in app.query_params
+    app.query_params["conversation"] = "written"
+    assert [each.value for each in healthy(app.run()).warning if "conversation" in each.value]
+
+
 def test_l4_pages_know_every_filter_of_the_api_by_its_name() -> None:
     named = {field.alias or name for name, field in Filters.model_fields.items()}
     assert named <= set(PARTS)
