@@ -2,11 +2,11 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.chatting import await_end, button, say
+from tests.browser.chatting import await_end, button, by_sidebar, say
 
 
 def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
-    page.get_by_role("link", name="Agents").click()
+    by_sidebar(page, "Agents")
     button(page, "New agent").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("System prompt").fill("You are a clerk.")
@@ -17,7 +17,7 @@ def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
     dialog.get_by_role("button", name="Create agent").click()
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("heading", name="Clerk")).to_be_visible()
-    page.get_by_role("link", name="Chat").click()
+    by_sidebar(page, "Chat")
     page.get_by_role("combobox", name="Agent").click()
     page.get_by_role("option", name="Clerk").click()
     expect(page.get_by_role("heading", name="Clerk")).to_be_visible()

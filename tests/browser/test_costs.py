@@ -17,6 +17,7 @@ from core.analytics.traces import Traces
 from core.money import NANOS_PER_USD, exact_usd, show_usd
 from core.store.database import Store, open_store
 from core.store.tables import LedgerLine
+from tests.browser.chatting import by_sidebar
 from tests.browser.test_layout import assert_fits
 from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
@@ -60,9 +61,9 @@ def test_whoever_opens_costs_first_filters_by_a_click_and_shares_it(new_page: Ca
     expect(calls(page)).to_have_text("5")
     other = new_page(page.url.removeprefix(f"http://{urlsplit(page.url).netloc}/"))
     expect(calls(other)).to_have_text("5")
-    page.get_by_role("link", name="Traces").click()
+    by_sidebar(page, "Traces")
     page.wait_for_url(re.compile(rf"/traces\?model={MODELS[0]}$"))
-    page.get_by_role("link", name="Costs").click()
+    by_sidebar(page, "Costs")
     page.wait_for_url(re.compile(rf"/costs\?model={MODELS[0]}$"))
     expect(calls(page)).to_have_text("5")
     page.get_by_role("button", name="Reset").click()
@@ -75,7 +76,7 @@ def test_from_a_bar_to_the_ledger_lines_of_a_call_and_to_a_file_of_all(
     page = new_page("costs", viewport={"width": 1440, "height": 1600})
     page.locator("path[aria-roledescription='bar']").first.click(force=True)
     page.wait_for_url(re.compile(r"\?model="))
-    page.get_by_role("link", name="Traces").click()
+    by_sidebar(page, "Traces")
     expect(page.get_by_text("1–5 · 5 model calls of the chosen model")).to_be_visible()
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:

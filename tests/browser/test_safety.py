@@ -14,7 +14,16 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.browser.chatting import await_answer, await_end, await_growth, button, choose_agent, messages, say
+from tests.browser.chatting import (
+    await_answer,
+    await_end,
+    await_growth,
+    button,
+    by_sidebar,
+    choose_agent,
+    messages,
+    say,
+)
 from tests.browser.test_traces import tick_first_row
 from tests.served import Served
 
@@ -89,8 +98,7 @@ def test_the_app_asks_nobody_but_its_own_server(page: Page) -> None:
     say(page, "[[think: 5]] [[say: # Hello\n\n:material/home: :smile: `x`\n\n```python\nx = 1\n```]]")
     await_end(page)
     for name in ("Agents", "Traces", "Chat"):
-        page.get_by_role("link", name=name).click()
-        expect(page).to_have_title(name)
+        by_sidebar(page, name)
     assert hosts == {"localhost"}
 
 

@@ -10,6 +10,7 @@ from tests.browser.chatting import (
     await_end,
     await_growth,
     button,
+    by_sidebar,
     conversation_of,
     messages,
     plain,
@@ -53,7 +54,7 @@ def test_stop_keeps_what_arrived_and_what_it_cost(page: Page, books: Books) -> N
     assert (row.status, row.basis) == ("stopped", "estimated")
     assert row.total is not None
     assert 0 < row.usage.output < 2000
-    page.get_by_role("link", name="Traces").click()
+    by_sidebar(page, "Traces")
     cells = page.get_by_test_id("stDataFrame").locator("canvas td")
     expect(cells.filter(has_text=exact_usd(row.total).rstrip("0")).first).to_be_attached()
     expect(cells.filter(has_text="stopped").first).to_be_attached()
@@ -79,10 +80,10 @@ def test_a_visit_to_another_page_loses_nothing(page: Page, books: Books) -> None
     say(page, ENDLESS)
     await_answer(page)
     await_growth(page)
-    page.get_by_role("link", name="Agents").click()
+    by_sidebar(page, "Agents")
     expect(page.get_by_role("heading", name="Agents")).to_be_visible()
     expect(button(page, "Stop")).to_be_hidden()
-    page.get_by_role("link", name="Chat").click()
+    by_sidebar(page, "Chat")
     await_answer(page)
     await_growth(page)
     button(page, "Stop").click()

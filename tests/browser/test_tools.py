@@ -6,13 +6,13 @@ from playwright.sync_api import Page, expect
 
 from core.demo.people_server import SOURCE
 from core.provider.simulator.reports import MOST_ROWS
-from tests.browser.chatting import await_end, button, say
+from tests.browser.chatting import await_end, button, by_sidebar, say
 
 
 def test_an_agent_answers_from_the_rows_of_a_server_registered_for_it(page: Page) -> None:
     register(page)
     create_agent(page)
-    page.get_by_role("link", name="Chat").click()
+    by_sidebar(page, "Chat")
     page.get_by_role("combobox", name="Agent").click()
     page.get_by_role("option", name="Personnel").click()
     expect(page.get_by_role("heading", name="Personnel")).to_be_visible()
@@ -30,7 +30,7 @@ def employees() -> list[dict[str, str]]:
 
 
 def register(page: Page) -> None:
-    page.get_by_role("link", name="Tools").click()
+    by_sidebar(page, "Tools")
     button(page, "Register a server").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name", exact=True).fill("Staff records")
@@ -45,7 +45,7 @@ def register(page: Page) -> None:
 
 
 def create_agent(page: Page) -> None:
-    page.get_by_role("link", name="Agents").click()
+    by_sidebar(page, "Agents")
     button(page, "New agent").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name", exact=True).fill("Personnel")

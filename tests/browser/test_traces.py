@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core.money import exact_usd
 from core.store.database import open_store
-from tests.browser.chatting import await_end, conversation_of, say
+from tests.browser.chatting import await_end, by_sidebar, conversation_of, say
 from tests.browser.conftest import Books
 from tests.core.acts import Acts, an_errand
 from tests.core.rows import Rows
@@ -29,7 +29,7 @@ def test_a_trace_is_found_opened_shared_and_left(page: Page, books: Books) -> No
     await_end(page)
     conversation = conversation_of(page)
     row = next(row for row in books.traces.page(books.by) if row.conversation_id == conversation)
-    page.get_by_role("link", name="Traces").click()
+    by_sidebar(page, "Traces")
     search = page.get_by_placeholder("Words or an id")
     search.fill("zebra 47")
     search.press("Enter")
