@@ -188,6 +188,7 @@ def _clock(connection: Connection) -> Iterator[Finding]:
     if latest is not None and latest > here + _CLOCKS_APART:
         said = f"The ledger holds a line of {latest:%Y-%m-%d %H:%M:%S} UTC, which is yet to come."
         yield Finding("wrong", "clock", f"{said} Set this machine's clock.")
+        return
     if connection.dialect.name == "postgresql":
         there: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         apart = abs(there.astimezone(UTC) - here)

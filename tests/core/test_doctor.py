@@ -5,13 +5,13 @@ import shutil
 import socket
 import sqlite3
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Connection, insert, select, text
 
 from core import doctor
 from core.access.credentials import Credentials
@@ -22,9 +22,12 @@ from core.doctor import Finding, examine
 from core.errors import SetupError
 from core.settings import Settings
 from core.store.database import Store
+from core.store.tables import LedgerLine, TraceSpan
 from core.store.upgrade import VERSIONS, known_versions
+from tests.core.analytics.conftest import books_in
 from tests.served import free_port
 
+_spans = TraceSpan.__table__
 KEY = "sk-ant-api03-organisation-wide-0001"
 
 
@@ -130,10 +133,38 @@ def test_ends_that_wait_or_were_refused(chosen: Settings, tmp_path: Path) -> Non
     assert [state for state, _ in found("ends")] == ["wrong", "note"]
 
 
-def test_a_clock_that_is_behind_the_ledger(chosen: Settings, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
-    monkeypatch.setattr(doctor, "now", lambda: now() - timedelta(days=400))
-    states = [state for state, _ in found("clock")]
-    assert states == (["wrong"] if store.dialect == "postgresql" else ["ok"])
+def _booked(store: Store, at: datetime) -> None:
+    trace = books_in(store).add()
+
+    def job(connection: Connection) -> None:
+        span = connection.execute(select(_spans.c.id).where(_spans.c.task_trace_id == trace)).scalar_one()
+        line = {"span_id": span, "line": 1, "task_trace_id": trace, "model": "m", "unit": "output", "quantity": 1}
+        when = {"billed_at": at, "recorded_at": at, "estimated": False, "correction": False}
+        connection.execute(insert(LedgerLine.__table__), {**line, **when})
+
+    store.write(job).result()
+
+
+def test_a_clock_that_is_behind_the_ledger(store: Store, chosen: Settings) -> None:
+    assert [state for state, _ in found("clock")] == ["ok"]
+    _booked(store, now() + timedelta(days=2))
+    [(state, said)] = found("clock")
+    assert (state, "which is yet to come. Set this machine's clock." in said) == ("wrong", True)
+
+
+def test_a_clock_that_is_not_the_database_s(
+    postgresql_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Settings(_env_file=None, database_url=postgresql_store.url, data_dir=tmp_path, port=free_port())
+    monkeypatch.setattr(doctor, "settings", lambda: made)
+    monkeypatch.setattr(doctor, "now", lambda: now() - timedelta(minutes=10))
+    [(state, said)] = found("clock")
+    assert (state, "600 s apart" in said or "601 s apart" in said) == ("wrong", True)
+
+
+def test_traces_without_a_price(store: Store, chosen: Settings) -> None:
+    books_in(store).add(cost_nanos=None, cost_basis="unpriced")
+    assert [said.partition(" hold")[0] for state, said in found("prices") if state == "note"] == ["1 traces"]
 
 
 @pytest.fixture
