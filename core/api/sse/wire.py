@@ -1,12 +1,10 @@
 """Server-Sent Events as bytes."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
-
-from fastapi.sse import format_sse_event
+from typing import Any, NamedTuple
 
 KEEPALIVE = b": still here\n\n"
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 def begun(place: str) -> bytes:
@@ -14,8 +12,7 @@ def begun(place: str) -> bytes:
     return f": begun\nid: {place}\n\n".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class WireEvent:
+class WireEvent(NamedTuple):
     """``data`` is sent as JSON; ``id`` is what a reader who comes back has to name."""
 
     data: dict[str, Any]
@@ -24,11 +21,13 @@ class WireEvent:
 
     def encode(self) -> bytes:
         """In ASCII, so that no parser can take a character of the text for the end of a line."""
-        return format_sse_event(data_str=_json(self.data), event=self.name, id=self.id)
+        name = "" if self.name is None else f"event: {self.name}\n"
+        place = "" if self.id is None else f"id: {self.id}\n"
+        return f"{name}data: {_json(self.data)}\n{place}\n".encode()
 
 
 def _json(data: dict[str, Any]) -> str:
     try:
-        return json.dumps(data, allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(data)
     except ValueError:  # what models give to tools may hold numbers that JSON has no word for
-        return json.dumps(json.loads(json.dumps(data), parse_constant=lambda _: None), separators=(",", ":"))
+        return _ENCODER.encode(json.loads(json.dumps(data), parse_constant=lambda _: None))

@@ -88,7 +88,7 @@ def told(events: list[Event], dialect: Dialect, after: Place = 0) -> list[Read]:
 
 def _placed(followed: Followed, events: list[WireEvent]) -> list[WireEvent]:
     """As a stream does it: the last of what one event became has the place."""
-    return [*events[:-1], *(replace(last, id=str(followed.place)) for last in events[-1:])]
+    return [*events[:-1], *(last._replace(id=str(followed.place)) for last in events[-1:])]
 
 
 def answer_of(events: list[Event]) -> str:
