@@ -1,5 +1,6 @@
 """What the server does around serving: opens the engine, gets warm, and settles every turn before it goes."""
 
+import gc
 import importlib
 import os
 import signal
@@ -18,6 +19,7 @@ from core.settings import settings
 from core.wiring import drain, leave, rescue, services, start
 
 _log = structlog.get_logger(__name__)
+_GARBAGE = 10_000, 20, 20
 _LAST_GOODBYES_SECONDS = 3
 STOP_WITHIN_SECONDS = 22.0
 """From the signal to the end, whatever hangs: a database, a server of tools, a browser."""
@@ -33,13 +35,24 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     # Whole before anybody draws: a chart that finds it half imported takes it for loaded, and fails.
     await to_thread.run_sync(importlib.import_module, "pandas")
     _listen_for_signals()
-    threading.Thread(target=services().provider.warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_get_warm, name="warm-up", daemon=True).start()
     _log.info("ready", url=chosen.address, provider=chosen.provider)
     try:
         yield
     finally:
         await to_thread.run_sync(drain)
         _log.info("stopped")
+
+
+def _get_warm() -> None:
+    """Import what is left, then let the garbage collector look no more at what is there to stay.
+
+    That is half a million objects: each answer of some thousand pieces would have them all looked through again.
+    """
+    services().provider.warm_up()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def _listen_for_signals() -> None:

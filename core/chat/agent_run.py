@@ -201,7 +201,10 @@ class AgentRun:
         async with aclosing(self._loop.run()) as events:
             async for event in events:
                 if not self.unseen:
-                    await self._on(event)
+                    if isinstance(event, (TextDelta, ThinkingDelta)):  # nearly all there is
+                        self._on_delta(event)
+                    else:
+                        await self._on(event)
                 elif self._is_read(event):
                     break
         if self.unseen:
@@ -237,10 +240,8 @@ class AgentRun:
 
         return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
 
-    async def _on(self, event: LoopEvent) -> None:
+    async def _on(self, event: "LoopEvent") -> None:
         match event:
-            case TextDelta() | ThinkingDelta():
-                self._on_delta(event)
             case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
                 self.reader.tell(event)
             case AttemptStarting():
