@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import structlog
 from anyio import CancelScope
@@ -42,6 +42,21 @@ from core.tracing.recorder import Recorder
 from core.tracing.settling import Spent, total_of
 
 log = structlog.get_logger()
+
+_Passing: TypeAlias = (
+    AttemptStarting
+    | ReplyStarted
+    | TextDelta
+    | ThinkingDelta
+    | ToolDetected
+    | ReplyEnded
+    | IterationStarted
+    | ToolsExecuting
+    | ToolProgress
+    | CallEnded
+    | CutShort
+)
+"""What is told and noted, and waits for no book."""
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
@@ -201,10 +216,10 @@ class AgentRun:
         async with aclosing(self._loop.run()) as events:
             async for event in events:
                 if not self.unseen:
-                    if isinstance(event, (TextDelta, ThinkingDelta)):  # nearly all there is
-                        self._on_delta(event)
+                    if isinstance(event, AttemptFailed | CallsStarting | GoingOn):
+                        await self._on_step(event)
                     else:
-                        await self._on(event)
+                        self._on(event)
                 elif self._is_read(event):
                     break
         if self.unseen:
@@ -240,8 +255,10 @@ class AgentRun:
 
         return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
 
-    async def _on(self, event: "LoopEvent") -> None:
+    def _on(self, event: _Passing) -> None:
         match event:
+            case TextDelta() | ThinkingDelta():
+                self._on_delta(event)
             case IterationStarted() | ToolDetected() | ToolsExecuting() | ToolProgress():
                 self.reader.tell(event)
             case AttemptStarting():
@@ -257,8 +274,6 @@ class AgentRun:
                 self._unsaved = True
             case CutShort():
                 self.cut_short = event
-            case AttemptFailed() | CallsStarting() | GoingOn():
-                await self._on_step(event)
             case _:
                 assert_never(event)
 
