@@ -30,15 +30,16 @@ class Frames:
 
 
 def _event(frame: bytes) -> tuple[bytes, bytes] | None:
-    name, data = b"", b""
+    name, data = b"", list[bytes]()
     for line in frame.split(b"\n"):
         field, _, value = line.partition(b":")
         value = value[1:] if value.startswith(b" ") else value
         if field == b"data":
-            data = data + b"\n" + value if data else value
+            data.append(value)
         elif field == b"event":
             name = value
-    return (name, data) if name and (data or name == ERROR) else None
+    text = b"\n".join(data)
+    return (name, text) if name and (text or name == ERROR) else None
 
 
 def read_json(data: bytes) -> Any:
