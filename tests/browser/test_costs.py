@@ -22,8 +22,8 @@ from tests.browser.chatting import by_sidebar
 from tests.browser.test_layout import assert_fits
 from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
+from tests.core.books.in_store import rows
 from tests.core.rows import ADMIN
-from tests.core.tracing.in_store import rows
 from tests.served import Served, served
 
 
