@@ -11,15 +11,23 @@ from anyio import CancelScope
 from core.agent.context import follow_up
 from core.agent.limits import Allowance, CutShort
 from core.agent.tools.running import run_tool
-from core.agent.tools.tool import Asking, Tool, ToolOutcome
+from core.agent.tools.tool import Tool, ToolContext, ToolOutcome
 from core.errors import ContextTooLong
 from core.estimates import Estimate
-from core.events import IterationStarted, ToolProgress, ToolsExecuting, ToolStatus
+from core.events import (
+    IterationStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolDetected,
+    ToolProgress,
+    ToolsExecuting,
+    ToolStatus,
+)
 from core.provider.blocks import Block, ToolCall, tool_calls, tool_result
 from core.provider.client import Provider
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
-from core.provider.stream import ProviderEvent, ReplyEnded
+from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, ReplyEnded, ReplyStarted
 
 LONGEST_SHOWN = 4_000
 """Characters of a result that a reader is shown."""
@@ -40,11 +48,11 @@ _CONTEXT_FULL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunInput:
     """What an agent shall do, for whom, and with what."""
 
     request: ModelRequest
-    asking: Asking
+    asking: ToolContext
     tools: Mapping[str, Tool] = field(default_factory=dict)
 
 
@@ -71,15 +79,28 @@ class CallEnded:
     outcome: ToolOutcome
 
 
-LoopEvent: TypeAlias = (
-    ProviderEvent | IterationStarted | GoingOn | CallsStarting | ToolsExecuting | ToolProgress | CallEnded | CutShort
+Passing: TypeAlias = (
+    AttemptStarting
+    | ReplyStarted
+    | TextDelta
+    | ThinkingDelta
+    | ToolDetected
+    | ReplyEnded
+    | IterationStarted
+    | ToolsExecuting
+    | ToolProgress
+    | CallEnded
+    | CutShort
 )
+"""What is told and noted at once."""
+LoopEvent: TypeAlias = Passing | AttemptFailed | CallsStarting | GoingOn
+"""The last three wait until they are in the books."""
 
 
 class Loop:
     """One answer being worked out; ``run`` may be called once. ``allowance`` is asked between two steps."""
 
-    def __init__(self, provider: Provider, work: Work, allowance: Allowance) -> None:
+    def __init__(self, provider: Provider, work: RunInput, allowance: Allowance) -> None:
         self._provider, self._work, self._allowance = provider, work, allowance
         self._request, self._n, self._prompt_estimate = work.request, 1, Estimate()
         self._room_for_tools = asyncio.Semaphore(AT_ONCE)

@@ -57,7 +57,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Released:
     """A model call that holds nothing any more; one without a price goes on counting at the most it could cost.
 
     ``was_unpriced`` is one that the books held to have no price until this transaction.
@@ -68,10 +68,10 @@ class Ended:
     was_unpriced: bool = False
 
 
-def settle(
+def update_budgets(
     connection: Connection,
     lines: Sequence[Mapping[str, Any]] = (),
-    ended: Collection[Ended] = (),
+    ended: Collection[Released] = (),
     hold: Hold | None = None,
 ) -> None:
     """Count new ledger lines, release what the ended spans held, and hold what a new one may cost.
@@ -112,7 +112,7 @@ def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datet
             raise _no_room(row, agent_id)
 
 
-def _no_room(row: RowMapping, agent_id: str) -> BudgetSpent:
+def _no_room(row: RowMapping, agent_id: str | None) -> BudgetSpent:
     return BudgetSpent(
         f"{_WHOSE[row['scope']]} for this {row['period']} has no room for what this may cost, so the model was not "
         f"asked. Wait until it begins anew {_ANEW[row['period']]}, choose an agent that costs less, or ask finance to "
@@ -135,7 +135,7 @@ def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapp
     return replace(standing, spent=spent, unpriced=unpriced)
 
 
-def _held(standing: Standing, ended: Collection[Ended], under: Mapping[str, Origin]) -> Standing:
+def _held(standing: Standing, ended: Collection[Released], under: Mapping[str, Origin]) -> Standing:
     """In the period that the trace began in, as its ledger lines will be once they have a price."""
     held = standing.held
     for each in ended:
@@ -156,7 +156,7 @@ def _still_reserved(connection: Connection, row: RowMapping, ended: Collection[s
     return reserved_of(connection, row, money)
 
 
-def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str) -> Nanos:
+def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str | None) -> Nanos:
     """Raises BudgetSpent, which does not tell what others have spent."""
     whose = f"{_WHOSE[row['scope']]} for this {row['period']}"
     amount = amount_held(row["reserve"], hold.bound)
@@ -180,7 +180,9 @@ def amount_held(reserve: str, bound: Bound) -> Nanos | None:
 
 
 def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) -> None:
-    """In a transaction after the one that was refused, of which nothing is kept."""
+    """In a transaction after the one that was refused, of which nothing is kept; what no agent asked is not counted."""
+    if refused.agent_id is None:
+        return
     zone = connection.execute(select(_budgets.c.time_zone).where(_budgets.c.id == refused.budget_id)).scalar()
     if zone is not None:
         day = at.astimezone(ZoneInfo(zone)).date()

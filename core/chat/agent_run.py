@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import structlog
 from anyio import CancelScope
 
 from core.agent.limits import Allowance, CutShort, Spending, Whole
-from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
-from core.agent.tools.tool import Asking, Tool
+from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
+from core.agent.tools.tool import Tool, ToolContext
+from core.books.books import Books
+from core.books.settling import Spent, total_of
+from core.books.values import Advance, Checkpoint, ModelCallEnd, RunEnd
 from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
@@ -37,26 +40,8 @@ from core.provider.client import Provider
 from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
 from core.registry.agents import AgentView
 from core.toolbox.toolset import TASK, Toolbox
-from core.tracing.entries import AttemptEnd, Checkpoint, SessionEnd, Step
-from core.tracing.recorder import Recorder
-from core.tracing.settling import Spent, total_of
 
 log = structlog.get_logger()
-
-_Passing: TypeAlias = (
-    AttemptStarting
-    | ReplyStarted
-    | TextDelta
-    | ThinkingDelta
-    | ToolDetected
-    | ReplyEnded
-    | IterationStarted
-    | ToolsExecuting
-    | ToolProgress
-    | CallEnded
-    | CutShort
-)
-"""What is told and noted, and waits for no book."""
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
@@ -65,26 +50,26 @@ DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunServices:
     """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
 
     ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
     """
 
     provider: Provider
-    recorder: Recorder
+    books: Books
     book: PriceBook
     bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
     standing: Standing
-    ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
+    ask_agent: Callable[["AgentRun", AgentView, str, ToolContext], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class RunListener:
     """Who is told: ``tell`` gets what happens, ``cost_changed`` is called when the cost may be another."""
 
     tell: Callable[[RunEvent], object]
@@ -98,8 +83,8 @@ class AgentRun:
         self,
         start: RunStart,
         assignment: Assignment,
-        parts: Parts,
-        reader: Reader,
+        parts: RunServices,
+        reader: RunListener,
         asker: "AgentRun | None" = None,
     ) -> None:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
@@ -110,7 +95,7 @@ class AgentRun:
         whole = outer.whole if outer else Whole(lambda: self.clock.left)
         self.allowance: Allowance = Allowance(assignment.limits, self.spending, outer, whole)
         self.children: list[AgentRun] = []
-        self.unbooked: list[SessionEnd] = []
+        self.unbooked: list[RunEnd] = []
         self.cut_short: CutShort | None = None
         self.unseen = self.ended = False
         self._loop: Loop | None = None
@@ -134,7 +119,7 @@ class AgentRun:
         except AppError as error:
             return Outcome("failed", error.code, error.for_user)
         except Exception:  # a defect of ours must not leave a turn open in the books
-            log.exception("run_failed", task_trace_id=self.start.task_trace_id)
+            log.exception("run_failed", task_trace_id=self.start.run.trace_id)
             return Outcome("failed", "internal", DEFECT)
         finally:
             self.ended = True
@@ -166,12 +151,12 @@ class AgentRun:
         return Spending(_sum(costs), output, self._elapsed_ms() / 1000)
 
     def total(self) -> Spent:
-        """What all attempts came to that have ended, here and further down."""
-        return total_of([attempt for _, attempt in self.calls()])
+        """What all model calls came to that have ended, here and further down."""
+        return total_of([*self.calls()])
 
-    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
-        """The attempts that have ended, here and further down, each with the model that was asked."""
-        yield from ((self.start.model, attempt) for attempt in self.journal.ended)
+    def calls(self) -> Iterator[ModelCallEnd]:
+        """The model calls that have ended, here and further down."""
+        yield from self.journal.ended
         for child in self.children:
             yield from child.calls()
 
@@ -190,13 +175,13 @@ class AgentRun:
         for child in self.children:
             yield from child.checkpoints()
 
-    def ends_not_booked(self) -> Iterator[SessionEnd]:
+    def ends_not_booked(self) -> Iterator[RunEnd]:
         """Of runs that were asked for, here and further down."""
         yield from self.unbooked
         for child in self.children:
             yield from child.ends_not_booked()
 
-    def closed(self, outcome: Outcome) -> SessionEnd:
+    def closed(self, outcome: Outcome) -> RunEnd:
         """Its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
@@ -211,7 +196,7 @@ class AgentRun:
             await self._equip()
         for warning in self.assignment.toolset.warnings:
             self.reader.tell(Warned(warning))
-        work = Work(self.assignment.request, self.assignment.asking, self._tools())
+        work = RunInput(self.assignment.request, self.assignment.asking, self._tools())
         self._loop = Loop(self.parts.provider, work, self.allowance)
         async with aclosing(self._loop.run()) as events:
             async for event in events:
@@ -239,7 +224,7 @@ class AgentRun:
         toolset = await self.parts.toolbox.equip(self.assignment.agent, self.assignment.path, self.reader.tell)
         self.assignment = self.assignment.renewed(toolset)
         with CancelScope(shield=True):
-            await self.parts.recorder.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
+            await self.parts.books.prepare(self.journal.prepared(self.assignment.asked), toolset.warnings)
 
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
@@ -250,12 +235,12 @@ class AgentRun:
         return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:
-        async def run(given: Mapping[str, Any], asking: Asking) -> str:
+        async def run(given: Mapping[str, Any], asking: ToolContext) -> str:
             return await self.parts.ask_agent(self, agent, given["task"], asking)
 
         return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
 
-    def _on(self, event: _Passing) -> None:
+    def _on(self, event: Passing) -> None:
         match event:
             case TextDelta() | ThinkingDelta():
                 self._on_delta(event)
@@ -302,9 +287,9 @@ class AgentRun:
                 await self.parts.standing.check(self.assignment.asking.by)
                 await self._book(self.journal.going_on(n, prompt_estimate))
 
-    async def _book(self, step: Step) -> None:
+    async def _book(self, step: Advance) -> None:
         with CancelScope(shield=True):
-            await self.parts.recorder.advance(step)
+            await self.parts.books.advance(step)
             self.journal.booked()
         self._unsaved = True  # a checkpoint under way may have been overtaken
 

@@ -7,12 +7,13 @@ guessed, ``guessed`` is how the text begins then. Only a request has the data in
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from core.access.roles import Person
-from core.agent.context import Said
+from core.agent.context import HistoryMessage
 from core.clock import new_id
 from core.conversations.attachment_limits import check_size
 from core.conversations.ownership import owned
@@ -25,7 +26,6 @@ from core.provider.media import image_block, pdf_block, text_block
 from core.store import attachment_tables
 from core.store.tables import Conversation
 from core.store.text import storable
-from core.tracing.terms import NewAttachment
 
 _attachments, _conversations = attachment_tables.Attachment.__table__, Conversation.__table__
 _BLOCKS: dict[str, Callable[[str, str, bytes], Block]] = {
@@ -41,6 +41,16 @@ class Attachment:
 
     name: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
@@ -96,7 +106,7 @@ def read_files(connection: Connection, conversation_id: str, attached: Sequence[
     return found
 
 
-def expanded(said: Said, data: Mapping[str, bytes]) -> Said:
+def expanded(said: HistoryMessage, data: Mapping[str, bytes]) -> HistoryMessage:
     """The message with what it refers to in place of its references."""
     return replace(said, blocks=expand(said.blocks, data))
 

@@ -12,12 +12,12 @@ from sqlalchemy import select, text
 from core.analytics.filters import TraceFilter
 from core.analytics.rollups.facts import read_facts
 from core.analytics.traces import Traces
+from core.books.totals import SUMMED
 from core.errors import AppError
 from core.quarters import quarter_of
 from core.store.database import Store, open_store
 from core.store.rollups import MEASURES
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
-from core.tracing.totals import SUMMED
 from tests.bench.generate import generate
 from tests.bench.year import END, Batch, Year
 from tests.core.rows import ADMIN

@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from core.budgets.budgets import Budgets
 from core.budgets.coverage import SCOPES
 from core.budgets.holding import refuse_full
+from core.chat.new_turn import NewTurn
 from core.errors import BudgetSpent
 from core.money import NANOS_PER_USD
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TaskTrace
-from core.tracing.entries import Opening
+from tests.core.books.histories import AT
+from tests.core.books.in_store import completed, finished, opened, rows
 from tests.core.budgets.test_holding import UTC_ZONE, a_budget, assert_true_to_the_ledger, up_to
 from tests.core.budgets.test_unpriced import unpriced
 from tests.core.rows import ADMIN
-from tests.core.tracing.histories import AT
-from tests.core.tracing.in_store import completed, finished, opened, rows
 
 
-def simulated(store: Store, ids: tuple[str, str], most: int = 1_000) -> Opening:
+def simulated(store: Store, ids: tuple[str, str], most: int = 1_000) -> NewTurn:
     return opened(store, ids, provenance="simulated", bound=up_to(most))
 
 
@@ -102,7 +102,7 @@ def test_e3_budgets_count_the_ledger_of_their_money_in_whatever_order_it_came(
         if at_once:
             finished(store, late.pop()[1](turn))  # type: ignore[operator]
         assert_true_to_the_ledger(store)
-    for turn, end in sorted(late, key=lambda each: each[0].span_id, reverse=True):
+    for turn, end in sorted(late, key=lambda each: each[0].call.id, reverse=True):
         finished(store, end(turn))  # type: ignore[operator]
         assert_true_to_the_ledger(store)
     assert {view.reserved for view in budgets.list(ADMIN)} <= {0}

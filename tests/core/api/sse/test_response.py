@@ -13,7 +13,7 @@ from core.api.sse import response
 from core.api.sse.dialects import NamedEvents
 from core.api.sse.response import EventStream
 from core.chat.following import Followed
-from core.chat.turn import Head
+from core.chat.new_turn import Head
 from core.errors import NotSignedIn
 from core.events import TextDelta, TurnEnded
 from core.usage import Usage
