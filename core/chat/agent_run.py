@@ -10,7 +10,7 @@ import structlog
 from anyio import CancelScope
 
 from core.agent.limits import Allowance, CutShort, Spending, Whole
-from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
+from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Passing, RunInput
 from core.agent.tools.tool import Tool, ToolContext
 from core.books.books import Books
 from core.books.settling import Spent, total_of
