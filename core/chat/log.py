@@ -5,9 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import inf
 from time import monotonic
 
 from core.events import Event, Logged, TurnEnded
+
+_ON_A_PAGE_SECONDS = 2.0
 
 
 class EventLog:
@@ -21,6 +24,7 @@ class EventLog:
         self._readers = 0
         self._began = monotonic()
         self._last_read = self._began
+        self._last_got = -inf
         self.ended = False
 
     def append(self, event: Event) -> Logged:
@@ -51,6 +55,7 @@ class EventLog:
     def get(self, after: int, timeout: float) -> list[Logged]:
         """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
         self.watched()
+        self._last_got = monotonic()
         with self._changed:
             self._waiting += 1
             try:
@@ -100,6 +105,11 @@ class EventLog:
     def watched(self) -> None:
         """Count as read until now."""
         self._last_read = monotonic()
+
+    @property
+    def on_a_page(self) -> bool:
+        """Whether somebody follows it by ``get``, as pages do: programs are told nothing of what it costs so far."""
+        return monotonic() - self._last_got < _ON_A_PAGE_SECONDS
 
     def unread_seconds(self) -> float:
         """How long nobody has asked: readers ask several times a second, so a second or two means nobody is there."""

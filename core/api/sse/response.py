@@ -119,6 +119,7 @@ class EventStream(FollowingResponse):
         super().__init__(following, check)
         self._dialect, self._whole = dialect, whole
         head = following.head
+        self._trace = head.task_trace_id
         self._log = _log.bind(request_id=request_id or head.task_trace_id, task_trace_id=head.task_trace_id)
         self._events = self._tokens = self._length = 0
         self._sent = False
@@ -174,9 +175,9 @@ class EventStream(FollowingResponse):
             if events and not followed.known:
                 self._count(followed.event, len(events))
                 place = END if isinstance(followed.event, TurnEnded) else followed.place
-                events[-1] = events[-1]._replace(id=self._id(place))
-                for event in events:
+                for event in events[:-1]:
                     piece += event.encode()
+                piece += events[-1].encode(self._id(place))
             if len(piece) >= _LONGEST_PIECE:
                 yield bytes(piece)
                 piece.clear()
@@ -184,7 +185,7 @@ class EventStream(FollowingResponse):
             yield bytes(piece)
 
     def _id(self, place: Place) -> str:
-        return f"{self._following.head.task_trace_id}:{place}"
+        return f"{self._trace}:{place}"
 
     def _count(self, event: Event | WholeText, events: int) -> None:
         self._events += events
