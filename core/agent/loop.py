@@ -14,20 +14,12 @@ from core.agent.tools.running import run_tool
 from core.agent.tools.tool import Tool, ToolContext, ToolOutcome
 from core.errors import ContextTooLong
 from core.estimates import Estimate
-from core.events import (
-    IterationStarted,
-    TextDelta,
-    ThinkingDelta,
-    ToolDetected,
-    ToolProgress,
-    ToolsExecuting,
-    ToolStatus,
-)
+from core.events import IterationStarted, ToolProgress, ToolsExecuting, ToolStatus
 from core.provider.blocks import Block, ToolCall, tool_calls, tool_result
 from core.provider.client import Provider
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
-from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, ReplyEnded, ReplyStarted
+from core.provider.stream import AttemptFailed, ProviderEvent, ReplyEnded
 
 LONGEST_SHOWN = 4_000
 """Characters of a result that a reader is shown."""
@@ -79,22 +71,11 @@ class CallEnded:
     outcome: ToolOutcome
 
 
-Passing: TypeAlias = (
-    AttemptStarting
-    | ReplyStarted
-    | TextDelta
-    | ThinkingDelta
-    | ToolDetected
-    | ReplyEnded
-    | IterationStarted
-    | ToolsExecuting
-    | ToolProgress
-    | CallEnded
-    | CutShort
+LoopEvent: TypeAlias = (
+    ProviderEvent | IterationStarted | GoingOn | CallsStarting | ToolsExecuting | ToolProgress | CallEnded | CutShort
 )
-"""What is told and noted at once."""
-LoopEvent: TypeAlias = Passing | AttemptFailed | CallsStarting | GoingOn
-"""The last three wait until they are in the books."""
+BookedFirst: TypeAlias = AttemptFailed | CallsStarting | GoingOn
+"""What goes on only when it is in the books."""
 
 
 class Loop:

@@ -5,7 +5,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from typing import Any
 
@@ -51,10 +51,15 @@ async def _by_hand(text: str) -> AsyncIterator[bytes]:
         left = b""
         async for data in response.aiter_raw():
             *events, left = (left + data).split(b"\n\n")
-            for each in events:
-                event = json.loads(each.partition(b"data: ")[2])
-                if event["type"] == "content_block_delta":
-                    yield _told(event["delta"]["text"])
+            for text in _texts(events):
+                yield _told(text)
+
+
+def _texts(events: list[bytes]) -> Iterator[str]:
+    for each in events:
+        event = json.loads(each.partition(b"data: ")[2])
+        if event["type"] == "content_block_delta":
+            yield event["delta"]["text"]
 
 
 def _told(text: str) -> bytes:
