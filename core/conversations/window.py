@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 
 from core.access.roles import Person
+from core.conversations.conversations import contains
 from core.conversations.ownership import owned
-from core.conversations.search import contains
 from core.conversations.transcript import Transcript, read_transcript
 from core.store.tables import Conversation, Message
 from core.store.text import storable
