@@ -14,7 +14,7 @@ from core.conversations.ownership import belongs_to, owned
 from core.conversations.stamp import Stamp, read_stamp
 from core.conversations.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.conversations.unsent import UnsentMessages
-from core.conversations.window import TURNS, Window, newest_mention, read_window, turns_after
+from core.conversations.window import TURNS, Window, contains, newest_mention, read_window, turns_after
 from core.errors import ConversationBusy, ConversationGone, InputError
 from core.events import CostBasis
 from core.money import Nanos
@@ -234,18 +234,3 @@ def _unknown() -> ConversationGone:
     return ConversationGone(
         "There is no such conversation. It may have been deleted; choose another one or start a new one."
     )
-
-
-def contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """Whether the text contains the part; the wildcards of LIKE stand for themselves.
-
-    Case never matters for ASCII letters. For others it matters to SQLite, and to PostgreSQL with a plain C locale, so
-    the part is also looked for in lower case, in upper case and capitalised: only mixed spellings are missed.
-    """
-    return or_(*(column.icontains(spelling, autoescape=True) for spelling in _spellings(part)))
-
-
-def _spellings(part: str) -> list[str]:
-    if part.isascii():
-        return [part]
-    return list(dict.fromkeys((part, part.lower(), part.upper(), part.capitalize(), part.title())))
