@@ -5,7 +5,7 @@ It has no price until the price book has one, and is unknown, not free, until th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from operator import add, attrgetter
 from typing import Any, Literal, TypeAlias
 
@@ -20,8 +20,8 @@ class Count:
 
     ``name`` stands in price books and ledger lines, ``label`` on pages, ``meaning`` in files and documents, and
     ``reported`` is the way to it in the provider's usage. ``summed`` is the measure that the tables of sums add it to,
-    if not one of its own; None: they leave it out. ``vendor_prices`` are keys of genai-prices, the first that a model has a price for counts.
-    ``cached`` tokens are compared with plain input. ``part_of`` is the field that holds a part.
+    if not one of its own; None: they leave it out. ``vendor_prices`` are keys of genai-prices: the first that a model
+    has a price for counts. ``cached`` tokens are compared with plain input. ``part_of`` is the field that holds a part.
     """
 
     field: str
@@ -144,7 +144,12 @@ class Usage:
         return Usage(*map(add, self.numbers(), other.numbers()))
 
 
-COUNTS: tuple[Count, ...] = tuple(Count(**({"field": each.name, "name": each.name} | dict(each.metadata))) for each in fields(Usage))
+def _described(by: Field[int]) -> Count:
+    given: dict[str, Any] = {"field": by.name, "name": by.name, **by.metadata}
+    return Count(**given)
+
+
+COUNTS = tuple(_described(each) for each in fields(Usage))
 """All fields of ``Usage``, in their order."""
 _numbers = attrgetter(*(count.field for count in COUNTS))
 UNITS = tuple(count for count in COUNTS if count.kind != "part")
@@ -158,7 +163,7 @@ COLUMNS = tuple(count.column for count in COUNTS)
 PROMPT_COLUMNS = tuple(count.column for count in PROMPT)
 BY_NAME = {unit.name: unit for unit in UNITS}
 """Units by their names in price books and ledger lines."""
-MEASURES: dict[str, tuple[Count, ...]] = {
+QUANTITIES: dict[str, tuple[Count, ...]] = {
     measure: tuple(unit for unit in UNITS if unit.measure == measure)
     for measure in dict.fromkeys(unit.measure for unit in UNITS)
     if measure is not None
@@ -167,3 +172,9 @@ MEASURES: dict[str, tuple[Count, ...]] = {
 FIRST = 7
 """So many counts, and all their measures, are as old as the tables and files: later ones stand behind all else there,
 and their columns have a default, for the rows that were there before them."""
+
+
+def words_for(measure: str) -> str:
+    """Say what one of QUANTITIES is, as in ``3 web searches``."""
+    plain = any(unit.kind == "prompt" and not unit.cached for unit in QUANTITIES[measure])
+    return f"{'uncached ' if plain else ''}{measure.replace('_', ' ')}"

@@ -1,14 +1,24 @@
 """Token usage as the provider reports it: folded, read field by field, and split into disjoint buckets."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from reprlib import repr as shown
 from typing import Any, TypeAlias
 
 from core.units import APIECE, PARTS, PROMPT, TOKENS, UNITS, Count, Usage
 
-__all__ = ["CONTRADICTIONS", "Iteration", "Reading", "Usage", "UsageJson", "fold_usage", "read_usage", "whole_number"]
+__all__ = [
+    "CONTRADICTIONS",
+    "Iteration",
+    "Reading",
+    "Usage",
+    "UsageJson",
+    "as_reported",
+    "fold_usage",
+    "read_usage",
+    "whole_number",
+]
 
 UsageJson: TypeAlias = Mapping[str, Any]
 
@@ -194,6 +204,18 @@ class _Reader:
             self.doubt(f"cache_creation_input_tokens {total} is less than its parts {parts}, which stand")
             return write_5m, write_1h
         return total - write_1h, write_1h
+
+
+def as_reported(usage: Usage, counts: Iterable[Count]) -> dict[str, Any]:
+    """Say some of its counts as the provider would."""
+    told: dict[str, Any] = {}
+    for count in counts:
+        *parts, key = count.reported
+        place = told
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[key] = usage.of(count)
+    return told
 
 
 def whole_number(value: object) -> int | None:

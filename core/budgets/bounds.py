@@ -63,7 +63,7 @@ class Bounds:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
         prompt = max(asked.prompt.upper, asked.most_read or 0)
-        most = self._book.most(asked.model, prompt, asked.max_tokens, at, searches=asked.searches)
+        most = self._book.most(asked.model, prompt, asked.max_tokens, at, web_searches=asked.searches)
         return Bound(most, self._book.most(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:

@@ -7,11 +7,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
+from core import units
 from core.events import TurnStatus
 from core.tracing.entries import AttemptEnd
 from core.tracing.spans import answered_model, is_same
 
-TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+TOKENS: Final = tuple(unit.name for unit in units.TOKENS)
 """Buckets of usage that no token is in twice."""
 
 

@@ -119,7 +119,7 @@ def _sums(
     pieces = tuple(Piece(slot, each.start, each.end) for slot, each in enumerate(ranges))
     with snapshot(store) as moment:
         sums = moment.ask(Question(pieces, MEASURES, choice.filter, by))
-    return {key: Spend(*values) for key, values in sums.items()}
+    return {key: Spend.of(values) for key, values in sums.items()}
 
 
 def _steps(of: Range, step: Step) -> Iterator[Range]:

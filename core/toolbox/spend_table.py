@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core.analytics.spend import Spend, known
 from core.money import exact_usd
+from core.units import QUANTITIES, words_for
 
 _MOST_ROWS = 100
 _COLUMNS = (
@@ -12,10 +13,7 @@ _COLUMNS = (
     "of them estimated",
     "model calls",
     "of them without a known price",
-    "uncached input tokens",
-    "cache write tokens",
-    "cache read tokens",
-    "output tokens",
+    *(words_for(measure) for measure in QUANTITIES),
 )
 
 
@@ -36,14 +34,7 @@ def _added_up(rows: Sequence[tuple[str, Spend]]) -> Spend:
 
 
 def _cells(name: str, spend: Spend) -> tuple[str, ...]:
-    counts = (
-        spend.calls,
-        spend.unpriced_calls,
-        spend.input_tokens,
-        spend.cache_write_tokens,
-        spend.cache_read_tokens,
-        spend.output_tokens,
-    )
+    counts = (spend.calls, spend.unpriced_calls, *spend.quantities)
     spent = known(spend)
     dollars = "unknown" if spent is None else exact_usd(spent)
     one_line = " ".join(name.replace("|", "/").split())

@@ -19,7 +19,7 @@ from core.tracing.instance import read_instance
 from core.tracing.liveness import Running
 from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, remarked
 from core.tracing.tool_calls import new_tool
-from core.tracing.used import AT_LEAST, Seen, Used, complete
+from core.tracing.used import AT_LEAST, Used, complete, seen_in
 
 _KEPT = "What had arrived is kept; its cost is an estimate. Press Retry to ask again."
 _AT_ONCE = 50
@@ -27,8 +27,6 @@ _AT_ONCE = 50
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
 
 NOTED = f"{AT_LEAST} so much: what came after the last note of it before the server stopped is not counted"
-
-_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _spans, _messages = TraceSpan.__table__, Message.__table__
@@ -208,10 +206,7 @@ def _used(row: RowMapping) -> Used:
     """What the last checkpoint knew: the provider's usage, what was counted beside it, and the estimated prompt."""
     if not row["usage"]:
         return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
-    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
-    prompt = sum(row[column] for column in _PROMPT)
-    seen = Seen(prompt, row["output_tokens"], searches, ended=False)
-    noted, used = row["cost_reason"] or "", complete(row["usage"], seen)
+    noted, used = row["cost_reason"] or "", complete(row["usage"], seen_in(row, ended=False))
     further = (remark for remark in used.remarks if remark not in noted)
     return replace(used, remarks=(NOTED, *([noted] if noted else []), *further))
 

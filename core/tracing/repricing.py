@@ -18,10 +18,9 @@ from core.tracing.entries import AttemptEnd
 from core.tracing.settling import lines_of, remarked
 from core.tracing.spans import RUNNING, add_lines, line_rows, reverse_lines, token_columns
 from core.tracing.totals import sum_again
-from core.tracing.used import Seen, Used, complete
+from core.tracing.used import Used, complete, seen_in
 
 _AT_ONCE = 200
-_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _UNPRICED = (
@@ -103,9 +102,7 @@ def _price(row: RowMapping, book: PriceBook) -> Priced:
 def _used(row: RowMapping) -> Used:
     if not row["usage"]:
         return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
-    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
-    prompt = sum(row[column] for column in _PROMPT)
-    return complete(row["usage"], Seen(prompt, row["output_tokens"], searches, ended=row["stop_reason"] is not None))
+    return complete(row["usage"], seen_in(row, ended=row["stop_reason"] is not None))
 
 
 def _end(row: RowMapping, priced: Priced) -> AttemptEnd:

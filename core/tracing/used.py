@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from core.provider.reply import Reply
+from core.units import APIECE, PROMPT_COLUMNS
 from core.usage import Usage, read_usage, whole_number
 
 AT_LEAST = "at least"
@@ -15,6 +18,7 @@ NO_PROMPT = "the provider reported no prompt, so our estimate of it stands"
 NO_OUTPUT = "the provider reported no output, so it is estimated from what the model wrote"
 TOOLS_SEEN = "calls of the provider's tools are counted by the results that were seen"
 
+_TOOLS = "server_tool_use"
 _PLACEHOLDER, _CERTAINLY_MORE = 3, 20
 """A reply of so many estimated tokens has more than the count that a reply begins with."""
 
@@ -43,6 +47,13 @@ class Used:
     @property
     def usage(self) -> Usage:
         return read_usage(self.json).usage
+
+
+def seen_in(row: RowMapping, *, ended: bool) -> Seen:
+    """Read what a span's columns say of a reply."""
+    prompt = sum(row[column] for column in PROMPT_COLUMNS)
+    tools = {unit.reported[-1]: row[unit.column] for unit in APIECE if unit.reported[0] == _TOOLS and row[unit.column]}
+    return Seen(prompt, row["output_tokens"], tools, ended)
 
 
 def used_so_far(reply: Reply, prompt_estimate: int) -> Used:
@@ -77,7 +88,7 @@ def complete(reported: Mapping[str, Any], seen: Seen) -> Used:
         remarks.append(NO_PROMPT)
     tools = _tools(reported, seen.tools)
     if tools:
-        changed["server_tool_use"] = tools
+        changed[_TOOLS] = tools
         remarks.append(TOOLS_SEEN)
     if not seen.ended:
         remarks += _lower_bounds(seen)
@@ -94,7 +105,7 @@ def _missing_prompt(reported: Mapping[str, Any], usage: Usage, estimate: int) ->
 
 def _tools(reported: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
     """The counts of the provider's tools, if more calls were seen than are reported."""
-    given = reported.get("server_tool_use")
+    given = reported.get(_TOOLS)
     known = given if isinstance(given, Mapping) else {}
     more = {name: count for name, count in seen.items() if count > (whole_number(known.get(name)) or 0)}
     return {**known, **more} if more else {}
