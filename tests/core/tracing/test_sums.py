@@ -15,7 +15,7 @@ from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.tracing import books
 from core.tracing.entries import NewAttempt, Opening
 from core.tracing.settling import Attempt
-from core.tracing.totals import SUMMED
+from core.units import COLUMNS
 from tests.core.tracing.histories import (
     a_finish,
     a_reply,
@@ -105,7 +105,7 @@ def assert_sums(parents: list[Any], children: list[Any]) -> None:
     order = ["computed", "estimated", "unpriced"]
     for parent in parents:
         own = [row for row in children if parent["id"] in (row.get("trace_session_id"), row["task_trace_id"])]
-        for column in SUMMED:
+        for column in COLUMNS:
             assert parent[column] == sum(row[column] for row in own)
         costs = [row["cost_nanos"] for row in own]
         assert parent["cost_nanos"] == (None if None in costs else sum(costs))
