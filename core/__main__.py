@@ -15,7 +15,7 @@ _COMMANDS: dict[str, tuple[str, str, bool]] = {
     "check": ("read the whole database and say what is damaged", "core.store.__main__", True),
     "access": ("set up the first admin, reset a password, encrypt secrets again", "core.access.__main__", False),
     "rollups": ("compare the sums with the ledger, or make them again", "core.analytics.rollups.__main__", False),
-    "reprice": ("price the calls that had no known price", "core.tracing.__main__", True),
+    "reprice": ("price the calls that had no known price", "core.books.__main__", True),
     "estimates": ("compare estimated tokens with counted ones", "core.pricing.__main__", True),
     "watch": ("send a message and watch the answer", "core.api.watch.__main__", False),
 }

@@ -16,9 +16,13 @@ from core.agent.tools.tool import Tool
 from core.analytics.costs import Costs
 from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
+from core.books.books import Books
+from core.books.instance import this_instance
+from core.books.repricing import reprice
+from core.books.spool import Spool
 from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
-from core.chat.agent_run import Parts
+from core.chat.agent_run import RunServices
 from core.chat.answers import Answers
 from core.chat.approvals import Approvals
 from core.chat.delegation import ask_agent
@@ -43,10 +47,6 @@ from core.settings import Settings, settings
 from core.store.database import Store, open_store
 from core.toolbox.own_tools import own_tools
 from core.toolbox.toolset import Toolbox
-from core.tracing.instance import this_instance
-from core.tracing.recorder import Recorder
-from core.tracing.repricing import reprice
-from core.tracing.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Services:
     provider: Provider
     book: PriceBook
     engine: Engine
-    recorder: Recorder
+    books: Books
     agents: Agents
     conversations: Conversations
     traces: Traces
@@ -87,7 +87,7 @@ class Services:
         """Book every live turn, then let go of the servers of tools, the provider and the database."""
         self.exports.close()
         self.engine.drain(self.settings.drain_seconds, self._let_go)
-        self.recorder.close()
+        self.books.close()
         self.refresher.stop()
         self.store.close()
 
@@ -108,25 +108,25 @@ def open_services(
     access = _open_access(store, chosen)
     book = price_book(chosen.price_book)
     instance, zone = this_instance(), ZoneInfo(chosen.time_zone)
-    recorder = Recorder(store, book, _open_spool(store, chosen, instance.id), instance)
-    recorder.take_over()
+    books = Books(store, book, _open_spool(store, chosen, instance.id), instance)
+    books.take_over()
     agents, registry = Agents(store), McpRegistry(store, access.encryption)
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
-    engine = Engine(recorder, partial(lost, store), grace_seconds=chosen.grace_seconds)
+    engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
     refresher.start()
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
     works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
-    parts = Parts(provider, recorder, book, bounds, toolbox, *works)
+    parts = RunServices(provider, books, book, bounds, toolbox, *works)
     return Services(
         settings=chosen,
         store=store,
         provider=provider,
         book=book,
         engine=engine,
-        recorder=recorder,
+        books=books,
         agents=agents,
         conversations=Conversations(store),
         traces=Traces(store),
@@ -225,7 +225,7 @@ def drain() -> None:
 def rescue() -> None:
     """Put what is not booked onto the disk, and wait for nobody."""
     if _running is not None:
-        _running.recorder.kept.rescue()
+        _running.books.kept.rescue()
 
 
 def leave() -> None:

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.access.roles import Permission, allow
+from core.books.kept import MOST_BYTES
 from core.settings import Settings
-from core.tracing.kept import MOST_BYTES
 from core.wiring import Services
 from pages.parts.frame import page
 from pages.parts.provider_keys import draw_organisation_key
@@ -33,8 +33,8 @@ def draw_settings(chosen: Settings) -> None:
 
 def draw_waiting(services: Services) -> None:
     """What the database has not taken, while there is any."""
-    turns, size = services.recorder.kept.size()
-    waiting, refused = services.recorder.spooled()
+    turns, size = services.books.kept.size()
+    waiting, refused = services.books.spooled()
     if turns or waiting:
         most = MOST_BYTES // 2**20
         st.warning(

@@ -36,7 +36,7 @@ LAYERS = [
     "core.chat core.exports",
     "core.conversations core.toolbox",
     "core.registry",
-    "core.agent core.tracing core.analytics",
+    "core.agent core.books core.analytics",
     "core.budgets",
     "core.access",
     "core.provider core.pricing",
@@ -46,7 +46,7 @@ LAYERS = [
     "core.units",
 ]
 _SQL = (
-    "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.tracing "
+    "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.books "
     "core.analytics core.demo core.exports core.doctor"
 )
 ONLY_IN = {
@@ -85,9 +85,9 @@ BROAD_EXCEPTS = {
     "core.chat.delegation._close": "a run's end outlives whatever the database does",
     "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",
     "core.store.writers._settle": "a job's error belongs to whoever waits for it, not to the writer's thread",
-    "core.tracing.recorder.finish": "a turn's end outlives whatever the database does",
-    "core.tracing.together._try": "the error belongs to whoever waits for the item",
-    "core.tracing.spool._booked": "one end that can never be booked must not hold up those behind it",
+    "core.books.books.finish": "a turn's end outlives whatever the database does",
+    "core.books.batch_writer._try": "the error belongs to whoever waits for the item",
+    "core.books.spool._booked": "one end that can never be booked must not hold up those behind it",
 }
 
 PRODUCT = read_modules("app.py", "core", "pages")
@@ -154,7 +154,7 @@ def test_the_core_runs_without_streamlit() -> None:
         ("core.pricing.book", "from core.chat.turns import Turns", "may not import core.chat.turns"),
         ("core.pricing.book", "from core import chat", "may not import core.chat"),
         ("core.pricing.book", "def f():\n    import core.provider.client", "may not import core.provider.client"),
-        ("core.agent.loop", "from core.tracing.recorder import Recorder", "may not import core.tracing.recorder"),
+        ("core.agent.loop", "from core.books.books import Books", "may not import core.books.books"),
         ("pages.parts.numbers", "from pages.chat import draw", "may not import pages.chat"),
         ("core.store.tables", "from . import database", "instead of its full name"),
         ("core.store.tables", "from core import secrets", "may not import core"),

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from core.access.opaque import digest, new_secret
+from core.access.secret_tokens import digest, new_secret
 from core.clock import new_id, now
 from core.errors import NotAllowed
 from core.settings import Settings

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from core.access.audit import record
 from core.access.claims import Told, told_by
-from core.access.opaque import derived_secret
 from core.access.people import has_admin, one_at_a_time
 from core.access.roles import ROLES, Person
+from core.access.secret_tokens import derived_secret
 from core.access.sessions import Session, Sessions, SignedIn, open_session, was_opened
 from core.access.sign_in import first_admin
 from core.access.visit import Visit

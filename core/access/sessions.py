@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from core.access.audit import record
-from core.access.opaque import digest, new_secret
 from core.access.roles import Permission, Person, allow, may
+from core.access.secret_tokens import digest, new_secret
 from core.access.touching import touch
 from core.access.visit import Visit
 from core.clock import new_id, now

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, upd
 
 from core.access.audit import record
 from core.access.identity import checked_name, checked_role
-from core.access.opaque import digest, new_secret
 from core.access.roles import Permission, Person, allow, lesser, may
+from core.access.secret_tokens import digest, new_secret
 from core.access.touching import touch
 from core.clock import new_id, now
 from core.errors import InputError, NotAllowed, NotFound, NotSignedIn

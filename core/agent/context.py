@@ -35,7 +35,7 @@ class Persona:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HistoryMessage:
     """One earlier message. ``model`` wrote it; a partial one was cut short; ``tokens`` counts all up to its end.
 
     An answer that used tools holds their results among its blocks, each after what asked for it. What is ``foreign``
@@ -55,13 +55,15 @@ def definition_of(tool: Tool) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
 
 
-def build_request(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> ModelRequest:
+def build_request(
+    persona: Persona, history: Sequence[HistoryMessage], text: str, attached: Sequence[Block] = ()
+) -> ModelRequest:
     """The new message is what is attached to it, images and documents, and then its text, which may then be empty.
 
     Raises ContextTooLong, before anything is spent, when the conversation cannot fit the model.
     """
     earlier = [message for said in history for message in _messages(said, persona)]
-    latest = _messages(Said("user", [*attached, {"type": "text", "text": text}]), persona)
+    latest = _messages(HistoryMessage("user", [*attached, {"type": "text", "text": text}]), persona)
     messages = [*_with_last_block_cached(earlier), *_with_last_block_cached(latest)]
     prompt = estimate_prompt(persona, history, text, attached)
     return ModelRequest(
@@ -88,7 +90,9 @@ def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, A
     return replace(request, messages=messages, max_tokens=room), prompt
 
 
-def estimate_prompt(persona: Persona, history: Sequence[Said], text: str, attached: Sequence[Block] = ()) -> Estimate:
+def estimate_prompt(
+    persona: Persona, history: Sequence[HistoryMessage], text: str, attached: Sequence[Block] = ()
+) -> Estimate:
     """Tokens of the prompt: the provider's own count as far as there is one, the rest estimated from what it holds."""
     counted, since = 0, list(history)
     for place, said in enumerate(history, 1):
@@ -151,7 +155,7 @@ def _room_for_answer(model_id: str, wanted: int, prompt: Estimate) -> int:
     return min(wanted, room)
 
 
-def _messages(said: Said, persona: Persona) -> list[dict[str, Any]]:
+def _messages(said: HistoryMessage, persona: Persona) -> list[dict[str, Any]]:
     """What was said as messages the API takes: no call without its result, and no calls without tools to call."""
     if said.role == "user":
         parts: list[dict[str, Any]] = [{"role": "user", "content": list(said.blocks)}]
@@ -176,7 +180,7 @@ def _without(calls: set[str], blocks: Sequence[dict[str, Any]]) -> list[dict[str
     return [{key: value for key, value in block.items() if key != "citations"} for block in left]
 
 
-def _unfit_kinds(said: Said, persona: Persona) -> tuple[str, ...]:
+def _unfit_kinds(said: HistoryMessage, persona: Persona) -> tuple[str, ...]:
     """Thinking belongs to the model that had it, and goes with what it was followed by or not at all."""
     tool_blocks = () if persona.tools else _TOOL_BLOCKS
     changed = any(block.get("type") in tool_blocks for block in said.blocks)

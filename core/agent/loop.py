@@ -11,7 +11,7 @@ from anyio import CancelScope
 from core.agent.context import follow_up
 from core.agent.limits import Allowance, CutShort
 from core.agent.tools.running import run_tool
-from core.agent.tools.tool import Asking, Tool, ToolOutcome
+from core.agent.tools.tool import Tool, ToolContext, ToolOutcome
 from core.errors import ContextTooLong
 from core.estimates import Estimate
 from core.events import IterationStarted, ToolProgress, ToolsExecuting, ToolStatus
@@ -40,11 +40,11 @@ _CONTEXT_FULL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunInput:
     """What an agent shall do, for whom, and with what."""
 
     request: ModelRequest
-    asking: Asking
+    asking: ToolContext
     tools: Mapping[str, Tool] = field(default_factory=dict)
 
 
@@ -79,7 +79,7 @@ LoopEvent: TypeAlias = (
 class Loop:
     """One answer being worked out; ``run`` may be called once. ``allowance`` is asked between two steps."""
 
-    def __init__(self, provider: Provider, work: Work, allowance: Allowance) -> None:
+    def __init__(self, provider: Provider, work: RunInput, allowance: Allowance) -> None:
         self._provider, self._work, self._allowance = provider, work, allowance
         self._request, self._n, self._prompt_estimate = work.request, 1, Estimate()
         self._room_for_tools = asyncio.Semaphore(AT_ONCE)

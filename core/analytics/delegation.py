@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tuple_
 
 from core.analytics.filters import TraceFilter, asked, conditions, delegated
-from core.analytics.search_request import Key, Wanted, checked
+from core.analytics.search_request import Key, TraceQuery, checked
 from core.analytics.served import anything_served, newest_served, served
 from core.store.rollups import SERVED
 from core.store.tables import TaskTrace, TraceSession
@@ -47,7 +47,7 @@ def taking_part(chosen: TraceFilter) -> list[ColumnElement[bool]]:
     return [*asked(others), or_(and_(*members), served(chosen))]
 
 
-def newest_delegated(connection: Connection, wanted: Wanted, *limits: ColumnElement[bool]) -> list[Key]:
+def newest_delegated(connection: Connection, wanted: TraceQuery, *limits: ColumnElement[bool]) -> list[Key]:
     """The newest traces in which another agent asked for a chosen session, or a chosen model came in unasked.
 
     Of one agent or model at a time, which an index has in order.
@@ -60,7 +60,7 @@ def newest_delegated(connection: Connection, wanted: Wanted, *limits: ColumnElem
     return [*found, *newest_served(connection, wanted, *limits)]
 
 
-def _newest_of(connection: Connection, wanted: Wanted, limits: tuple[ColumnElement[bool], ...]) -> list[Key]:
+def _newest_of(connection: Connection, wanted: TraceQuery, limits: tuple[ColumnElement[bool], ...]) -> list[Key]:
     before = [] if wanted.before is None else [tuple_(*_PLACE) < wanted.before]
     query = (
         select(*_PLACE)

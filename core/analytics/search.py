@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, sele
 from core.analytics import search_postgresql, search_sqlite
 from core.analytics.delegation import newest_delegated
 from core.analytics.filters import TraceFilter, asked
-from core.analytics.search_request import Key, Sought, Wanted, checked, newest_where, sought
+from core.analytics.search_request import Key, Sought, TraceQuery, checked, newest_where, sought
 from core.store.tables import TaskTrace, TraceSpan
 
 __all__ = ["Key", "matching", "newest"]
@@ -36,7 +36,7 @@ def matching(chosen: TraceFilter, dialect: str) -> list[ColumnElement[bool]]:
 
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
     """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
-    wanted = Wanted(_since_first_running(connection, _up_to(chosen, before)), before, limit)
+    wanted = TraceQuery(_since_first_running(connection, _up_to(chosen, before)), before, limit)
     text = sought(chosen.text, ids_only=chosen.ids_only)
     if text is None:
         found = _of_choice(connection, wanted)
@@ -72,14 +72,14 @@ def _has_id(text: Sought) -> list[ColumnElement[bool]]:
     return [_traces.c.id == text.id, _traces.c.conversation_id == text.id, _traces.c.id.in_(calls)]
 
 
-def _with_words(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[Key]:
+def _with_words(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[Key]:
     if connection.dialect.name == "postgresql":
         return search_postgresql.newest_with_words(connection, words, wanted)
     ids = search_sqlite.newest_ids(connection, words, wanted)
     return _keys(connection, select(*_PLACE).where(_traces.c.id.in_(ids)))
 
 
-def _of_choice(connection: Connection, wanted: Wanted) -> list[Key]:
+def _of_choice(connection: Connection, wanted: TraceQuery) -> list[Key]:
     """What meets one value can be read in order from an index; of several each database has a way of its own."""
     if connection.dialect.name == "postgresql":
         return _keys(connection, search_postgresql.newest(wanted))

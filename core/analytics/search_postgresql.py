@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.analytics.filters import asked
-from core.analytics.search_request import LONGEST_WORD, Key, Wanted, checked, newest_where
+from core.analytics.search_request import LONGEST_WORD, Key, TraceQuery, checked, newest_where
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
 
@@ -64,7 +64,7 @@ def has_words(words: tuple[str, ...]) -> ColumnElement[bool]:
     return _traces.c.id.in_(select(_search.c.id).where(_match(_query(words))))
 
 
-def newest(wanted: Wanted) -> "Select[datetime, str]":
+def newest(wanted: TraceQuery) -> "Select[datetime, str]":
     """By the part of the choice that as a rule narrows it the most."""
     for field, name in _NARROWEST_FIRST:
         values = getattr(wanted.chosen, field)
@@ -73,7 +73,7 @@ def newest(wanted: Wanted) -> "Select[datetime, str]":
     return newest_where(wanted, *wanted.conditions())
 
 
-def _of_each(wanted: Wanted, field: str, name: str) -> "Select[datetime, str]":
+def _of_each(wanted: TraceQuery, field: str, name: str) -> "Select[datetime, str]":
     """The newest for each of the values: only for one at a time they can be read in order from an index."""
     values = [storable(value) for value in dict.fromkeys(getattr(wanted.chosen, field))]
     each = func.unnest(bindparam(None, values, ARRAY(String))).table_valued("value").render_derived()
@@ -86,7 +86,7 @@ def _of_each(wanted: Wanted, field: str, name: str) -> "Select[datetime, str]":
     return together.order_by(*(column.desc() for column in _place(keys))).limit(wanted.limit)
 
 
-def newest_with_words(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[Key]:
+def newest_with_words(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[Key]:
     connection.execute(_BY_INDEX)
     looked_at = newest(replace(wanted, limit=LOOKED_AT)).subquery()
     in_order = _newest_first(looked_at)
@@ -98,7 +98,7 @@ def newest_with_words(connection: Connection, words: tuple[str, ...], wanted: Wa
     return found
 
 
-def _older(connection: Connection, words: tuple[str, ...], wanted: Wanted, before: Key) -> list[Key]:
+def _older(connection: Connection, words: tuple[str, ...], wanted: TraceQuery, before: Key) -> list[Key]:
     found: list[Key] = []
     for query in _by_index(words, wanted, before):
         if len(found) < wanted.limit:
@@ -106,7 +106,7 @@ def _older(connection: Connection, words: tuple[str, ...], wanted: Wanted, befor
     return found
 
 
-def _by_index(words: tuple[str, ...], wanted: Wanted, before: Key) -> "Iterator[Select[datetime, str]]":
+def _by_index(words: tuple[str, ...], wanted: TraceQuery, before: Key) -> "Iterator[Select[datetime, str]]":
     """One query for some days, others for more days before those, one for all before."""
     start = wanted.chosen.start
     limits = (
@@ -122,7 +122,7 @@ def _by_index(words: tuple[str, ...], wanted: Wanted, before: Key) -> "Iterator[
     yield _those(wanted, _match(_query(words)), _search.c.started_at < _EPOCH + (day + 1) * _DAY, *limits)
 
 
-def _those(wanted: Wanted, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
+def _those(wanted: TraceQuery, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
     """The newest within the limits, each looked at only until so many of them meet the rest of the choice."""
     found = _newest_first(_search).where(*limits)
     others = asked(replace(wanted.chosen, start=None, end=None))

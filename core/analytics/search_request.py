@@ -23,7 +23,7 @@ _OLD_UNICODE = unicodedata.ucd_3_2_0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TraceQuery:
     """The newest ``limit`` traces of a choice, whatever its text says, that come after the key ``before``."""
 
     chosen: TraceFilter
@@ -47,7 +47,7 @@ def checked(*limits: ColumnElement[bool]) -> ColumnElement[bool]:
     return case((and_(True, *limits), 1)) == 1
 
 
-def newest_where(wanted: Wanted, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
+def newest_where(wanted: TraceQuery, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
     """The places of so many as are wanted, newest first."""
     place = _traces.c.started_at, _traces.c.id
     return select(*place).where(*limits).order_by(*(column.desc() for column in place)).limit(wanted.limit)

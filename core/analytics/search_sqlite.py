@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, String, bindparam, column, exi
 from sqlalchemy import table as named
 
 from core.analytics.filters import TraceFilter
-from core.analytics.search_request import LONGEST_WORD, Wanted, checked
+from core.analytics.search_request import LONGEST_WORD, TraceQuery, checked
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
 
@@ -35,7 +35,7 @@ def facets(chosen: TraceFilter) -> list[list[str]]:
     return [[mark + storable(value).encode().hex() for value in values] for mark, values in choices if values]
 
 
-def newest_ids(connection: Connection, words: tuple[str, ...], wanted: Wanted) -> list[str]:
+def newest_ids(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[str]:
     """Those wanted, and all others of the last one's second; unordered."""
     meets = exists().where(_traces.c.id == _search.c.trace_id, checked(*wanted.conditions()))
     query = (
@@ -50,7 +50,7 @@ def newest_ids(connection: Connection, words: tuple[str, ...], wanted: Wanted) -
     return [row.trace_id for row in rows]
 
 
-def _range(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _range(wanted: TraceQuery) -> list[ColumnElement[bool]]:
     """Between which keys to look; a second's fraction is left to the traces' own times."""
     start, ends = wanted.chosen.start, [wanted.chosen.end, wanted.before and wanted.before[0]]
     since = [] if start is None else [_words.c.rowid >= _first_key(start)]

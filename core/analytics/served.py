@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, case, exists, select, tuple_
 
 from core.analytics.filters import TraceFilter
-from core.analytics.search_request import Key, Wanted, checked
+from core.analytics.search_request import Key, TraceQuery, checked
 from core.store.rollups import SERVED
 from core.store.tables import LedgerLine, TaskTrace, TraceSession
 from core.store.text import storable
@@ -36,7 +36,7 @@ def served(chosen: TraceFilter) -> ColumnElement[bool]:
     return exists().where(SERVED.c.task_trace_id == _traces.c.id, *_of(replace(chosen, start=None, end=None)))
 
 
-def newest_served(connection: Connection, wanted: Wanted, *limits: ColumnElement[bool]) -> list[Key]:
+def newest_served(connection: Connection, wanted: TraceQuery, *limits: ColumnElement[bool]) -> list[Key]:
     """The newest traces in which a chosen model was billed for without being asked, and which meet the limits."""
     if not wanted.chosen.models:
         return []

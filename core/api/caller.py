@@ -9,8 +9,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from core.access.opaque import is_secret
 from core.access.roles import Person
+from core.access.secret_tokens import is_secret
 from core.api.cookies import SESSION_COOKIE
 from core.errors import NotAllowed, NotSignedIn
 from core.wiring import Services

@@ -29,11 +29,11 @@ from core.api.talking import (
     streamed,
 )
 from core.api.wire import whole_texts
+from core.books.quota import KEPT, Earlier
 from core.chat.following import Following
 from core.errors import NotFound
 from core.events import CostBasis
 from core.registry.agent_draft import name_key
-from core.tracing.terms import KEPT, Earlier
 from core.wiring import Services
 
 ADDRESSES = ("/chat", "/chat/stream", "/mcp/chat/stream")

@@ -31,7 +31,7 @@ def is_ready(request: Request) -> Health:
         services = request.app.state.services()
         services.store.check()
         services.engine.check()
-        services.recorder.check()
+        services.books.check()
     except AppError as error:
         # Where and how is for the log and the people it concerns, not for whoever asks.
         reason = f": {error.reason}" if isinstance(error, StoreError) else " at this moment"

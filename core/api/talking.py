@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from core.access.roles import Person
 from core.api.sse.response import STREAM_HEADERS
+from core.books.quota import KEPT, Earlier
 from core.chat.following import END, SAVED, Following, Place
 from core.errors import (
     AgentInactive,
@@ -26,7 +27,6 @@ from core.errors import (
     ShuttingDown,
     TooManyRequests,
 )
-from core.tracing.terms import KEPT, Earlier
 from core.wiring import Services
 
 IdempotencyKey: TypeAlias = Annotated[

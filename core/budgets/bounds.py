@@ -63,8 +63,8 @@ class Bounds:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
         prompt = max(asked.prompt.upper, asked.most_read or 0)
-        most = self._book.most(asked.model, prompt, asked.max_tokens, at, web_searches=asked.searches)
-        return Bound(most, self._book.most(asked.model, asked.prompt.central, usual, at))
+        most = self._book.max_cost(asked.model, prompt, asked.max_tokens, at, web_searches=asked.searches)
+        return Bound(most, self._book.max_cost(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:
         """At most every five minutes; not for an event loop. Raises StoreError."""

@@ -57,7 +57,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Released:
     """A model call that holds nothing any more; one without a price goes on counting at the most it could cost.
 
     ``was_unpriced`` is one that the books held to have no price until this transaction.
@@ -68,10 +68,10 @@ class Ended:
     was_unpriced: bool = False
 
 
-def settle(
+def update_budgets(
     connection: Connection,
     lines: Sequence[Mapping[str, Any]] = (),
-    ended: Collection[Ended] = (),
+    ended: Collection[Released] = (),
     hold: Hold | None = None,
 ) -> None:
     """Count new ledger lines, release what the ended spans held, and hold what a new one may cost.
@@ -135,7 +135,7 @@ def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapp
     return replace(standing, spent=spent, unpriced=unpriced)
 
 
-def _held(standing: Standing, ended: Collection[Ended], under: Mapping[str, Origin]) -> Standing:
+def _held(standing: Standing, ended: Collection[Released], under: Mapping[str, Origin]) -> Standing:
     """In the period that the trace began in, as its ledger lines will be once they have a price."""
     held = standing.held
     for each in ended:

@@ -10,8 +10,11 @@ import structlog
 from anyio import CancelScope
 
 from core.agent.limits import Allowance, CutShort, Spending, Whole
-from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
-from core.agent.tools.tool import Asking, Tool
+from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
+from core.agent.tools.tool import Tool, ToolContext
+from core.books.books import Books
+from core.books.entries import AttemptEnd, Checkpoint, SessionEnd, Step
+from core.books.settling import Spent, total_of
 from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
@@ -37,9 +40,6 @@ from core.provider.client import Provider
 from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
 from core.registry.agents import AgentView
 from core.toolbox.toolset import TASK, Toolbox
-from core.tracing.entries import AttemptEnd, Checkpoint, SessionEnd, Step
-from core.tracing.recorder import Recorder
-from core.tracing.settling import Spent, total_of
 
 log = structlog.get_logger()
 
@@ -50,26 +50,26 @@ DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunServices:
     """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
 
     ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
     """
 
     provider: Provider
-    recorder: Recorder
+    books: Books
     book: PriceBook
     bounds: Bounds
     toolbox: Toolbox
     approvals: Approvals
     standing: Standing
-    ask_agent: Callable[["AgentRun", AgentView, str, Asking], Awaitable[str]]
+    ask_agent: Callable[["AgentRun", AgentView, str, ToolContext], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class RunListener:
     """Who is told: ``tell`` gets what happens, ``cost_changed`` is called when the cost may be another."""
 
     tell: Callable[[RunEvent], object]
@@ -83,8 +83,8 @@ class AgentRun:
         self,
         start: RunStart,
         assignment: Assignment,
-        parts: Parts,
-        reader: Reader,
+        parts: RunServices,
+        reader: RunListener,
         asker: "AgentRun | None" = None,
     ) -> None:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
@@ -196,7 +196,7 @@ class AgentRun:
             await self._equip()
         for warning in self.assignment.toolset.warnings:
             self.reader.tell(Warned(warning))
-        work = Work(self.assignment.request, self.assignment.asking, self._tools())
+        work = RunInput(self.assignment.request, self.assignment.asking, self._tools())
         self._loop = Loop(self.parts.provider, work, self.allowance)
         async with aclosing(self._loop.run()) as events:
             async for event in events:
@@ -221,7 +221,7 @@ class AgentRun:
         toolset = await self.parts.toolbox.equip(self.assignment.agent, self.assignment.path, self.reader.tell)
         self.assignment = self.assignment.renewed(toolset)
         with CancelScope(shield=True):
-            await self.parts.recorder.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
+            await self.parts.books.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
 
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
@@ -232,7 +232,7 @@ class AgentRun:
         return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:
-        async def run(given: Mapping[str, Any], asking: Asking) -> str:
+        async def run(given: Mapping[str, Any], asking: ToolContext) -> str:
             return await self.parts.ask_agent(self, agent, given["task"], asking)
 
         return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
@@ -288,7 +288,7 @@ class AgentRun:
 
     async def _book(self, step: Step) -> None:
         with CancelScope(shield=True):
-            await self.parts.recorder.advance(step)
+            await self.parts.books.advance(step)
             self.journal.booked()
         self._unsaved = True  # a checkpoint under way may have been overtaken
 

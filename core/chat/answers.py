@@ -3,6 +3,7 @@
 from functools import partial
 
 from core.access.roles import Person
+from core.books.cross_process import ask_to_stop
 from core.chat.engine import Engine
 from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
 from core.chat.saved import SavedTurn, read_saved
@@ -10,7 +11,6 @@ from core.chat.turn import Head, Turn
 from core.chat.watching import Watchers
 from core.clock import now
 from core.store.database import Store
-from core.tracing.elsewhere import ask_to_stop
 
 
 class Answers:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from core.access.roles import Permission, Person, allow
 from core.access.standing import person_now
+from core.books.fence import hold
 from core.clock import now
 from core.errors import InputError, NotFound, StoreError
 from core.events import Decision
@@ -17,7 +18,6 @@ from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan
 from core.store.text import storable, whole_characters
 from core.store.tool_tables import ToolApproval
-from core.tracing.fence import hold
 
 LOOK_EVERY_SECONDS = 0.3
 LONGEST_REASON = 1_000

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from core.agent.context import Persona, Said, build_request, estimate_prompt
+from core.agent.context import HistoryMessage, Persona, build_request, estimate_prompt
 from core.agent.limits import Limits
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.budgets.bounds import Asked, most_read, most_searches
 from core.estimates import Estimate
 from core.provider.blocks import Block
@@ -25,7 +25,7 @@ class Assignment:
     request: ModelRequest
     prompt_estimate: Estimate
     toolset: Toolset
-    asking: Asking
+    asking: ToolContext
     limits: Limits
     ask_first: frozenset[str]
     path: tuple[str, ...]
@@ -43,12 +43,12 @@ class Assignment:
 def assign(
     agent: AgentView,
     toolset: Toolset,
-    asking: Asking,
+    asking: ToolContext,
     *,
     path: tuple[str, ...],
     key: CallKey | None,
     text: str,
-    said: Sequence[Said] = (),
+    said: Sequence[HistoryMessage] = (),
     attached: Sequence[Block] = (),
 ) -> Assignment:
     """``text`` and what is attached come after what was said; with ``key`` None the simulator answers."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.chat.approvals import Approvals
 from core.chat.journal import Journal
 from core.chat.turn_clock import TurnClock
@@ -21,7 +21,7 @@ class Consents:
         self._approvals, self._clock, self._journal, self._tell = approvals, clock, journal, tell
         self.waited_for = 0
 
-    async def ask(self, name: str, given: Mapping[str, Any], asking: Asking) -> None:
+    async def ask(self, name: str, given: Mapping[str, Any], asking: ToolContext) -> None:
         """Raises ToolDenied, and StoreError if nobody can be asked."""
         call, span_id, began = asking.call_id, self._journal.span_of(asking.call_id), now()
         expires_at = await self._approvals.ask(span_id, self._journal.task_trace_id, name)

@@ -6,16 +6,16 @@ from dataclasses import replace
 import structlog
 from anyio import CancelScope
 
-from core.agent.tools.tool import Asking
-from core.chat.agent_run import ENDED_WITH_IT, AgentRun, Reader
+from core.agent.tools.tool import ToolContext
+from core.books.entries import NewAttempt, NewSession
+from core.books.spans import NOT_MADE
+from core.chat.agent_run import ENDED_WITH_IT, AgentRun, RunListener
 from core.chat.assignment import Assignment, assign
 from core.chat.journal import Outcome, RunStart
 from core.clock import new_id, now
 from core.errors import BudgetSpent, ProviderBroken, StoreError, ToolError
 from core.events import Delegated
 from core.registry.agents import AgentView
-from core.tracing.entries import NewAttempt, NewSession
-from core.tracing.spans import NOT_MADE
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ MOST_RUNS = 20
 """How often agents may ask others for one answer, all of them together."""
 
 
-async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: Asking) -> str:
+async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: ToolContext) -> str:
     """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
     whole = asker.allowance.whole
     if whole.runs >= MOST_RUNS:
@@ -59,7 +59,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
         trace_started_at=asker.start.trace_started_at,
         call_id=call_id,
     )
-    reader = Reader(
+    reader = RunListener(
         lambda event: asker.reader.tell(Delegated(call_id, agent.name, event)),
         asker.reader.cost_changed,
     )
@@ -92,7 +92,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str
     )
     with CancelScope(shield=True):
         try:
-            await child.parts.recorder.open_session(new)
+            await child.parts.books.open_session(new)
         except BudgetSpent as error:
             raise ToolError(f"{agent.name} was not asked. {error.for_user}") from None
         except StoreError as error:
@@ -109,7 +109,7 @@ async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
     end, start = child.closed(outcome), child.start
     with CancelScope(shield=True):
         try:
-            await child.parts.recorder.end_session(end, start.task_trace_id, start.trace_started_at)
+            await child.parts.books.end_session(end, start.task_trace_id, start.trace_started_at)
         except asyncio.CancelledError:
             asker.unbooked.append(end)
             raise

@@ -15,12 +15,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from core.access.roles import Person
 from core.access.standing import Loss
+from core.books.books import Books
+from core.books.instance import HEARTBEAT_SECONDS
 from core.chat.tally import Tally
 from core.chat.turn import Turn
 from core.errors import NotReady, ShuttingDown, StoreError
 from core.logs import log_failure
-from core.tracing.instance import HEARTBEAT_SECONDS
-from core.tracing.recorder import Recorder
 
 log = structlog.get_logger()
 
@@ -39,9 +39,9 @@ TURN_AWAY_SECONDS = 2.0
 class Engine:
     """Starts turns, finds them again, checkpoints them together and ends them all at shutdown."""
 
-    def __init__(self, recorder: Recorder, lost: Lost, *, grace_seconds: float | None) -> None:
+    def __init__(self, books: Books, lost: Lost, *, grace_seconds: float | None) -> None:
         """``lost`` is asked off the loop for those of some people who may not go on, and why."""
-        self._recorder, self._lost, self._grace = recorder, lost, grace_seconds
+        self._recorder, self._lost, self._grace = books, lost, grace_seconds
         self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
@@ -156,7 +156,7 @@ class Engine:
         """What other processes say of the turns that run here."""
         live = {turn.id: turn for turn in self.live()}
         for said in await asyncio.to_thread(self._recorder.heard, list(live)) if live else ():
-            live[said.task_trace_id].hear(said)
+            live[said.task_trace_id].apply_remote(said)
 
     def _look_after_turns(self) -> None:
         for turn in self.live():

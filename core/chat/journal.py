@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.agent.tools.tool import ToolOutcome
+from core.books.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
+from core.books.preparing import Prepared
+from core.books.settling import Attempt, Ending, Spent, price_reply, settle, total_of
+from core.books.used import Used, used_so_far
 from core.budgets.bounds import Asked, Bounds
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
@@ -16,10 +20,6 @@ from core.provider.blocks import Block, ToolCall
 from core.provider.passage import Passage
 from core.provider.reply import Reply
 from core.store.text import storable
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
-from core.tracing.preparing import Prepared
-from core.tracing.settling import Attempt, Ending, Spent, price_reply, settle, total_of
-from core.tracing.used import Used, used_so_far
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from core.books.quota import Quota
 from core.quarters import midnight, start_of
-from core.tracing.terms import Quota
 
 
 @dataclass(frozen=True, slots=True)

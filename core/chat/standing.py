@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.access.roles import Person, lesser
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.errors import NotSignedIn, StoreError, ToolDenied
 
 _GONE = "The person who asks may not go on, so this was not done."
@@ -31,7 +31,7 @@ class Standing:
         What it found is kept back, by ToolDenied, if that became less while it ran. Raises StoreError.
         """
 
-        async def run(given: Mapping[str, Any], asking: Asking) -> str:
+        async def run(given: Mapping[str, Any], asking: ToolContext) -> str:
             before = await self._for_tool(asking.by)
             text = await tool.run(given, replace(asking, by=before))
             after = await self._for_tool(before)

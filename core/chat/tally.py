@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core import units
+from core.books.entries import AttemptEnd
+from core.books.spans import answered_model, is_same
 from core.events import TurnStatus
-from core.tracing.entries import AttemptEnd
-from core.tracing.spans import answered_model, is_same
 
 TOKENS: Final = tuple(unit.name for unit in units.TOKENS)
 """Buckets of usage that no token is in twice."""

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from core.agent.loop import result_of
 from core.agent.tools.tool import ToolOutcome
+from core.books.entries import NewTool, StepStatus, ToolEnd
+from core.books.tool_calls import cut, new_tool
 from core.clock import now
 from core.provider.blocks import Block, ToolCall, open_calls, tool_result, with_every_result
-from core.tracing.entries import NewTool, StepStatus, ToolEnd
-from core.tracing.tool_calls import cut, new_tool
 
 NOT_FINISHED = "This tool was stopped before it had ended. It may or may not have done its work."
 NOT_RUN = "This tool was not run, because the answer ended before."

@@ -9,14 +9,14 @@ from typing import Literal, TypeAlias
 from anyio import CancelScope
 
 from core.access.roles import Person, may_use_agent
-from core.chat.agent_run import DEFECT, AgentRun, Parts, Reader
+from core.books.cross_process import Heard
+from core.books.entries import AttemptEnd, Checkpoint, NewTurn, TurnEnd
+from core.chat.agent_run import DEFECT, AgentRun, RunListener, RunServices
 from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
 from core.errors import TurnLost
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
-from core.tracing.elsewhere import Heard
-from core.tracing.entries import AttemptEnd, Checkpoint, Finish, Opening
 from core.usage import Usage
 
 StopReason: TypeAlias = Literal["asked", "unwatched", "deactivated", "revoked", "shutdown", "lost"]
@@ -76,7 +76,7 @@ class Head:
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
 
-    def __init__(self, opening: Opening, assignment: Assignment, agent_name: str, parts: Parts) -> None:
+    def __init__(self, opening: NewTurn, assignment: Assignment, agent_name: str, parts: RunServices) -> None:
         self.id = opening.task_trace_id
         self.head = _head(opening)
         self.conversation_id = opening.conversation_id
@@ -87,7 +87,7 @@ class Turn:
         self.by = assignment.asking.by
         self._opening, self._parts = opening, parts
         self.log = EventLog()
-        self._run = AgentRun(_start(opening, assignment), assignment, parts, Reader(self._tell, self._show_cost))
+        self._run = AgentRun(_start(opening, assignment), assignment, parts, RunListener(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
@@ -116,7 +116,7 @@ class Turn:
         self._stop = self._stop or reason
         self._parts.call_soon(self._read_unseen if reason in _MAY_BE_READ_ON else self._cancel)
 
-    def hear(self, said: Heard) -> None:
+    def apply_remote(self, said: Heard) -> None:
         """What another process says of it: each time that it was seen anew counts, whatever the clock is there."""
         if said.stop_asked:
             self.stop()
@@ -197,14 +197,14 @@ class Turn:
 
     async def _close(self, outcome: Outcome) -> None:
         end = self._finish(outcome)
-        await self._parts.recorder.finish(end)
+        await self._parts.books.finish(end)
         self.status = end.status
         self.log.append(self._last_event(end))
 
-    def _finish(self, outcome: Outcome) -> Finish:
+    def _finish(self, outcome: Outcome) -> TurnEnd:
         end, opening = self._run.closed(outcome), self._opening
         content, text = self._run.journal.answer()
-        return Finish(
+        return TurnEnd(
             task_trace_id=self.id,
             session_id=opening.session_id,
             answer_message_id=opening.answer_message_id,
@@ -228,7 +228,7 @@ class Turn:
         took = self.log.elapsed_ms()
         return TurnEnded("failed", Usage(), None, "unpriced", None, None, took, "internal", DEFECT)
 
-    def _last_event(self, end: Finish) -> TurnEnded:
+    def _last_event(self, end: TurnEnd) -> TurnEnded:
         spent = self._run.total()
         return TurnEnded(
             status=end.status,
@@ -244,7 +244,7 @@ class Turn:
         )
 
 
-def _head(opening: Opening) -> Head:
+def _head(opening: NewTurn) -> Head:
     return Head(
         task_trace_id=opening.task_trace_id,
         conversation_id=opening.conversation_id,
@@ -255,7 +255,7 @@ def _head(opening: Opening) -> Head:
     )
 
 
-def _start(opening: Opening, assignment: Assignment) -> RunStart:
+def _start(opening: NewTurn, assignment: Assignment) -> RunStart:
     return RunStart(
         task_trace_id=opening.task_trace_id,
         session_id=opening.session_id,

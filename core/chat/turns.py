@@ -9,16 +9,20 @@ from time import sleep
 from sqlalchemy.exc import IntegrityError
 
 from core.access.roles import Person, may_use_agent
-from core.agent.context import Said
-from core.agent.tools.tool import Asking
+from core.agent.context import HistoryMessage
+from core.agent.tools.tool import ToolContext
+from core.books.admission import free_key, read_key, refuse_beyond
+from core.books.entries import NewTurn
+from core.books.opening import HistoryMoved
+from core.books.quota import KEPT, Earlier, Once
 from core.budgets.holding import refuse_full
-from core.chat.agent_run import Parts
+from core.chat.agent_run import RunServices
 from core.chat.assignment import Assignment, assign
 from core.chat.engine import Engine
+from core.chat.message_request import MessageRequest, checked, digest_of, title_of
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
-from core.chat.wanted import Wanted, checked, digest_of, title_of
 from core.clock import new_id, now
 from core.conversations.attachment_limits import check_kinds, check_request
 from core.conversations.attachments import (
@@ -37,10 +41,6 @@ from core.provider.blocks import Block
 from core.provider.request import CallKey
 from core.registry.agents import Agents, AgentView
 from core.store.database import Store
-from core.tracing.admission import free_key, read_key, refuse_beyond
-from core.tracing.entries import Opening
-from core.tracing.opening import HistoryMoved
-from core.tracing.terms import KEPT, Earlier, Once
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
@@ -55,7 +55,7 @@ class Turns:
     """The way in: every page and every program starts its turns here."""
 
     def __init__(
-        self, store: Store, agents: Agents, engine: Engine, parts: Parts, keys: ProviderKeys, quotas: Quotas
+        self, store: Store, agents: Agents, engine: Engine, parts: RunServices, keys: ProviderKeys, quotas: Quotas
     ) -> None:
         """Tools take the zone of the quotas for the asking person's."""
         self._store, self._agents, self._engine, self._parts, self._quotas = store, agents, engine, parts, quotas
@@ -82,14 +82,14 @@ class Turns:
         Raises InputError, FileRefused, AgentInactive, NoProviderKey, ContextTooLong, ConversationBusy, NotFound,
         BudgetSpent, TooManyRequests, StoreError, SetupError, ShuttingDown: in each case the provider was not called.
         """
-        wanted = Wanted(owner, agent_id, checked(text), conversation_id, replaces, draft_id, source)
+        wanted = MessageRequest(owner, agent_id, checked(text), conversation_id, replaces, draft_id, source)
         claimed = claim_files(attachments)
         if claimed:
             self._refuse_early(wanted, claimed)
             wanted = replace(wanted, files=check_files(claimed, owner.id))
         return self._send(wanted)
 
-    def _refuse_early(self, wanted: Wanted, claimed: Sequence[Claimed]) -> None:
+    def _refuse_early(self, wanted: MessageRequest, claimed: Sequence[Claimed]) -> None:
         """What would be refused in the end is refused before any file is opened."""
         agent, at = self._agent(wanted), now()
         check_kinds([each.name for each in claimed if each.kind == "image"], agent.model, "images")
@@ -121,7 +121,7 @@ class Turns:
             checked(each.text)
         said = tuple(earlier)
         once = None if key is None else Once(key, digest_of(agent_id, conversation_id, text, said), kept)
-        wanted = Wanted(owner, agent_id, checked(text), conversation_id, source="api", once=once, earlier=said)
+        wanted = MessageRequest(owner, agent_id, checked(text), conversation_id, source="api", once=once, earlier=said)
         try:
             return self._send(wanted).id
         except _AlreadySent as sent:
@@ -131,7 +131,7 @@ class Turns:
         """Let the next message with this key begin a turn of its own."""
         self._store.write(lambda connection: free_key(connection, by.id, key, task_trace_id)).result()
 
-    def _send(self, wanted: Wanted) -> Turn:
+    def _send(self, wanted: MessageRequest) -> Turn:
         agent = self._agent(wanted)
         for _ in range(_TRIES):
             wanted = self._with_key(wanted)
@@ -151,7 +151,7 @@ class Turns:
         turn = self._engine.find(conversation_id)
         return turn if turn is not None and turn.head.is_for(by) else None
 
-    def _agent(self, wanted: Wanted) -> AgentView:
+    def _agent(self, wanted: MessageRequest) -> AgentView:
         unknown = NotFound(f"Agent with ID {wanted.agent_id[:_SHOWN_CHARACTERS]} not found. Choose another one.")
         if not may_use_agent(wanted.owner, wanted.agent_id):
             raise unknown
@@ -166,7 +166,7 @@ class Turns:
             raise AgentInactive(f"Agent {agent.name} is not active. Choose another one, or activate it on Agents.")
         return agent
 
-    def _with_key(self, wanted: Wanted) -> Wanted:
+    def _with_key(self, wanted: MessageRequest) -> MessageRequest:
         """With what its key may be taken from. Raises _AlreadySent, KeyReused."""
         if wanted.once is None:
             return wanted
@@ -180,7 +180,7 @@ class Turns:
             raise KeyReused("This Idempotency-Key came with another message before. Use a new key for each message.")
         raise _AlreadySent(found.task_trace_id)
 
-    def _running(self, wanted: Wanted) -> Turn | None:
+    def _running(self, wanted: MessageRequest) -> Turn | None:
         turn = self._engine.find(wanted.conversation_id or wanted.draft_id or "")
         if turn is None or turn.head.owner_id != wanted.owner.id or (turn.ended and wanted.conversation_id):
             return None
@@ -194,32 +194,34 @@ class Turns:
         if agent.tools or agent.delegates:
             self._engine.begin("connect", partial(self._parts.toolbox.connect, agent))
 
-    def _start(self, wanted: Wanted, agent: AgentView) -> Turn:
+    def _start(self, wanted: MessageRequest, agent: AgentView) -> Turn:
         key = self._keys.key_for(wanted.owner)
         self._parts.bounds.refresh()
         history = self._history(wanted, key)
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
-            path, asking = (agent.id,), Asking(wanted.owner, self._quotas.zone)
+            path, asking = (agent.id,), ToolContext(wanted.owner, self._quotas.zone)
             toolset = self._engine.call(partial(self._parts.toolbox.at_once, agent, path))
             assignment = assign(
                 agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
             )
             opening = self._opening(wanted, agent, history, assignment)
             turn = Turn(opening, assignment, agent.name, self._parts)
-            self._parts.recorder.open(opening)
+            self._parts.books.open(opening)
             self._engine.start(turn)
         return turn
 
-    def _history(self, wanted: Wanted, key: CallKey | None) -> History:
+    def _history(self, wanted: MessageRequest, key: CallKey | None) -> History:
         if wanted.conversation_id is None:
-            return History([Said(each.role, each.blocks) for each in wanted.earlier], None)
+            return History([HistoryMessage(each.role, each.blocks) for each in wanted.earlier], None)
         with self._store.read() as connection:
             return read_history(
                 connection, wanted.owner, wanted.conversation_id, before=wanted.replaces, simulated=key is None
             )
 
-    def _with_files(self, wanted: Wanted, agent: AgentView, history: History) -> tuple[list[Said], list[Block]]:
+    def _with_files(
+        self, wanted: MessageRequest, agent: AgentView, history: History
+    ) -> tuple[list[HistoryMessage], list[Block]]:
         """What was said, and what comes with the new message, with the attached files themselves in it."""
         attached = [*history.kept, *(file.reference for file in wanted.files)]
         if not wanted.text.strip() and not attached:
@@ -233,9 +235,9 @@ class Turns:
                 data |= read_files(connection, wanted.conversation_id, kept)
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
-    def _opening(self, wanted: Wanted, agent: AgentView, history: History, assignment: Assignment) -> Opening:
+    def _opening(self, wanted: MessageRequest, agent: AgentView, history: History, assignment: Assignment) -> NewTurn:
         at, key = now(), assignment.request.key
-        return Opening(
+        return NewTurn(
             task_trace_id=new_id(),
             session_id=new_id(),
             span_id=new_id(),
@@ -249,7 +251,7 @@ class Turns:
             model=agent.model,
             session_type="simulated" if assignment.request.simulated else "command-center",
             source=wanted.source,
-            instance_id=self._parts.recorder.instance_id,
+            instance_id=self._parts.books.instance_id,
             text=wanted.text,
             replaces=wanted.replaces,
             last_message_id=history.last_message_id,

@@ -5,11 +5,11 @@ from contextlib import suppress
 from time import monotonic
 
 from core.access.roles import Person
+from core.books.cross_process import watched
 from core.clock import now
 from core.errors import StoreError
 from core.logs import log_failure
 from core.store.database import Store
-from core.tracing.elsewhere import watched
 
 _SELDOM_SECONDS = 10.0
 _PARTS_OF_GRACE = 5

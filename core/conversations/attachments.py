@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from core.access.roles import Person
-from core.agent.context import Said
+from core.agent.context import HistoryMessage
+from core.books.quota import NewAttachment
 from core.clock import new_id
 from core.conversations.attachment_limits import check_size
 from core.conversations.ownership import owned
@@ -25,7 +26,6 @@ from core.provider.media import image_block, pdf_block, text_block
 from core.store import attachment_tables
 from core.store.tables import Conversation
 from core.store.text import storable
-from core.tracing.terms import NewAttachment
 
 _attachments, _conversations = attachment_tables.Attachment.__table__, Conversation.__table__
 _BLOCKS: dict[str, Callable[[str, str, bytes], Block]] = {
@@ -96,7 +96,7 @@ def read_files(connection: Connection, conversation_id: str, attached: Sequence[
     return found
 
 
-def expanded(said: Said, data: Mapping[str, bytes]) -> Said:
+def expanded(said: HistoryMessage, data: Mapping[str, bytes]) -> HistoryMessage:
     """The message with what it refers to in place of its references."""
     return replace(said, blocks=expand(said.blocks, data))
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, func, select
 
 from core.access.roles import Person
-from core.agent.context import Said
+from core.agent.context import HistoryMessage
 from core.analytics.figures import is_master_session
 from core.conversations.attachments import references
 from core.conversations.ownership import owned
@@ -30,7 +30,7 @@ class History:
     Messages refer to the files attached to them; ``kept`` are the references of the message to be replaced.
     """
 
-    said: list[Said]
+    said: list[HistoryMessage]
     last_message_id: str | None
     kept: tuple[Block, ...] = ()
 
@@ -50,9 +50,9 @@ def read_history(
     return History(said, connection.execute(newest).scalar(), kept)
 
 
-def _as_said(row: Row[Any], simulated: bool) -> Said:
+def _as_said(row: Row[Any], simulated: bool) -> HistoryMessage:
     foreign = row.session_type is not None and (row.session_type == "simulated") != simulated
-    return Said(row.role, row.content, row.status != "complete", row.model, _counted(row), foreign)
+    return HistoryMessage(row.role, row.content, row.status != "complete", row.model, _counted(row), foreign)
 
 
 def _counted(row: Row[Any]) -> int | None:

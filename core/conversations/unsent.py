@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from core.access.roles import Person
 from core.clock import new_id, now
@@ -73,7 +73,7 @@ class UnsentMessages:
             rows = connection.execute(query).all()
             files = _read_files(connection, [row.id for row in rows])
         return [
-            Unsent(row.text, files.get(row.id, ()), row.conversation_id, row.replaces, row.reason, row.remedy, row.id)
+            Unsent(_text(row), files.get(row.id, ()), row.conversation_id, row.replaces, row.reason, row.remedy, row.id)
             for row in rows
         ]
 
@@ -82,11 +82,17 @@ def _keep(connection: Connection, by: Person, message: Unsent) -> None:
     _forget(connection, select(_messages.c.id).where(_messages.c.id == message.id))
     row = {"id": message.id, "owner_id": by.id, "conversation_id": message.conversation_id, "text": message.text}
     why = {"replaces": message.replaces, "reason": message.reason, "remedy": message.remedy, "created_at": now()}
-    connection.execute(insert(_messages), row | why)
+    exact = None if storable(message.text) == message.text else message.text
+    connection.execute(insert(_messages), {**row, **why, "exact": exact})
     if message.files and sum(len(file.data) for file in message.files) <= LARGEST_TOGETHER:
         connection.execute(insert(_files), list(_file_rows(message)))
     own = select(_messages.c.id).where(_messages.c.owner_id == by.id)
     _forget(connection, own.order_by(_messages.c.id.desc()).offset(MOST))
+
+
+def _text(row: Row[Any]) -> str:
+    text: str = row.text if row.exact is None else row.exact
+    return text
 
 
 def _file_rows(message: Unsent) -> Iterable[dict[str, object]]:

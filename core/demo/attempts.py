@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Literal, TypeAlias
 
+from core.books.entries import STEP_STATUS, AttemptEnd, NewTurn, TurnEnd
+from core.books.settling import Attempt, Ending
 from core.demo.exchange import Exchange, settled
 from core.demo.ids import id_at
 from core.demo.usage import Used
@@ -13,8 +15,6 @@ from core.events import TurnStatus
 from core.pricing import PriceBook
 from core.provider.passage import Passage
 from core.provider.reply import Reply
-from core.tracing.entries import STEP_STATUS, AttemptEnd, Finish, Opening
-from core.tracing.settling import Attempt, Ending
 
 Fate: TypeAlias = Literal["fine", "failed", "stopped", "interrupted", "retried", "timed out", "preview"]
 """``retried`` and ``timed out`` come to a good end; ``preview`` is answered by a model that has no price yet."""
@@ -39,7 +39,7 @@ class Attempts:
     """Tells one exchange; ``play`` may be called once."""
 
     book: PriceBook
-    opening: Opening
+    opening: NewTurn
     random: Random
     retries: list[tuple[AttemptEnd, Attempt]] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ class Attempts:
         ended_at = attempt.started_at + timedelta(milliseconds=took)
         return settled(self.book, attempt, Ending("failed", ended_at, took, error.kind, error.for_user, error))
 
-    def _answered(self, attempt: Attempt, fate: Fate, used: Used, answer: str) -> Finish:
+    def _answered(self, attempt: Attempt, fate: Fate, used: Used, answer: str) -> TurnEnd:
         cut_short, model = fate in _WHY_CUT, attempt.model + ("-preview" if fate == "preview" else "")
         said = answer[: len(answer) // 2] if cut_short else answer
         took = used.first_token_ms + (used.duration_ms - used.first_token_ms) // (2 if cut_short else 1)
@@ -98,8 +98,8 @@ class Attempts:
             reply.fold({"type": "message_stop"})
         return reply
 
-    def _finish(self, status: TurnStatus, end: AttemptEnd, reply: Reply | None) -> Finish:
-        return Finish(
+    def _finish(self, status: TurnStatus, end: AttemptEnd, reply: Reply | None) -> TurnEnd:
+        return TurnEnd(
             task_trace_id=self.opening.task_trace_id,
             session_id=self.opening.session_id,
             answer_message_id=self.opening.answer_message_id,

@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
+from core.books import writes
+from core.books.entries import AttemptEnd, NewAttempt, NewTurn, TurnEnd
+from core.books.opening import open_turn
+from core.books.settling import Attempt, Ending, settle
 from core.demo.cast import PRICE_SOURCE
 from core.pricing import PriceBook
-from core.tracing import books
-from core.tracing.entries import AttemptEnd, Finish, NewAttempt, Opening
-from core.tracing.opening import open_turn
-from core.tracing.settling import Attempt, Ending, settle
 
 _NO_PRICE = "no price is known"
 
@@ -21,9 +21,9 @@ _NO_PRICE = "no price is known"
 class Exchange:
     """``retries`` are attempts that failed, each with the one that followed it."""
 
-    opening: Opening
+    opening: NewTurn
     retries: tuple[tuple[AttemptEnd, Attempt], ...]
-    finish: Finish
+    finish: TurnEnd
 
 
 Talk: TypeAlias = list[Exchange]
@@ -43,7 +43,7 @@ def record(connection: Connection, talks: Sequence[Talk]) -> None:
         begun = [exchange for exchange in exchanges if exchange is not None]
         for exchange in begun:
             _open(connection, exchange)
-        books.finish(connection, [exchange.finish for exchange in begun])
+        writes.finish(connection, [exchange.finish for exchange in begun])
 
 
 def _open(connection: Connection, exchange: Exchange) -> None:
@@ -58,4 +58,4 @@ def _open(connection: Connection, exchange: Exchange) -> None:
             number=attempt.number,
             trace_started_at=opening.at,
         )
-        books.next_attempt(connection, failed, following, attempt.prompt_estimate, attempt.started_at)
+        writes.next_attempt(connection, failed, following, attempt.prompt_estimate, attempt.started_at)

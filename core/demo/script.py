@@ -8,13 +8,13 @@ from itertools import accumulate, cycle, islice
 from random import Random
 from zoneinfo import ZoneInfo
 
+from core.books.entries import NewTurn
 from core.demo.attempts import Attempts, Fate
 from core.demo.cast import SOURCE, Cast, DemoAgent, DemoPerson, Line
 from core.demo.exchange import Exchange, Talk
 from core.demo.ids import id_at
 from core.demo.usage import Context
 from core.pricing import PriceBook
-from core.tracing.entries import Opening
 
 DAYS_BEFORE = 29
 
@@ -109,10 +109,10 @@ class _Script:
         fate, _ = _FATES[bisect(_FATE_ENDS, self._random.random() * _FATE_ENDS[-1])]
         return Attempts(self._month.book, opening, self._random).play(fate, used, answer)
 
-    def _opening(self, question: str, at: datetime, prompt: int) -> Opening:
+    def _opening(self, question: str, at: datetime, prompt: int) -> NewTurn:
         cast = self._month.cast
         trace, session, span, asked = (id_at(at, self._random) for _ in range(4))
-        return Opening(
+        return NewTurn(
             task_trace_id=trace,
             session_id=session,
             span_id=span,

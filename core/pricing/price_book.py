@@ -72,7 +72,7 @@ class PriceBook:
             reason = "; ".join((str(problem), *reading.remarks))
             return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
-    def most(self, model: str, prompt: int, output: int, at: datetime, **apiece: int) -> Nanos | None:
+    def max_cost(self, model: str, prompt: int, output: int, at: datetime, **apiece: int) -> Nanos | None:
         """The most that a call may cost which has no more tokens than these, by all that may decide without our asking.
 
         The prompt may be new to the cache, and a workspace may run all of it in the dearest region. ``apiece`` is how

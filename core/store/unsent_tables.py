@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import JSON, LargeBinary
 from sqlmodel import Field
 
 from core.store.tables import Row
@@ -13,6 +13,7 @@ class UnsentMessage(Row, table=True):
     """Kept until it is sent or discarded. ``conversation_id`` is None for one that would begin a conversation.
 
     ``replaces`` is the message that it changes; ``remedy`` says what may help, ``reason`` why it was not sent.
+    ``exact`` is the text where it has characters that no text column takes, such as NUL; else None.
     """
 
     __tablename__ = "unsent_messages"
@@ -21,6 +22,7 @@ class UnsentMessage(Row, table=True):
     conversation_id: str | None = None
     replaces: str | None = None
     text: str = Field(sa_type=StorableText)
+    exact: str | None = Field(None, sa_type=JSON(none_as_null=True))
     reason: str = Field(sa_type=StorableText)
     remedy: str
     created_at: datetime

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from core.access.roles import scope
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.agent.tools.typed import typed_tool
 from core.analytics.calendar import Range, last_of_month
 from core.analytics.choice import Choice, default_choice
@@ -47,7 +47,7 @@ class _Books:
 
     def query_costs(
         self,
-        asking: Asking,
+        asking: ToolContext,
         group_by: Annotated[Dimension | Step | None, Field(description="What each row of the answer is for.")] = None,
         period: Annotated[Period, Field(description="Ignored if first_day is given.")] = "30d",
         first_day: Annotated[date | None, Field(description="The first day of any other period.")] = None,

@@ -25,6 +25,8 @@ BASIS = {
 
 NOTHING = "–"
 """In a table, where there is no value."""
+LARGEST_NUMBER = 8_000_000
+"""In dollars: up to here a browser's numbers keep all nine decimals."""
 
 
 def seconds(milliseconds: int | None) -> str:
@@ -86,10 +88,29 @@ def same_length(amounts: Iterable[str]) -> list[str]:
 def in_short(rows: Sequence[Mapping[str, object]], *columns: str) -> Styler:
     """A table whose amounts read short, two decimals from a dollar on, else four digits.
 
-    What is opened, sorted by or downloaded is the exact one, which the rows have.
+    What is opened, copied, sorted by or downloaded is the exact one, which the rows have. A browser copies a number as
+    it is and a text as it is shown, so a column whose amounts are not all numbers shows them exactly.
     """
     table = pd.DataFrame(list(rows))
-    return table.style.format({column: _short for column in columns if column in table})
+    shown = {column: _short if are_numbers(table[column]) else _whole for column in columns if column in table}
+    return table.style.format(shown)
+
+
+def are_numbers(amounts: Iterable[object]) -> bool:
+    """Whether a browser's numbers hold them all exactly; a blank one is none, but no hindrance."""
+    return all(map(_is_number, amounts))
+
+
+def _is_number(amount: object) -> bool:
+    text = str(amount).strip()
+    try:
+        return not text or abs(Decimal(text)) <= LARGEST_NUMBER
+    except InvalidOperation:
+        return False
+
+
+def _whole(cell: object) -> str:
+    return str(cell).strip()
 
 
 def _short(cell: object) -> str:

@@ -10,16 +10,16 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from core.access.local import local_person
+from core.books.books import Books
+from core.books.entries import NewTurn, TurnEnd
+from core.books.instance import read_instance
+from core.books.opening import open_turn
+from core.books.spool import Spool
 from core.demo.agents import read_demo_agents
 from core.registry.agents import Agents
 from core.store.database import Store, open_store
-from core.tracing.entries import Finish, Opening
-from core.tracing.instance import read_instance
-from core.tracing.opening import open_turn
-from core.tracing.recorder import Recorder
-from core.tracing.spool import Spool
 from tests.bench.report import Figure, percentile, show
-from tests.core.tracing.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.books.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
 from tests.postgresql import postgresql
 
 PRODUCERS = 8
@@ -81,7 +81,7 @@ def run(store: Store, jobs: list[Callable[[Connection], object]]) -> Timed:
     return timed
 
 
-def opened(store: Store) -> list[tuple[Opening, Finish]]:
+def opened(store: Store) -> list[tuple[NewTurn, TurnEnd]]:
     person, agents = local_person(store), Agents(store)
     agents.begin_with(read_demo_agents(), person.id)
     agent = agents.active()[0].id
@@ -95,24 +95,24 @@ def opened(store: Store) -> list[tuple[Opening, Finish]]:
     return [(turn, ending(turn)) for turn in turns]
 
 
-def opening(turn: Opening) -> Callable[[Connection], object]:
+def opening(turn: NewTurn) -> Callable[[Connection], object]:
     return lambda connection: open_turn(connection, turn)
 
 
-def opening_again(turn: Opening) -> Callable[[Connection], object]:
+def opening_again(turn: NewTurn) -> Callable[[Connection], object]:
     return opening(an_opening(turn.owner_id, turn.agent_id))
 
 
-async def finish_all(store: Store, ends: list[Finish]) -> Timed:
+async def finish_all(store: Store, ends: list[TurnEnd]) -> Timed:
     """As the engine does it: every producer waits for its turn's end to be committed before the next one."""
     timed = Timed()
     with tempfile.TemporaryDirectory() as folder:
-        recorder = Recorder(store, BOOK, Spool(Path(folder), "bench:1:a"), read_instance("bench:1:a"))
+        books = Books(store, BOOK, Spool(Path(folder), "bench:1:a"), read_instance("bench:1:a"))
 
-        async def produce(share: list[Finish]) -> None:
+        async def produce(share: list[TurnEnd]) -> None:
             for end in share:
                 began = time.perf_counter()
-                await recorder.finish(end)
+                await books.finish(end)
                 timed.waits.append((time.perf_counter() - began) * 1e3)
 
         began = time.perf_counter()
@@ -121,7 +121,7 @@ async def finish_all(store: Store, ends: list[Finish]) -> Timed:
     return timed
 
 
-def ending(turn: Opening) -> Finish:
+def ending(turn: NewTurn) -> TurnEnd:
     reply = a_reply("word " * 300, USAGE)
     return a_finish(turn, an_end(an_attempt(turn, reply=reply), "completed"), "completed", reply)
 

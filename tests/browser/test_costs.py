@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.analytics.filters import TraceFilter
 from core.analytics.traces import Traces
+from core.events import CostBasis
 from core.money import NANOS_PER_USD, exact_usd, show_usd
 from core.store.database import Store, open_store
 from core.store.tables import LedgerLine
@@ -21,8 +22,8 @@ from tests.browser.chatting import by_sidebar
 from tests.browser.test_layout import assert_fits
 from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
+from tests.core.books.in_store import rows
 from tests.core.rows import ADMIN
-from tests.core.tracing.in_store import rows
 from tests.served import Served, served
 
 
@@ -106,15 +107,17 @@ def test_costs_fits_a_phone(new_page: Callable[..., Page]) -> None:
     assert_fits(page)
 
 
+@pytest.mark.parametrize(("address", "bases"), [("traces?basis=computed", ("computed",)), ("traces", ())])
 def test_e1_a_copied_amount_has_all_nine_decimals(
-    new_page: Callable[..., Page], history: History, server: Served
+    new_page: Callable[..., Page], history: History, server: Served, address: str, bases: tuple[CostBasis, ...]
 ) -> None:
-    """Of a number Streamlit copies what it is, of a text, such as unknown, what is shown."""
-    page = new_page("traces?basis=computed", viewport={"width": 1440, "height": 1000})
+    """Of a number Streamlit copies what it is, of a text, such as those beside an unknown one, what is shown."""
+    page = new_page(address, viewport={"width": 1440, "height": 1000})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     table = page.get_by_test_id("stDataFrame").first
     expect(table.locator("canvas").first).to_be_visible()
-    totals = [each.total for each in Traces(history.store).page(ADMIN, TraceFilter(bases=("computed",)))]
+    totals = [each.total for each in Traces(history.store).page(ADMIN, TraceFilter(bases=bases))]
+    assert bases or None in totals
     place, total = next((n, each) for n, each in enumerate(totals) if each and shown(each) != each)
     table.click(position={"x": 100, "y": 52 + 35 * place})
     page.keyboard.press("ArrowRight")

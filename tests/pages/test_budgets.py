@@ -13,8 +13,8 @@ from core.clock import now
 from core.money import NANOS_PER_USD, exact_usd, short_usd
 from core.store.tables import LedgerLine
 from tests.core.analytics.rollups.histories import History
+from tests.core.books.in_store import opened, rows
 from tests.core.rows import Rows
-from tests.core.tracing.in_store import opened, rows
 from tests.pages.screen import become, button, has_button, healthy, labelled, open_app, press, services, words
 
 

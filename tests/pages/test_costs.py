@@ -15,7 +15,7 @@ from core.errors import StoreError
 from core.money import exact_usd
 from core.store.tables import LedgerLine
 from tests.core.analytics.rollups.histories import MODELS, History
-from tests.core.tracing.in_store import rows
+from tests.core.books.in_store import rows
 from tests.pages.screen import healthy, labelled, open_app, press, services, visit, words
 
 # Whole days ago at noon: what is on which day must not depend on the hour at which the test runs.

@@ -5,8 +5,8 @@ import pytest
 from core.clock import now
 from core.demo import script
 from core.demo.month import DemoMonth
+from tests.core.books.histories import BOOK
 from tests.core.demo.looks import BERLIN, Crash, CrashingStore
-from tests.core.tracing.histories import BOOK
 from tests.pages.screen import ask, has_button, new_agent, open_app, press, services, visit, words
 
 LOAD, REMOVE, FINISH = "Load a demo month", "Remove it", "Finish loading"

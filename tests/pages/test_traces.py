@@ -13,10 +13,10 @@ from core.events import TurnEnded
 from core.money import NANOS_PER_USD, exact_usd, show_usd
 from core.store.tables import TraceSpan
 from tests.core.acts import Acts, Errand, an_errand
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_database_faults import wait_until
 from tests.core.rows import AT, Rows
-from tests.core.tracing.in_store import rows
 from tests.pages.screen import become, button, healthy, new_agent, open_app, press, services, words
 
 PAGE_ROWS = 50

@@ -115,3 +115,10 @@ def test_l2_not_more_than_some_are_kept() -> None:
     for number in range(MOST + 3):
         unsent.keep(me, Unsent(str(number), (), None, None, "No.", "again"))
     assert [each.text for each in unsent.list(me)] == [str(number) for number in range(3, MOST + 3)]
+
+
+def test_h3_a_message_with_a_character_that_cannot_be_sent_is_kept_to_the_letter() -> None:
+    ask(open_app(), "ab\0c")
+    again = open_app()
+    assert "has the character NUL at place 3" in again.warning[0].value
+    assert again.text_area[0].value == "ab\0c"

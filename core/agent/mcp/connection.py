@@ -25,7 +25,7 @@ from core.agent.mcp.process import ServerProcess
 from core.agent.mcp.reasons import reason_of, without_secrets
 from core.agent.mcp.results import text_of
 from core.agent.mcp.server import Condition, Limits, McpServer, McpToolView, ServerState
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.errors import ToolError, ToolUnavailable
 from core.logs import log_failure
 
@@ -83,7 +83,7 @@ class Connection:
                 timeout_seconds=self._limits.call,
             )
 
-    async def _run(self, tool: str, arguments: Mapping[str, Any], _: Asking) -> str:
+    async def _run(self, tool: str, arguments: Mapping[str, Any], _: ToolContext) -> str:
         """Raises ToolUnavailable or ToolError, in words for the model."""
         await self.settled()
         if self._client is None:

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field
 
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.clock import now
 from core.errors import ToolError
 
 
 def current_time(
-    asking: Asking,
+    asking: ToolContext,
     zone: Annotated[
         str, Field(description="A time zone such as Europe/Berlin; leave it out for that of the person who asks.")
     ] = "",

@@ -12,7 +12,7 @@ import structlog
 
 from core.agent.tools.fitting import misfits
 from core.agent.tools.result_text import bounded, is_binary, size_of
-from core.agent.tools.tool import Asking, Tool, ToolFailure, ToolOutcome
+from core.agent.tools.tool import Tool, ToolContext, ToolFailure, ToolOutcome
 from core.errors import AppError, ToolDenied, ToolInputInvalid, ToolUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class _Wait:
             self.milliseconds = _milliseconds_since(began)
 
 
-async def run_tool(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking) -> ToolOutcome:
+async def run_tool(tools: Mapping[str, Tool], name: str, given: Any, asking: ToolContext) -> ToolOutcome:
     """Raises only when cancelled."""
     began, wait = time.monotonic(), _Wait()
     result = await _limited_run(tools, name, given, asking, wait)
@@ -56,7 +56,9 @@ def _milliseconds_since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-async def _limited_run(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking, wait: _Wait) -> str | _Failed:
+async def _limited_run(
+    tools: Mapping[str, Tool], name: str, given: Any, asking: ToolContext, wait: _Wait
+) -> str | _Failed:
     tool = tools.get(name)
     if tool is None:
         return _Failed("unknown", f"There is no tool called {name[:100]}. There are: {', '.join(tools) or 'none'}.")
@@ -68,7 +70,7 @@ async def _limited_run(tools: Mapping[str, Tool], name: str, given: Any, asking:
         return _failed(tool, error)
 
 
-async def _fitting_run(tool: Tool, given: Any, asking: Asking, wait: _Wait) -> str | _Failed:
+async def _fitting_run(tool: Tool, given: Any, asking: ToolContext, wait: _Wait) -> str | _Failed:
     """Nobody is asked for consent to a call that does not fit, and waiting for it is not the tool's time."""
     problems = misfits(tool.input_schema, given)
     if problems:

@@ -10,7 +10,7 @@ ToolFailure: TypeAlias = Literal["unknown", "invalid_input", "failed", "timeout"
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ToolContext:
     """For whom a tool runs: it may do and see what they may. ``call_id`` is that of the model's call."""
 
     by: Person
@@ -29,9 +29,9 @@ class Tool:
     name: str
     description: str
     input_schema: dict[str, Any]
-    run: Callable[[Mapping[str, Any], Asking], Awaitable[str]]
+    run: Callable[[Mapping[str, Any], ToolContext], Awaitable[str]]
     timeout_seconds: float = 30.0
-    consent: Callable[[str, Mapping[str, Any], Asking], Awaitable[None]] | None = None
+    consent: Callable[[str, Mapping[str, Any], ToolContext], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, to_json
 
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.errors import ToolInputInvalid
 
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -46,13 +46,13 @@ def typed_tool(function: Callable[..., Any], *, timeout_seconds: float = 30.0) -
     """A tool that calls the function or method, off the event loop unless it is async.
 
     The name and the docstring are the function's; ``Annotated[..., Field(description=...)]`` explains a parameter. One
-    annotated ``Asking`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
+    annotated ``ToolContext`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
     Raises TypeError for a function that says too little about itself.
     """
     told = _told(function.__func__, bound=1) if inspect.ismethod(function) else _told(function)
     call = function if inspect.iscoroutinefunction(function) else partial(_in_a_thread, function)
 
-    async def run(given: Mapping[str, Any], whose: Asking) -> str:
+    async def run(given: Mapping[str, Any], whose: ToolContext) -> str:
         values = _checked(told.arguments, given)
         result = await call(**values, **dict.fromkeys(told.asking, whose))
         return result if isinstance(result, str) else to_json(result).decode()
@@ -69,7 +69,7 @@ def _told(function: Callable[..., Any], bound: int = 0) -> _Told:
     hints = get_type_hints(function, include_extras=True)
     parameters = list(inspect.signature(function).parameters.values())[bound:]
     arguments = _arguments(name, parameters, hints)
-    asking = tuple(each.name for each in parameters if hints.get(each.name) is Asking)
+    asking = tuple(each.name for each in parameters if hints.get(each.name) is ToolContext)
     schema = arguments.model_json_schema(schema_generator=_WithoutTitles)
     return _Told(name, _in_paragraphs(description), arguments, schema, asking)
 
@@ -80,11 +80,11 @@ def _arguments(name: str, parameters: Iterable[inspect.Parameter], hints: Mappin
         if each.kind not in _KINDS or each.name not in hints:
             raise TypeError(f"The tool {name} cannot take {each}: a parameter needs a name and a type.")
         hint = hints[each.name]
-        if Asking in get_args(hint):
+        if ToolContext in get_args(hint):
             raise TypeError(
-                f"The tool {name} needs {each.name} to be Asking and nothing else, or the model fills it in."
+                f"The tool {name} needs {each.name} to be ToolContext and nothing else, or the model fills it in."
             )
-        if hint is not Asking:
+        if hint is not ToolContext:
             fields[each.name] = (hint, ... if each.default is each.empty else each.default)
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.access.audit import AuditView, record
-from core.access.opaque import new_secret
 from core.access.roles import Person
+from core.access.secret_tokens import new_secret
 from core.access.tokens import TokenDraft
 from core.clock import now
 from core.errors import NotAllowed

@@ -25,7 +25,7 @@ MACHINERY = {
     "Provider": "asked by turns alone",
     "PriceBook": "published prices, nobody's",
     "Engine": "runs what was let in",
-    "Recorder": "writes the books of what was let in",
+    "Books": "writes the books of what was let in",
     "Refresher": "sums up for nobody in particular",
     "McpServers": "asked by turns, and by McpStatus",
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.agent.context import Persona, Said, build_request, estimate_prompt, follow_up
+from core.agent.context import HistoryMessage, Persona, build_request, estimate_prompt, follow_up
 from core.errors import ContextTooLong
 from core.estimates import Estimate, estimate
 from core.provider.reply import Reply
@@ -20,8 +20,8 @@ def text(words: str) -> dict[str, Any]:
     return {"type": "text", "text": words}
 
 
-def said(role: str, *blocks: dict[str, Any], **more: Any) -> Said:
-    return Said(role, blocks, **more)
+def said(role: str, *blocks: dict[str, Any], **more: Any) -> HistoryMessage:
+    return HistoryMessage(role, blocks, **more)
 
 
 def test_the_whole_conversation_is_sent_in_order_with_the_new_message_last() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.agent.context import Persona, Said, build_request
+from core.agent.context import HistoryMessage, Persona, build_request
 from tests.core.agent.toolkit import MODEL
 
 SEARCHER = Persona(MODEL, "", 1_000, True, [{"type": "web_search_20260318", "name": "web_search"}])
@@ -29,6 +29,9 @@ def test_all_of_it_goes_back_or_only_its_words(
     said: list[dict[str, Any]], partial: bool, tools: bool, sent: list[dict[str, Any]]
 ) -> None:
     persona = SEARCHER if tools else Persona(MODEL, "", 1_000, True)
-    history = [Said("user", [{"type": "text", "text": "Tea?"}]), Said("assistant", said, partial, MODEL)]
+    history = [
+        HistoryMessage("user", [{"type": "text", "text": "Tea?"}]),
+        HistoryMessage("assistant", said, partial, MODEL),
+    ]
     content = build_request(persona, history, "And?").messages[1]["content"]
     assert [{key: value for key, value in block.items() if key != "cache_control"} for block in content] == sent

@@ -1,4 +1,4 @@
-"""Asking, running tools, asking again: over a wire that refuses what the API refuses."""
+"""ToolContext, running tools, asking again: over a wire that refuses what the API refuses."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.agent.limits import Allowance, CutShort, Limits, Spending
-from core.agent.loop import AT_ONCE, CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, Work
-from core.agent.tools.tool import Asking
+from core.agent.loop import AT_ONCE, CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
+from core.agent.tools.tool import ToolContext
 from core.errors import ProviderRefused
 from core.events import IterationStarted, TextDelta, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.blocks import ToolCall
@@ -51,7 +51,7 @@ async def follow(*answers: WireResponse, limits: Limits | None = None, spent: Sp
     told = Told(Strict(*answers))
     async with in_process(told.script) as provider:
         allowance = Allowance(limits or Limits(), lambda: spent or Spending(0, 0, 0.0))
-        async for event in Loop(provider, Work(request(), ASKING, TOOLS), allowance).run():
+        async for event in Loop(provider, RunInput(request(), ASKING, TOOLS), allowance).run():
             told.events.append(event)
     return told
 
@@ -190,7 +190,7 @@ def test_a_limit_reached_while_tools_ran_stops_the_next_call() -> None:
         seen, spent = Told(Strict(asks(("a", "echo", {})), says("Never."))), [Spending(0, 0, 0), Spending(9, 0, 0)]
         async with in_process(seen.script) as provider:
             allowance = Allowance(Limits(nanos=9), lambda: spent[bool(seen.of(CallEnded))])
-            async for event in Loop(provider, Work(request(), ASKING, TOOLS), allowance).run():
+            async for event in Loop(provider, RunInput(request(), ASKING, TOOLS), allowance).run():
                 seen.events.append(event)
         return seen
 
@@ -201,7 +201,7 @@ def test_a_limit_reached_while_tools_ran_stops_the_next_call() -> None:
 def test_only_some_tools_run_at_once_and_all_run() -> None:
     running, most = 0, 0
 
-    async def act(given: Any, asking: Asking) -> str:
+    async def act(given: Any, asking: ToolContext) -> str:
         nonlocal running, most
         running += 1
         most = max(most, running)
@@ -212,7 +212,7 @@ def test_only_some_tools_run_at_once_and_all_run() -> None:
     async def run() -> list[str]:
         calls = [(f"c{n}", "act", {"n": n}) for n in range(40)]
         async with in_process(Strict(asks(*calls), says("Done."))) as provider:
-            work = Work(request(), ASKING, {"act": tool("act", act)})
+            work = RunInput(request(), ASKING, {"act": tool("act", act)})
             events = [each async for each in Loop(provider, work, Allowance(Limits(), lambda: Spending(0, 0, 0))).run()]
         return [each.outcome.text for each in events if isinstance(each, CallEnded)]
 
@@ -245,7 +245,7 @@ def test_leaving_the_loop_stops_its_tools() -> None:
                 ended.append("stopped")
 
         async with in_process(Strict(asks(("a", "wait", {}), ("b", "wait", {})))) as provider:
-            work = Work(request(), ASKING, {"wait": tool("wait", wait)})
+            work = RunInput(request(), ASKING, {"wait": tool("wait", wait)})
             allowance = Allowance(Limits(), lambda: Spending(0, 0, 0))
             following = asyncio.create_task(_last_of(Loop(provider, work, allowance).run()))
             await begun.wait()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.access.roles import Person
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.provider.blocks import Block
 from core.provider.simulator.scripted import Script, answer_events, block, failed, streamed, thinking_block, tool_call
 from core.provider.simulator.signatures import sign_thinking
@@ -13,30 +13,30 @@ from core.provider.simulator.validation import Rejection, check_body
 from core.provider.simulator.wire import WireRequest, WireResponse
 
 MODEL = "claude-opus-5-5"
-ASKING = Asking(Person("ada", "ada", "admin"), "UTC")
+ASKING = ToolContext(Person("ada", "ada", "admin"), "UTC")
 USAGE = {"input_tokens": 100, "output_tokens": 1}
 FINAL = {"output_tokens": 20}
 
 
-async def _echo(given: Mapping[str, Any], asking: Asking) -> str:
+async def _echo(given: Mapping[str, Any], asking: ToolContext) -> str:
     return f"{given.get('say')} for {asking.by.id}"
 
 
-async def _broken(given: Mapping[str, Any], asking: Asking) -> str:
+async def _broken(given: Mapping[str, Any], asking: ToolContext) -> str:
     raise RuntimeError("a defect")
 
 
-async def _hanging(given: Mapping[str, Any], asking: Asking) -> str:
+async def _hanging(given: Mapping[str, Any], asking: ToolContext) -> str:
     await asyncio.Event().wait()
     return "never"
 
 
-async def _slow(given: Mapping[str, Any], asking: Asking) -> str:
+async def _slow(given: Mapping[str, Any], asking: ToolContext) -> str:
     await asyncio.sleep(given.get("seconds", 0))
     return f"slept {given.get('seconds')}"
 
 
-async def _self_cancelling(given: Mapping[str, Any], asking: Asking) -> str:
+async def _self_cancelling(given: Mapping[str, Any], asking: ToolContext) -> str:
     raise asyncio.CancelledError
 
 

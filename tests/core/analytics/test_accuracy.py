@@ -9,9 +9,9 @@ from core.analytics.costs import Costs
 from core.estimates import estimate
 from core.pricing.__main__ import report
 from core.store.database import Store
+from tests.core.books.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.in_store import finished, opened
 from tests.core.rows import Rows
-from tests.core.tracing.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
-from tests.core.tracing.in_store import finished, opened
 
 ENGLISH, CHINESE = "The weather is lovely today. " * 10, "今天的天气很好。" * 20
 

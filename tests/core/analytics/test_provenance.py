@@ -22,9 +22,9 @@ from core.exports.columns import FileName
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace
 from tests.core.acts import Acts
+from tests.core.books.in_store import rows
 from tests.core.exports.ledgers import EVERY_FILE, exported
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.in_store import rows
 
 AT = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")

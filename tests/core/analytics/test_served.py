@@ -17,10 +17,10 @@ from core.chat.tally import Tally
 from core.store.database import Store
 from core.store.rollups import SERVED
 from core.store.tables import LedgerLine, TaskTrace
+from tests.core.books.histories import AT, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.in_store import finished, opened, recovered
 from tests.core.exports.ledgers import exported, rows_of
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.histories import AT, a_finish, a_reply, an_attempt, an_end
-from tests.core.tracing.in_store import finished, opened, recovered
 
 ZONE = ZoneInfo("UTC")
 FALLBACK = {

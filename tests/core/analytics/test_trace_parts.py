@@ -5,19 +5,19 @@ from decimal import Decimal
 import pytest
 
 from core.analytics.traces import Traces
+from core.books.entries import NewTurn
+from core.books.opening import open_turn
+from core.books.writes import finish
 from core.store.database import Store
-from core.tracing.books import finish
-from core.tracing.entries import Opening
-from core.tracing.opening import open_turn
 from core.usage import Usage
+from tests.core.books.histories import MODEL, a_finish, a_reply, an_attempt, an_end, an_opening
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.histories import MODEL, a_finish, a_reply, an_attempt, an_end, an_opening
 
 USAGE = {"input_tokens": 1_000, "output_tokens": 200, "cache_read_input_tokens": 30}
 
 
 @pytest.fixture
-def opening(store: Store) -> Opening:
+def opening(store: Store) -> NewTurn:
     rows = Rows(store)
     person = rows.person()
     opening = an_opening(person, rows.agent(person))
@@ -25,13 +25,13 @@ def opening(store: Store) -> Opening:
     return opening
 
 
-def close(store: Store, opening: Opening) -> None:
+def close(store: Store, opening: NewTurn) -> None:
     reply = a_reply("It costs this much.", USAGE)
     end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
     assert store.write(lambda connection: finish(connection, [end])).result() == [True]
 
 
-def test_a_running_trace_has_one_open_span_and_no_lines(store: Store, opening: Opening) -> None:
+def test_a_running_trace_has_one_open_span_and_no_lines(store: Store, opening: NewTurn) -> None:
     (span,) = Traces(store).spans(ADMIN, opening.task_trace_id)
     assert (span.id, span.kind, span.attempt, span.status) == (opening.span_id, "model_call", 1, "running")
     assert (span.total, span.basis, span.ended_at, span.duration_ms) == (None, None, None, None)
@@ -39,7 +39,7 @@ def test_a_running_trace_has_one_open_span_and_no_lines(store: Store, opening: O
     assert Traces(store).ledger(ADMIN, opening.task_trace_id) == []
 
 
-def test_a_finished_span_says_what_was_called_and_how_it_ended(store: Store, opening: Opening) -> None:
+def test_a_finished_span_says_what_was_called_and_how_it_ended(store: Store, opening: NewTurn) -> None:
     close(store, opening)
     (span,) = Traces(store).spans(ADMIN, opening.task_trace_id)
     assert (span.status, span.model, span.response_model, span.request_id) == ("success", MODEL, MODEL, "req_1")
@@ -48,7 +48,7 @@ def test_a_finished_span_says_what_was_called_and_how_it_ended(store: Store, ope
     assert (span.time_to_first_token_ms, span.duration_ms, span.cost_reason) == (400, 3_000, None)
 
 
-def test_the_ledger_explains_the_total_line_by_line(store: Store, opening: Opening) -> None:
+def test_the_ledger_explains_the_total_line_by_line(store: Store, opening: NewTurn) -> None:
     close(store, opening)
     lines = Traces(store).ledger(ADMIN, opening.task_trace_id)
     assert {line.unit: line.quantity for line in lines} == {"input": 1_000, "output": 200, "cache_read": 30}
@@ -62,7 +62,7 @@ def test_the_ledger_explains_the_total_line_by_line(store: Store, opening: Openi
     assert sum(line.amount or 0 for line in lines) == trace.total
 
 
-def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: Store, opening: Opening) -> None:
+def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: Store, opening: NewTurn) -> None:
     reply = a_reply("Who knows.", USAGE, model="a-model-nobody-knows")
     end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
     store.write(lambda connection: finish(connection, [end])).result()
@@ -73,7 +73,7 @@ def test_an_unpriced_line_has_its_quantity_but_neither_price_nor_amount(store: S
     assert (span.total, span.basis, span.response_model) == (None, "unpriced", "a-model-nobody-knows")
 
 
-def test_an_estimate_is_marked_on_every_line_and_gives_its_reason(store: Store, opening: Opening) -> None:
+def test_an_estimate_is_marked_on_every_line_and_gives_its_reason(store: Store, opening: NewTurn) -> None:
     reply = a_reply("Cut", {"input_tokens": 30, "output_tokens": 1}, stop_reason=None)
     end = a_finish(opening, an_end(an_attempt(opening, reply=reply), "stopped"), "stopped", reply)
     store.write(lambda connection: finish(connection, [end])).result()

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, make_url, text
 from starlette.testclient import TestClient
 
 from core.api.app import api
+from core.books import kept
 from core.errors import SchemaTooNew, ShuttingDown, StoreError
 from core.store.database import Store
-from core.tracing import kept
 from core.wiring import Services
 from tests.core.api.doors import Doors, open_doors
 
@@ -117,7 +117,7 @@ def test_c7_looking_often_writes_seldom(doors: Doors, monkeypatch: pytest.Monkey
         return write(job)
 
     monkeypatch.setattr(doors.services.store, "write", counted)
-    monkeypatch.setattr(doors.services.recorder, "_clock", lambda: 1_000.0)
+    monkeypatch.setattr(doors.services.books, "_clock", lambda: 1_000.0)
     for _ in range(50):
         assert doors.get("/readyz").status_code == 200
     assert len([job for job in written if "check" in job.__qualname__]) <= 1

@@ -9,9 +9,9 @@ from sqlalchemy import update
 from core.clock import now
 from core.store.tables import Message, TraceSpan
 from tests.core.api.doors import Doors, Headers, bearer
+from tests.core.books.in_store import rows
 from tests.core.chat.test_database_faults import wait_until
 from tests.core.rows import Rows
-from tests.core.tracing.in_store import rows
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
-from tests.core.tracing.conftest import ids
-from tests.core.tracing.histories import AT
+from tests.core.books.conftest import ids
+from tests.core.books.histories import AT
 
 __all__ = ["ids"]
 

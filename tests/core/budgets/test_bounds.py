@@ -12,8 +12,8 @@ from core.estimates import Estimate
 from core.provider.models import find_model
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
-from tests.core.tracing.histories import AT, BOOK, MODEL, a_finish, a_reply, an_attempt, an_end
-from tests.core.tracing.in_store import finished, opened
+from tests.core.books.histories import AT, BOOK, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.in_store import finished, opened
 
 SEARCHING = provider_tools(("web_search", "web_fetch"), MODEL)
 MODELS = sorted(BOOK.models)

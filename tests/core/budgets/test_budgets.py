@@ -11,8 +11,8 @@ from core.access.roles import Person
 from core.budgets.budgets import LARGEST, BudgetDraft, Budgets
 from core.errors import InputError, NotAllowed, NotFound
 from core.store.database import Store
+from tests.core.books.in_store import completed, finished, opened
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.in_store import completed, finished, opened
 
 FINANCE = replace(ADMIN, role="finance")
 DRAFT = BudgetDraft("organisation", None, "month", 1_000)

@@ -14,6 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from core.books.entries import NewTurn
+from core.books.opening import open_turn
+from core.books.repricing import reprice
+from core.books.writes import finish
 from core.budgets.bounds import UNKNOWN, Bound
 from core.budgets.budgets import BudgetDraft, Budgets
 from core.budgets.counting import counted_in
@@ -25,14 +29,10 @@ from core.store.budgets import Budget, BudgetReservation
 from core.store.database import Store, open_store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TraceSpan
-from core.tracing.books import finish
-from core.tracing.entries import Opening
-from core.tracing.opening import open_turn
-from core.tracing.repricing import reprice
+from tests.core.books.histories import AT, BOOK, MODEL, a_finish, an_attempt, an_end, an_opening
+from tests.core.books.in_store import completed, finished, opened, recovered, rows
+from tests.core.books.test_sums import play, turns
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.histories import AT, BOOK, MODEL, a_finish, an_attempt, an_end, an_opening
-from tests.core.tracing.in_store import completed, finished, opened, recovered, rows
-from tests.core.tracing.test_sums import play, turns
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -97,7 +97,7 @@ def test_fault_13_of_32_that_race_for_room_for_10_exactly_10_get_it(store: Store
     others = [open_store(store.url) for _ in range(2)]
     barrier = threading.Barrier(32)
 
-    def enter(number: int) -> Opening | None:
+    def enter(number: int) -> NewTurn | None:
         opening, into = an_opening(*ids, bound=up_to(1_000)), others[number % 2]
         barrier.wait()
         try:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.books.entries import NewTurn
 from core.budgets.budgets import Budgets
 from core.budgets.coverage import SCOPES
 from core.budgets.holding import refuse_full
@@ -12,15 +13,14 @@ from core.money import NANOS_PER_USD
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TaskTrace
-from core.tracing.entries import Opening
+from tests.core.books.histories import AT
+from tests.core.books.in_store import completed, finished, opened, rows
 from tests.core.budgets.test_holding import UTC_ZONE, a_budget, assert_true_to_the_ledger, up_to
 from tests.core.budgets.test_unpriced import unpriced
 from tests.core.rows import ADMIN
-from tests.core.tracing.histories import AT
-from tests.core.tracing.in_store import completed, finished, opened, rows
 
 
-def simulated(store: Store, ids: tuple[str, str], most: int = 1_000) -> Opening:
+def simulated(store: Store, ids: tuple[str, str], most: int = 1_000) -> NewTurn:
     return opened(store, ids, provenance="simulated", bound=up_to(most))
 
 

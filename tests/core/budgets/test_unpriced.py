@@ -8,21 +8,21 @@ import pytest
 import time_machine
 from sqlalchemy import Connection
 
+from core.books.entries import Checkpoint, NewTurn, TurnEnd
+from core.books.repricing import reprice
+from core.books.writes import checkpoint, finish
 from core.budgets.budgets import Budgets
 from core.budgets.coverage import SCOPES
 from core.errors import BudgetSpent
 from core.store.database import Store
-from core.tracing.books import checkpoint, finish
-from core.tracing.entries import Checkpoint, Finish, Opening
-from core.tracing.repricing import reprice
 from core.usage import Usage
+from tests.core.books.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.in_store import completed, finished, opened, recovered
 from tests.core.budgets.test_holding import KNOWING_ALL, UTC_ZONE, a_budget, assert_true_to_the_ledger
 from tests.core.rows import ADMIN
-from tests.core.tracing.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
-from tests.core.tracing.in_store import completed, finished, opened, recovered
 
 
-def unpriced(opening: Opening) -> Finish:
+def unpriced(opening: NewTurn) -> TurnEnd:
     """An end whose reply has no known price."""
     reply = a_reply("Much.", {"input_tokens": 10, "output_tokens": 5}, model="claude-nobody-9")
     return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import structlog
 
+from core.books.books import Books
 from core.store.database import open_store
-from core.tracing.recorder import Recorder
 from tests.core.agent.toolkit import asks, says
 from tests.core.chat.tooling import HELPERS_MODEL, workshop
 
 
 def main(_: object, url: str, folder: Path, when: Literal["before", "after"], number: int, method: str) -> None:
-    """``method`` is the recorder's that writes the step; if it is not ``advance``, another agent is asked."""
+    """``method`` is the books's that writes the step; if it is not ``advance``, another agent is asked."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     die(when, number, method)
     calls: list[tuple[str, str, Any]] = [("a", "echo", {}), ("b", "broken", {})]
@@ -30,9 +30,9 @@ def main(_: object, url: str, folder: Path, when: Literal["before", "after"], nu
 
 
 def die(when: Literal["before", "after"], number: int, method: str) -> None:
-    write, seen = getattr(Recorder, method), 0
+    write, seen = getattr(Books, method), 0
 
-    async def watched(self: Recorder, *args: Any) -> None:
+    async def watched(self: Books, *args: Any) -> None:
         nonlocal seen
         seen += 1
         if seen == number and when == "before":
@@ -41,4 +41,4 @@ def die(when: Literal["before", "after"], number: int, method: str) -> None:
         if seen == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(Recorder, method, watched)
+    setattr(Books, method, watched)

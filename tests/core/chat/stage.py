@@ -14,8 +14,8 @@ from core.chat.turns import Turns
 from core.events import Logged, TurnEnded
 from core.provider.simulator.wire import WireResponse
 from core.store.database import Store
+from tests.core.books.processes import Processes, StoppingStore
 from tests.core.chat.tooling import Workshop
-from tests.core.tracing.processes import Processes, StoppingStore
 from tests.interleave import Play
 from tests.stepping import SteppedLoop, stepped
 
@@ -114,15 +114,15 @@ def staged(
     """A turn that is opened and not yet run, and that gets these answers."""
     shop.script.give(*answers)
     store, loop = shop.services.store, stepped(play, jumps)
-    recorder = Processes(store, folder).one(stopping)
-    approvals = Approvals(cast("Store", stopping), 60, recorder.instance_id)
+    books = Processes(store, folder).one(stopping)
+    approvals = Approvals(cast("Store", stopping), 60, books.instance_id)
 
     def call_soon(call: Callable[[], object]) -> None:
         play.point("call soon")
         loop.call_soon_threadsafe(call)
 
     real = shop.services.turns
-    parts = replace(real._parts, recorder=recorder, approvals=approvals, wake=lambda: None, call_soon=call_soon)
+    parts = replace(real._parts, books=books, approvals=approvals, wake=lambda: None, call_soon=call_soon)
     engine = cast("Engine", _Held(real._engine))
     turns = Turns(store, real._agents, engine, parts, real._keys, real._quotas)
     turn = turns.send(owner=shop.services.me, agent_id=shop.agent_id, text="Go.")

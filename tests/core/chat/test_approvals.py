@@ -13,9 +13,9 @@ from core.store.database import Store
 from core.store.tables import TraceSpan
 from core.store.tool_tables import ToolApproval
 from tests.core.agent.toolkit import asks, results, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole
-from tests.core.tracing.in_store import rows
 
 CALL = ("a", "echo", {"say": "Hi"})
 

@@ -17,11 +17,11 @@ from core.store.budgets import BudgetReservation
 from core.store.database import Store
 from core.store.tables import Conversation, TaskTrace
 from tests.core.agent.toolkit import MODEL, asks, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_delegation import ASK, HELPERS_CALL, MASTERS_CALL, helped, with_helper
 from tests.core.chat.tooling import Open, assert_adds_up, assert_whole, calls
 from tests.core.rows import ADMIN
-from tests.core.tracing.in_store import rows
 from tests.house_rules import PROJECT
 
 GOLDEN = PROJECT / "tests" / "golden"

@@ -15,9 +15,9 @@ from core.money import NANOS_PER_USD
 from core.store.database import Store
 from core.store.tables import Message, TraceSpan
 from core.wiring import Services
+from tests.core.books.in_store import rows
 from tests.core.chat import crashing
 from tests.core.rows import ADMIN
-from tests.core.tracing.in_store import rows
 from tests.forked import forked
 
 LONG = 2_000

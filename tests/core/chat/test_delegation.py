@@ -7,6 +7,7 @@ import pytest
 
 from core.analytics.filters import TraceFilter
 from core.analytics.trace_tree import SessionRow
+from core.books.books import Books
 from core.chat.turn import Turn
 from core.errors import StoreError
 from core.events import CostSoFar, Delegated, TextDelta, ToolDetected, ToolProgress, TurnEnded
@@ -14,11 +15,10 @@ from core.provider.simulator.scripted import failed
 from core.provider.simulator.wire import WireResponse
 from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSession, TraceSpan
-from core.tracing.recorder import Recorder
 from tests.core.agent.toolkit import asks, results, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import HELPERS_MODEL, Open, Workshop, assert_adds_up
-from tests.core.tracing.in_store import rows
 
 ASK = ("a", "ask_Helper", {"task": "Count the stars."})
 MASTERS_CALL = 100 * 4_000 + 20 * 20_000
@@ -156,14 +156,14 @@ def test_a_database_that_fails_there_costs_nothing_but_the_step(
 ) -> None:
     asked = step == "end_session"
     shop = with_helper(work(asks(ASK), *([helped()] if asked else []), says("Done.")))
-    write = getattr(Recorder, step)
+    write = getattr(Books, step)
 
-    async def fail(self: Recorder, *args: Any) -> None:
+    async def fail(self: Books, *args: Any) -> None:
         if committed:
             await write(self, *args)
         raise StoreError("The database is away.")
 
-    monkeypatch.setattr(Recorder, step, fail)
+    monkeypatch.setattr(Books, step, fail)
     end = ended(turn := shop.send())
     assert (end.status, end.total) == ("completed", 2 * MASTERS_CALL + asked * HELPERS_CALL)
     [trace] = rows(store, TaskTrace, id=turn.id)

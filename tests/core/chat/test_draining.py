@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from core.books.entries import STEP_STATUS
 from core.chat.turn import StopReason, Turn
 from core.events import Event, TextDelta, TurnEnded
 from core.store.tables import LedgerLine, Message, TraceSpan
-from core.tracing.entries import STEP_STATUS
 from core.wiring import Services
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
-from tests.core.tracing.in_store import rows
 
 # Thirty tokens come quickly; after them the reply would go on for as long as it is read.
 SLOW = "[[tokens: 60]] [[first: 0]] [[rate: 200]]"

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from core.books.settling import NOT_SENT
 from core.chat.turn import Turn
 from core.events import Delegated, TextDelta, ToolProgress
 from core.provider.simulator.scripted import answer_events, failed, streamed
 from core.provider.simulator.wire import Chunk, WireRequest, WireResponse
 from core.store.database import Store
 from core.store.tables import LedgerLine, TraceSpan
-from core.tracing.settling import NOT_SENT
 from tests.core.agent.toolkit import FINAL, USAGE, asks, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.test_delegation import HELPERS_CALL, MASTERS_CALL, sessions_of
 from tests.core.chat.tooling import HELPERS_MODEL, Open, Workshop, assert_adds_up, assert_whole
-from tests.core.tracing.in_store import rows
 
 WORDS = tuple(f"word{number} " for number in range(30))
 A, B = ("a", "ask_First", {"task": "Count."}), ("b", "ask_Second", {"task": "Count, too."})

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from core.books import kept
 from core.errors import StoreError
-from core.tracing import kept
 from core.wiring import Services
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.test_database_faults import ANSWER, Outage, send, wait_until
@@ -22,7 +22,7 @@ SLOW = "[[fault: silence after 3]]"
 @contextmanager
 def full_disk(services: Services) -> Iterator[None]:
     """From here to the end of the block nothing can be written."""
-    write, spool = services.store.write, services.recorder._spool
+    write, spool = services.store.write, services.books._spool
     Outage(services, 1, 1_000_000)
 
     def no_room(_: object) -> None:
@@ -49,14 +49,14 @@ def test_c1_every_reader_gets_its_end_and_all_is_booked_exactly_when_there_is_ro
             turn.stop()
         ends = [ended(turn) for turn in turns]
         assert {end.status for end in ends} == {"stopped"}
-        assert services.recorder.kept.size()[0] == STREAMS
+        assert services.books.kept.size()[0] == STREAMS
         with pytest.raises(StoreError):
             send(services)
     wait_until(lambda: len(booked(services)) == STREAMS)
     assert {row.id: (row.status, row.total) for row in booked(services)} == {
         turn.id: ("stopped", end.total) for turn, end in zip(turns, ends, strict=True)
     }
-    wait_until(lambda: services.recorder.kept.size() == (0, 0))
+    wait_until(lambda: services.books.kept.size() == (0, 0))
     again = services.turns.send(
         owner=services.me,
         agent_id=services.agents.list(services.me)[0].id,
@@ -89,7 +89,7 @@ def test_c1_what_cannot_be_kept_anywhere_is_at_least_in_the_log(services: Servic
         turn.stop()
         end = ended(turn)
         with capture_logs() as logs:
-            services.recorder.kept.rescue()
+            services.books.kept.rescue()
     [lost] = [line for line in logs if line["event"] == "turn_end_lost"]
     assert (lost["task_trace_id"], lost["cost_nanos"]) == (turn.id, end.total)
 
@@ -103,7 +103,7 @@ def test_c1_when_too_much_waits_no_further_message_is_taken(
     assert ended(send(services)).status == "completed", "what is refused for good keeps nobody from writing"
     turn = send(services, SLOW)
     turn.get(1, 10)
-    monkeypatch.setattr(services.recorder, "book_kept", lambda: _nothing())
+    monkeypatch.setattr(services.books, "book_kept", lambda: _nothing())
     with full_disk(services):
         turn.stop()
         ended(turn)

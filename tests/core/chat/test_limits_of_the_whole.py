@@ -10,10 +10,10 @@ from core.provider.simulator.wire import WireResponse
 from core.store.database import Store
 from core.store.tables import TraceSession, TraceSpan
 from tests.core.agent.toolkit import asks, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_delegation import ASK, helped, with_helper
 from tests.core.chat.tooling import Open, assert_adds_up
-from tests.core.tracing.in_store import rows
 
 STUCK = asks(("a", "stuck", {}))
 

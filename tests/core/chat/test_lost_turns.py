@@ -46,7 +46,7 @@ def test_c4_two_processes_leave_each_others_turns_alone(make_services: Callable[
     turns = [send(each, SLOW) for each in (here, there)]
     for _ in range(20):
         for each, turn in zip((here, there), turns, strict=True):
-            each.recorder.take_over([turn.id])
+            each.books.take_over([turn.id])
     assert [turn.ended for turn in turns] == [False, False]
 
 

@@ -15,22 +15,22 @@ import pytest
 import time_machine
 
 from core.access.roles import Person
+from core.books.quota import KEPT
+from core.chat.message_request import MessageRequest
 from core.chat.turn import _STOPPED
 from core.chat.turns import Turns
-from core.chat.wanted import Wanted
 from core.errors import TRY_AGAIN, ConversationBusy, KeyReused, TooManyRequests
 from core.provider.failures import _TEXT
 from core.store.database import Store
 from core.store.programs import IdempotencyKey
 from core.store.tables import TraceSpan
-from core.tracing.terms import KEPT
 from core.wiring import Services
 from tests.core.access.conftest import at_once
+from tests.core.books.in_store import rows
 from tests.core.chat import crashing
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_turns import SLOW
 from tests.core.rows import Rows
-from tests.core.tracing.in_store import rows
 from tests.forked import forked
 
 Make = Callable[..., Services]
@@ -182,7 +182,7 @@ def test_i3_two_that_read_the_same_failure_cannot_both_take_its_key(
     failed(services, text)
     both_read, read = threading.Barrier(2), Turns._with_key
 
-    def with_key(turns: Turns, wanted: Wanted) -> Wanted:
+    def with_key(turns: Turns, wanted: MessageRequest) -> MessageRequest:
         found = read(turns, wanted)
         if found.once and found.once.instead_of:
             with suppress(threading.BrokenBarrierError):

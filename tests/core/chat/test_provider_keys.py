@@ -21,10 +21,10 @@ from core.store.database import Store
 from core.store.tables import Conversation, TaskTrace, TraceSession
 from core.wiring import open_services
 from tests.core.agent.toolkit import asks, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.keyring import FROM_ENVIRONMENT, ORGANISATIONS, OWN, SIMULATED, Keyring, keyring
 from tests.core.rows import Rows
-from tests.core.tracing.in_store import rows
 
 Open = Callable[..., Keyring]
 

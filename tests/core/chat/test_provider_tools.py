@@ -22,8 +22,8 @@ from core.store.tables import LedgerLine
 from core.toolbox.toolset import Toolbox
 from core.wiring import Services, open_services
 from tests.core.agent.toolkit import FINAL, MODEL, USAGE, Strict, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
-from tests.core.tracing.in_store import rows
 
 SEARCHED = {"server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0}}
 CALL = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "tea"}}

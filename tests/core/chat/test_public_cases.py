@@ -11,10 +11,10 @@ import time_machine
 from core.provider.simulator.scripted import answer_events, block, failed, message_start, streamed, thinking_block
 from core.store.database import Store
 from core.store.tables import LedgerLine, TraceSpan
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
 from tests.core.chat.tooling import Open, assert_adds_up
 from tests.core.exports.ledgers import exported, rows_of
-from tests.core.tracing.in_store import rows
 
 FILE = Path(__file__).resolve().parents[2] / "golden" / "public_cases.json"
 CASES = {case["id"]: case for case in json.loads(FILE.read_text())}

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from core.books.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, NOT_BILLED, NOT_SENT
 from core.chat.turn import Turn
 from core.provider.client import open_provider
 from core.provider.simulator.scripted import failed, streamed
@@ -17,12 +18,11 @@ from core.provider.simulator.wire import WireResponse
 from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import LedgerLine, TraceSpan
-from core.tracing.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, NOT_BILLED, NOT_SENT
 from core.wiring import open_services
 from tests.core.agent.toolkit import says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Open
-from tests.core.tracing.in_store import rows
 
 Behaviour: TypeAlias = Callable[[socket.socket], None]
 

@@ -14,9 +14,9 @@ from core.store.budgets import BudgetReservation
 from core.store.database import Store
 from core.store.tables import TraceSession, TraceSpan
 from tests.core.agent.toolkit import asks, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up
-from tests.core.tracing.in_store import rows
 
 GATED = """
 import pathlib, runpy, sys, time

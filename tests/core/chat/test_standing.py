@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from core.access.roles import Person
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.analytics.filters import TraceFilter
 from core.chat import engine
 from core.chat.turn import Turn
@@ -22,12 +22,12 @@ from core.store.database import Store
 from core.store.tool_tables import ToolApproval
 from tests.core.agent.toolkit import TOOLS, asks, results, says, tool
 from tests.core.api.programs import token_for
+from tests.core.books.in_store import rows
 from tests.core.chat import tooling
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_approvals import waiting
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole
 from tests.core.rows import Rows
-from tests.core.tracing.in_store import rows
 
 Lose: TypeAlias = Callable[[Store, Person], None]
 CALL: tuple[str, str, dict[str, Any]] = ("a", "probe", {})
@@ -40,7 +40,7 @@ class Probe:
         self.roles: list[str] = []
         self.runs, self.go_on = threading.Event(), threading.Event()
 
-    async def run(self, given: Mapping[str, Any], asking: Asking) -> str:
+    async def run(self, given: Mapping[str, Any], asking: ToolContext) -> str:
         self.roles.append(asking.by.role)
         self.runs.set()
         await asyncio.to_thread(self.go_on.wait, 20)

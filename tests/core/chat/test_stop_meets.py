@@ -18,13 +18,13 @@ from core.store.budgets import BudgetReservation
 from core.store.database import Store
 from core.store.tables import Message, TraceSpan
 from tests.core.agent.toolkit import FINAL, MODEL, USAGE, asks, says
+from tests.core.books.in_store import rows
+from tests.core.books.processes import StoppingStore
 from tests.core.chat.conftest import ended
 from tests.core.chat.stage import QueueingStore, Staged, staged
 from tests.core.chat.test_delegation import ASK, helped, with_helper
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole
 from tests.core.rows import ADMIN
-from tests.core.tracing.in_store import rows
-from tests.core.tracing.processes import StoppingStore
 from tests.interleave import Actor, Play, Stage, in_every_order
 
 BUSY = failed(429, "rate_limit_error", "slow down", headers={"retry-after": "15"})

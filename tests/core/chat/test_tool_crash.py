@@ -8,11 +8,11 @@ import pytest
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from tests.core.agent.toolkit import says
+from tests.core.books.in_store import rows
+from tests.core.books.test_sums import assert_priced, assert_sums
 from tests.core.chat import crashing_tools
 from tests.core.chat.conftest import ended
 from tests.core.chat.tooling import workshop
-from tests.core.tracing.in_store import rows
-from tests.core.tracing.test_sums import assert_priced, assert_sums
 from tests.forked import forked
 
 

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.books.books import Books
+from core.books.entries import Step
 from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.simulator.scripted import failed
 from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan
-from core.tracing.entries import Step
-from core.tracing.recorder import Recorder
 from core.wiring import open_services
 from tests.core.agent.toolkit import asks, results, says
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole, calls
-from tests.core.tracing.in_store import rows
 
 
 @pytest.fixture
@@ -163,16 +163,16 @@ def test_a_call_cut_by_the_length_of_the_answer_is_kept_but_not_run(store: Store
 def test_a_step_that_cannot_be_booked_is_not_taken(
     store: Store, work: Open, monkeypatch: pytest.MonkeyPatch, number: int, tool: Any, committed: bool
 ) -> None:
-    advance, seen = Recorder.advance, list[Step]()
+    advance, seen = Books.advance, list[Step]()
 
-    async def failing(self: Recorder, step: Step) -> None:
+    async def failing(self: Books, step: Step) -> None:
         seen.append(step)
         if len(seen) < number or committed:
             await advance(self, step)
         if len(seen) == number:
             raise StoreError("The database is away for a test.")
 
-    monkeypatch.setattr(Recorder, "advance", failing)
+    monkeypatch.setattr(Books, "advance", failing)
     shop = work(asks(("a", "echo", {}), text="One."), says("Never."))
     end = ended(turn := shop.send())
     assert (end.status, end.error_type, end.total) == ("failed", "store_unavailable", 800_000)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from core.books.settling import NOT_BILLED
 from core.chat.turn import Turn
 from core.clock import new_id
 from core.errors import AgentInactive, ContextTooLong, ConversationBusy, InputError, NotFound, ShuttingDown
 from core.events import CostSoFar, RetryScheduled, TextDelta, ThinkingDelta, TurnEnded, TurnStarted
 from core.registry.agents import AgentDraft
-from core.tracing.settling import NOT_BILLED
 from core.wiring import Services
 from tests.core.chat.conftest import ended, events_of
 

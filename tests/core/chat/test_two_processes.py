@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from core.books import liveness
 from core.chat import engine
 from core.chat.turn import Turn
 from core.provider.simulator.scripted import answer_events, streamed
@@ -18,12 +19,11 @@ from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import WireRequest, WireResponse
 from core.store.database import Store
 from core.store.tables import Message, TaskTrace
-from core.tracing import liveness
 from core.wiring import Services
+from tests.core.books.in_store import rows
 from tests.core.chat.living import living
 from tests.core.chat.test_database_faults import wait_until
 from tests.core.chat.tooling import assert_adds_up
-from tests.core.tracing.in_store import rows
 
 PATIENCE = 2.0
 SLOW, QUICK = "slowly", "quickly"

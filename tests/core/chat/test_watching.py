@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from core.access.roles import Person
+from core.books.cross_process import watched
 from core.chat import engine, log, watching
 from core.chat.turn import Turn
 from core.chat.watching import Watchers
@@ -17,10 +18,9 @@ from core.clock import new_id, now
 from core.errors import StoreError
 from core.store.database import Store
 from core.store.tables import TaskTrace
-from core.tracing.elsewhere import watched
 from core.wiring import Services
+from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended
-from tests.core.tracing.in_store import rows
 
 GRACE = 300
 NEARLY = 250

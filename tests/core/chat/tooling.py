@@ -15,8 +15,8 @@ from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSession, TraceSpan
 from core.wiring import Services, open_services
 from tests.core.agent.toolkit import MODEL, TOOLS, Strict
-from tests.core.tracing.in_store import rows
-from tests.core.tracing.test_sums import assert_priced, assert_sums
+from tests.core.books.in_store import rows
+from tests.core.books.test_sums import assert_priced, assert_sums
 
 HELPERS_MODEL = "claude-haiku-4-5"
 

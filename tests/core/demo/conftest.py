@@ -5,8 +5,8 @@ import pytest
 from core.demo import loading, removal, script
 from core.demo.month import DemoMonth
 from core.store.database import Store
+from tests.core.books.histories import BOOK
 from tests.core.demo.looks import BERLIN
-from tests.core.tracing.histories import BOOK
 
 
 @pytest.fixture

@@ -22,11 +22,11 @@ from core.registry.agents import Agents
 from core.store.database import Store
 from core.store.tables import Agent, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from tests.core.analytics.rollups.histories import History
+from tests.core.books.histories import BOOK
+from tests.core.books.in_store import rows
+from tests.core.books.test_sums import assert_priced, assert_sums
 from tests.core.demo.looks import BERLIN, TODAY, Crash, CrashingStore, added, contents
 from tests.core.rows import ADMIN, Rows
-from tests.core.tracing.histories import BOOK
-from tests.core.tracing.in_store import rows
-from tests.core.tracing.test_sums import assert_priced, assert_sums
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=2)

@@ -13,7 +13,7 @@ from mcp import Client
 from core.access.roles import Person
 from core.agent.mcp.server import Limits, McpServer
 from core.agent.mcp.servers import McpServers
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.demo.people_server import SOURCE, people_server
 
 EMPLOYEES = list(csv.DictReader(StringIO(SOURCE.read_text("utf-8"))))
@@ -44,7 +44,7 @@ def test_the_showcase_is_answered_by_a_process_of_its_own() -> None:
         people = McpServer("p", "people", "stdio", "python", ("-m", "core.demo.people_server"))
         servers = McpServers(lambda: [people], Limits(patience=60, connect=60))
         [tool] = await servers.tools(["p"])
-        text = await tool.run(SHOWCASE, Asking(Person("me", "me", "admin"), "UTC"))
+        text = await tool.run(SHOWCASE, ToolContext(Person("me", "me", "admin"), "UTC"))
         await servers.close()
         return text
 

@@ -14,8 +14,8 @@ from core.demo.cast import read_cast
 from core.demo.exchange import Exchange, Talk
 from core.demo.script import Month
 from core.provider.models import find_model
+from tests.core.books.histories import BOOK
 from tests.core.demo.looks import BERLIN, TODAY
-from tests.core.tracing.histories import BOOK
 
 CAST = read_cast()
 

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from core.access.roles import Person
-from core.agent.tools.tool import Asking, ToolOutcome
+from core.agent.tools.tool import ToolContext, ToolOutcome
 from core.analytics.calendar import PRESETS
 from core.analytics.filters import TraceFilter
 from core.analytics.rollups.pieces import Piece
@@ -43,7 +43,7 @@ def bare(sqlite_store: Store) -> History:
 def ask(history: History, role: str, given: dict[str, Any], zone: str = "UTC") -> ToolOutcome:
     """As Ada, whatever her role."""
     with time_machine.travel(NOW, tick=False):
-        return run(query_costs(history.store), given, Asking(Person(history.people[0], "", role), zone))
+        return run(query_costs(history.store), given, ToolContext(Person(history.people[0], "", role), zone))
 
 
 def rows(outcome: ToolOutcome) -> dict[str, list[str]]:

@@ -13,9 +13,9 @@ import pytest
 from core.access.roles import Person
 from core.agent.mcp.server import Limits, McpServer, ServerState
 from core.agent.mcp.servers import McpServers
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 
-ASKING = Asking(Person("p", "p", "admin"), "UTC")
+ASKING = ToolContext(Person("p", "p", "admin"), "UTC")
 # The machine may be busy: what is to succeed gets time, and only tests of failing narrow this down.
 PATIENT = Limits(connect=60, list=60, patience=60, first_pause=0.05)
 

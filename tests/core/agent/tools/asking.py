@@ -7,16 +7,16 @@ import anyio
 
 from core.access.roles import Person
 from core.agent.tools.running import run_tool
-from core.agent.tools.tool import Asking, Tool, ToolOutcome
+from core.agent.tools.tool import Tool, ToolContext, ToolOutcome
 
-ADA = Asking(Person("ada", "ada", "operator"), "Europe/Berlin")
+ADA = ToolContext(Person("ada", "ada", "operator"), "Europe/Berlin")
 
 ANYTHING: dict[str, Any] = {"type": "object"}
 
 
-def run(tool: Tool, given: Any = None, asking: Asking = ADA) -> ToolOutcome:
+def run(tool: Tool, given: Any = None, asking: ToolContext = ADA) -> ToolOutcome:
     return run_named({tool.name: tool}, tool.name, {} if given is None else given, asking)
 
 
-def run_named(tools: Mapping[str, Tool], name: str, given: Any, asking: Asking = ADA) -> ToolOutcome:
+def run_named(tools: Mapping[str, Tool], name: str, given: Any, asking: ToolContext = ADA) -> ToolOutcome:
     return anyio.run(run_tool, tools, name, given, asking)

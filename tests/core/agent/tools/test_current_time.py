@@ -8,7 +8,7 @@ import time_machine
 
 from core.access.roles import Person
 from core.agent.tools.current_time import current_time
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.agent.tools.typed import typed_tool
 from tests.core.agent.tools.asking import run
 
@@ -45,4 +45,6 @@ def test_a_zone_there_is_not_is_refused_with_advice(zone: str, advice: str) -> N
 
 
 def test_a_person_without_a_usable_zone_is_told_so() -> None:
-    assert run(typed_tool(current_time), {}, Asking(Person("ada", "ada", "admin"), "Mars/Base")).failure == "failed"
+    assert (
+        run(typed_tool(current_time), {}, ToolContext(Person("ada", "ada", "admin"), "Mars/Base")).failure == "failed"
+    )

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from core.agent.tools.result_text import LONGEST
 from core.agent.tools.running import run_tool
-from core.agent.tools.tool import Asking, Tool
+from core.agent.tools.tool import Tool, ToolContext
 from core.errors import ToolDenied, ToolError, ToolInputInvalid, ToolUnavailable
 from tests.core.agent.tools.asking import ADA, ANYTHING, run, run_named
 
@@ -22,7 +22,7 @@ Act = Callable[[Any], Awaitable[Any]]
 
 
 def tool(act: Act, schema: dict[str, Any] = ANYTHING, timeout_seconds: float = 5.0) -> Tool:
-    async def call(given: Any, _: Asking) -> Any:
+    async def call(given: Any, _: ToolContext) -> Any:
         return await act(given)
 
     return Tool("it", "Does it.", schema, call, timeout_seconds)

@@ -10,13 +10,13 @@ import pytest
 from pydantic import Field
 
 from core.access.roles import Person
-from core.agent.tools.tool import Asking
+from core.agent.tools.tool import ToolContext
 from core.agent.tools.typed import typed_tool
 from tests.core.agent.tools.asking import ADA, run
 
 
 def book(
-    asking: Asking,
+    asking: ToolContext,
     seats: Annotated[int, Field(description="How many.", ge=1)],
     row: Literal["front", "back"] = "back",
     *,
@@ -108,12 +108,12 @@ def with_any_number(*a: int) -> str:
     return str(a)
 
 
-def with_asking_perhaps(asking: Asking | None = None) -> str:
+def with_asking_perhaps(asking: ToolContext | None = None) -> str:
     """A tool."""
     return str(asking)
 
 
-def with_asking_explained(asking: Annotated[Asking, Field(description="Who asks.")]) -> str:
+def with_asking_explained(asking: Annotated[ToolContext, Field(description="Who asks.")]) -> str:
     """A tool."""
     return str(asking)
 
@@ -128,5 +128,5 @@ def test_a_function_that_says_too_little_is_no_tool(function: Callable[..., Any]
 
 
 def test_the_asking_persons_rights_cannot_be_given_by_the_model() -> None:
-    outcome = run(typed_tool(book), {"seats": 1}, Asking(Person("bob", "Bob", "operator"), ADA.zone))
+    outcome = run(typed_tool(book), {"seats": 1}, ToolContext(Person("bob", "Bob", "operator"), ADA.zone))
     assert outcome.text.startswith("bob")

@@ -14,17 +14,17 @@ from core.analytics.filters import TraceFilter
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.question import Question
+from core.books import writes
+from core.books.entries import NewTurn, TurnEnd
+from core.books.opening import open_turn
 from core.events import TurnStatus
 from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
-from core.tracing import books
-from core.tracing.entries import Finish, Opening
-from core.tracing.opening import open_turn
 from tests.core.acts import Acts
+from tests.core.books.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.books.in_store import recovered
 from tests.core.rows import Rows
-from tests.core.tracing.histories import a_finish, a_reply, an_attempt, an_end, an_opening
-from tests.core.tracing.in_store import recovered
 
 MODELS = ("claude-opus-5-5", "nobody-knows-1")
 USAGE = {"input_tokens": 1_000, "cache_creation_input_tokens": 90, "cache_read_input_tokens": 70, "output_tokens": 33}
@@ -41,7 +41,7 @@ class History:
     store: Store
     people: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
-    late: list[Finish] = field(default_factory=list)
+    late: list[TurnEnd] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rows = Rows(self.store)
@@ -67,7 +67,7 @@ class History:
             self._delegate(opening, other, 10**9 * kind)
         self._finish(end)
 
-    def _delegate(self, opening: Opening, other: dict[str, str], amount: int) -> None:
+    def _delegate(self, opening: NewTurn, other: dict[str, str], amount: int) -> None:
         acts = Acts(self.store, opening.owner_id, opening.agent_id, opening.conversation_id, opening.at)
         acts.trace = opening.task_trace_id
         session = acts.session(other["agent_id"], 10, 20, parent=opening.span_id, model=other["model"])
@@ -79,8 +79,8 @@ class History:
         if self.late:
             self._finish(self.late.pop(0))
 
-    def _finish(self, end: Finish) -> None:
-        self.store.write(lambda connection: books.finish(connection, [end])).result()
+    def _finish(self, end: TurnEnd) -> None:
+        self.store.write(lambda connection: writes.finish(connection, [end])).result()
 
     def sums(self, question: Question) -> dict[tuple[int, str], tuple[int, ...]]:
         """What the question's answer must be, added up line by line in Python."""

@@ -1,0 +1,132 @@
+"""Calls that had no known price get one once the price book has it: by corrections, as all changes of the books."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, literal_column, select, update
+
+from core.books.entries import AttemptEnd
+from core.books.settling import lines_of, remarked
+from core.books.spans import RUNNING, add_lines, line_rows, reverse_lines, token_columns
+from core.books.totals import sum_again
+from core.books.used import Used, complete, seen_in
+from core.budgets.holding import Released, update_budgets
+from core.clock import now
+from core.money import Nanos
+from core.pricing import PriceBook, Priced
+from core.store.database import Store
+from core.store.tables import DirtyBucket, TaskTrace, TraceSession, TraceSpan
+
+_AT_ONCE = 200
+
+_traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
+_UNPRICED = (
+    select(_traces.c.id)
+    .where(_traces.c.cost_basis == "unpriced", _traces.c.cost_basis != literal_column("'computed'"))
+    .order_by(_traces.c.id)
+    .limit(_AT_ONCE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """How many calls have a price now, what they cost together, and how many still have none."""
+
+    calls: int
+    total: Nanos
+    left: int
+
+
+def reprice(store: Store, book: PriceBook) -> Repriced:
+    """Price what could not be priced before, and have the budgets count it. Safe beside everything else that runs."""
+    priced, left = list[Nanos](), 0
+    for trace_id in _unpriced(store):
+        for known in store.write(partial(_reprice_trace, trace_id=trace_id, book=book)).result():
+            if known is None:
+                left += 1
+            else:
+                priced.append(known)
+    return Repriced(len(priced), sum(priced), left)
+
+
+def _unpriced(store: Store) -> Iterator[str]:
+    after = ""
+    while True:
+        with store.read() as connection:
+            ids = connection.execute(_UNPRICED.where(_traces.c.id > after)).scalars().all()
+        yield from ids
+        if len(ids) < _AT_ONCE:
+            return
+        after = ids[-1]
+
+
+def _reprice_trace(connection: Connection, trace_id: str, book: PriceBook) -> list[Nanos | None]:
+    """Costs of its calls that had none, in one transaction; whoever else writes its sessions is waited for."""
+    mine = select(_sessions.c.id).where(_sessions.c.task_trace_id == trace_id)
+    session_ids = connection.execute(mine.order_by(_sessions.c.id).with_for_update()).scalars().all()
+    without = _spans.c.cost_nanos.is_(None), _spans.c.status != RUNNING, _spans.c.kind == "model_call"
+    calls = connection.execute(select(_spans).where(_spans.c.task_trace_id == trace_id, *without)).mappings().all()
+    known = [(row, priced) for row in calls if (priced := _price(row, book)).total is not None]
+    ends = [(row, _end(row, priced)) for row, priced in known]
+    lines = [line for row, end in ends for line in _correct(connection, row, end)]
+    if ends:
+        sum_again(connection, session_ids, trace_id)
+        _mark(connection, trace_id)
+        update_budgets(connection, lines, [Released(end.span_id, unpriced=False, was_unpriced=True) for _, end in ends])
+    return [*(end.total for _, end in ends), *[None] * (len(calls) - len(ends))]
+
+
+def _mark(connection: Connection, trace_id: str) -> None:
+    """Its hour's sums have changed."""
+    query = select(_traces.c.started_at).where(_traces.c.id == trace_id)
+    started_at: datetime = connection.execute(query).scalar_one()
+    connection.execute(insert(DirtyBucket.__table__), {"hour": started_at.replace(minute=0, second=0, microsecond=0)})
+
+
+def _price(row: RowMapping, book: PriceBook) -> Priced:
+    """By the prices of when it was asked; of a reply that was cut the books counted more than the provider said."""
+    used = _used(row)
+    priced = book.price_usage(
+        row["response_model"] or row["model"],
+        used.json,
+        row["started_at"],
+        stop_reason=row["stop_reason"],
+        content_blocks=int(used.usage.output > 0),
+    )
+    return remarked(priced, used.remarks)
+
+
+def _used(row: RowMapping) -> Used:
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    return complete(row["usage"], seen_in(row, ended=row["stop_reason"] is not None))
+
+
+def _end(row: RowMapping, priced: Priced) -> AttemptEnd:
+    return AttemptEnd(
+        span_id=row["id"],
+        status=row["status"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"] or now(),
+        duration_ms=row["duration_ms"] or 0,
+        time_to_first_token_ms=row["time_to_first_token_ms"],
+        usage=_used(row).usage,
+        total=priced.total,
+        basis=priced.basis,
+        cost_reason=priced.reason,
+        lines=lines_of(priced),
+    )
+
+
+def _correct(connection: Connection, row: RowMapping, end: AttemptEnd) -> list[dict[str, Any]]:
+    """Its lines are taken back and written anew; returns all that were added."""
+    taken_back, first = reverse_lines(connection, end.span_id)
+    anew = line_rows(end, row["task_trace_id"], first)
+    add_lines(connection, anew)
+    known = {"cost_nanos": end.total, "cost_basis": end.basis, "cost_reason": end.cost_reason}
+    changed = update(_spans).where(_spans.c.id == end.span_id).values(known | token_columns(end.usage))
+    connection.execute(changed)
+    return [*taken_back, *anew]
