@@ -178,3 +178,9 @@ def words_for(measure: str) -> str:
     """Say what one of QUANTITIES is, as in ``3 web searches``."""
     plain = any(unit.kind == "prompt" and not unit.cached for unit in QUANTITIES[measure])
     return f"{'uncached ' if plain else ''}{measure.replace('_', ' ')}"
+
+
+def unit_names() -> str:
+    """List what is billed, for documents."""
+    *others, last = (unit.name for unit in UNITS)
+    return f"{', '.join(others)} or {last}"

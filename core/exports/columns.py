@@ -18,7 +18,7 @@ from core.store.rollups import SERVED
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
 from core.store.unindexed import unindexed
-from core.units import COUNTS, FIRST, UNITS, Count
+from core.units import COUNTS, FIRST, Count, unit_names
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
 FileName: TypeAlias = Literal["traces", "ledger"]
@@ -179,7 +179,7 @@ LEDGER = ExportFile(
         Column("model", "The model that was billed.", "text", _lines.c.model),
         Column(
             "unit",
-            f"What was billed: {', '.join(unit.name for unit in UNITS[:-1])} or {UNITS[-1].name}.",
+            f"What was billed: {unit_names()}.",
             "text",
             _lines.c.unit,
         ),
