@@ -18,10 +18,11 @@ holds already, so that they are not billed again. ``apiece``: no tokens, billed 
 class Count:
     """Describes one field of ``Usage``; all but a ``part`` are billed units.
 
-    ``name`` stands in price books and ledger lines, ``label`` on pages, ``meaning`` in files and documents, and
-    ``reported`` is the way to it in the provider's usage. ``summed`` is the measure that the tables of sums add it to,
-    if not one of its own; None: they leave it out. ``vendor_prices`` are keys of genai-prices: the first that a model
-    has a price for counts. ``cached`` tokens are compared with plain input. ``part_of`` is the field that holds a part.
+    ``name`` stands in price books and ledger lines, ``label`` on pages, ``meaning`` in files and documents.
+    ``reported`` is its key in the provider's usage, behind the key of the part it is in, if it is in one. ``summed`` is
+    the measure that the tables of sums add it to, if not one of its own; None: they leave it out. ``vendor_prices`` are
+    keys of genai-prices: the first that a model has a price for counts. ``cached`` tokens are compared with plain
+    input. ``part_of`` is the field that holds a part.
     """
 
     field: str
@@ -122,11 +123,11 @@ class Usage:
     @property
     def prompt(self) -> int:
         """All tokens the model read, cached or not: what length tiers look at."""
-        return self.sum_of(PROMPT)
+        return sum(_prompt(self))
 
     @property
     def total(self) -> int:
-        return self.sum_of(TOKENS)
+        return sum(_tokens(self))
 
     def of(self, count: Count) -> int:
         number: int = getattr(self, count.field)
@@ -157,6 +158,7 @@ UNITS = tuple(count for count in COUNTS if count.kind != "part")
 PROMPT = tuple(count for count in UNITS if count.kind == "prompt")
 TOKENS = tuple(count for count in UNITS if count.is_tokens)
 """The buckets that no token is in twice."""
+_prompt, _tokens = (attrgetter(*(bucket.field for bucket in buckets)) for buckets in (PROMPT, TOKENS))
 APIECE = tuple(count for count in UNITS if not count.is_tokens)
 PARTS = tuple(count for count in COUNTS if count.kind == "part")
 COLUMNS = tuple(count.column for count in COUNTS)

@@ -31,8 +31,12 @@ _WRITTEN = "cache_creation_input_tokens"
 """All writes to the cache together, which the usage tells beside the single ones."""
 _CUMULATIVE = {_WRITTEN, *(unit.reported[0] for unit in UNITS if len(unit.reported) == 1)}
 _CUMULATIVE_PARTS = {unit.reported[0] for unit in UNITS if len(unit.reported) > 1} - {"cache_creation"}
-_TOP_FIRST = sorted(UNITS, key=lambda unit: len(unit.reported))
-"""So that remarks come in the order of the usage: what stands at its top level, then what stands in parts of it."""
+_PLACES = sorted(
+    ((unit.field, "".join(unit.reported[:-1]), unit.reported[-1]) for unit in UNITS), key=lambda place: bool(place[1])
+)
+"""The part of the usage and the key in it where each unit is; first those that stand at its top level."""
+_IN_PROMPT = {unit.field for unit in PROMPT}
+_IN_OUTPUT = {unit.field for unit in TOKENS if unit.kind == "output"}
 _SERVING = ("message", "fallback_message")
 _WHOLE = re.compile(r"\s*([0-9]{1,13})(?:\.0*)?\s*")
 _PLACEHOLDER = 3
@@ -132,20 +136,19 @@ class _Reader:
         self.certain = False
 
     def read(self, usage: UsageJson) -> Usage:
-        told = {unit.field: self.told(usage, unit) for unit in _TOP_FIRST}
+        counts: dict[str, int] = {}
+        for field, part, key in _PLACES:
+            count = self.count(self.part(usage, part) if part else usage, key)
+            if count is not None:
+                counts[field] = count
         written = self.count(usage, _WRITTEN)
-        self.prompt_counted |= any(told[unit.field] is not None for unit in PROMPT) or written is not None
-        self.output_counted |= any(told[unit.field] is not None for unit in TOKENS if unit.kind == "output")
-        counts = {field: count or 0 for field, count in told.items()}
-        writes = self._cache_writes(counts["cache_write_5m"], counts["cache_write_1h"], written)
+        self.prompt_counted |= written is not None or not _IN_PROMPT.isdisjoint(counts)
+        self.output_counted |= not _IN_OUTPUT.isdisjoint(counts)
+        writes = self._cache_writes(counts.get("cache_write_5m", 0), counts.get("cache_write_1h", 0), written)
         counts["cache_write_5m"], counts["cache_write_1h"] = writes
-        return Usage(**counts, **{part.field: self._part(usage, part, counts[part.part_of]) for part in PARTS})
-
-    def told(self, usage: UsageJson, unit: Count) -> int | None:
-        *parts, key = unit.reported
-        for part in parts:
-            usage = self.part(usage, part)
-        return self.count(usage, key)
+        for inner in PARTS:
+            counts[inner.field] = self._part(usage, inner, counts.get(inner.part_of, 0))
+        return Usage(**counts)
 
     def entries(self, usage: UsageJson) -> Sequence[object]:
         listed = usage.get("iterations")
@@ -173,8 +176,10 @@ class _Reader:
 
     def count(self, usage: UsageJson, key: str) -> int | None:
         value = usage.get(key)
+        if value is None:
+            return None
         number = whole_number(value)
-        if value is not None and number is None:
+        if number is None:
             self.doubt(f"{key} is {shown(value)}, not a count")
         return number
 

@@ -69,7 +69,7 @@ def _seen(services: Services) -> dict[str, Any]:
         "after": files_of(services.store),
         "turn": {"total": end.total, "basis": end.basis, "seconds": end.usage.code_execution_seconds},  # type: ignore[attr-defined]
         "unsummed": unsummed,
-        "summed": [_costs(services), int(summed)],
+        "summed": [_costs(services), int(summed or 0)],
         "differences": list(differences(services.store)),
         "budget": budget.spent,
         "documents": [sorted(documents[name]["properties"]) for name in ("Tokens", "Row", "Total")],
