@@ -49,13 +49,6 @@ class Used:
         return read_usage(self.json).usage
 
 
-def seen_in(row: RowMapping, *, ended: bool) -> Seen:
-    """Read what a span's columns say of a reply."""
-    prompt = sum(row[column] for column in PROMPT_COLUMNS)
-    tools = {unit.reported[-1]: row[unit.column] for unit in APIECE if unit.reported[0] == _TOOLS and row[unit.column]}
-    return Seen(prompt, row["output_tokens"], tools, ended)
-
-
 def used_so_far(reply: Reply, prompt_estimate: int) -> Used:
     """What a reply used, whether it has ended or not."""
     seen = Seen(
@@ -114,3 +107,12 @@ def _tools(reported: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, An
 def _lower_bounds(seen: Seen) -> list[str]:
     thinking = [HIDDEN_THINKING] if seen.thought else []
     return [*thinking, UNREAD_RESULTS] if seen.tools else thinking
+
+
+def used_in_row(row: RowMapping, *, ended: bool) -> Used:
+    """What a row of a model call says: the provider's usage, what was counted beside it, and the estimated prompt."""
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    prompt = sum(row[column] for column in PROMPT_COLUMNS)
+    tools = {unit.reported[-1]: row[unit.column] for unit in APIECE if unit.reported[0] == _TOOLS and row[unit.column]}
+    return complete(row["usage"], Seen(prompt, row["output_tokens"], tools, ended=ended))
