@@ -42,8 +42,8 @@ UNKNOWN: Final = Bound(None, None)
 class Asked:
     """What bounds a call: the model, the prompt, and what the reply may write, read, and use of what is billed apiece.
 
-    ``apiece`` is by the names of ``Usage``. ``most_read`` are the tokens that may be read where the provider's own tools
-    add to the prompt; None: none do.
+    ``apiece`` is by the names of ``Usage``. ``most_read`` are the tokens that may be read where the provider's own
+    tools add to the prompt; None: none do.
     """
 
     model: str
