@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -31,6 +33,7 @@ from core.toolbox.spend_table import spend_table
 from core.units import Usage
 from core.wiring import Services
 from tests.core.exports.ledgers import exported, rows_of
+from tests.core.store.test_upgrade import DESCRIBED, is_described
 from tests.pages.screen import labelled, open_app
 
 SECONDS = 90
@@ -70,6 +73,7 @@ def _seen(services: Services) -> dict[str, Any]:
         "turn": {"total": end.total, "basis": end.basis, "seconds": end.usage.code_execution_seconds},  # type: ignore[attr-defined]
         "unsummed": unsummed,
         "summed": [_costs(services), int(summed or 0)],
+        "undescribed": [str(each) for each in _undescribed(services.store)],
         "differences": list(differences(services.store)),
         "budget": budget.spent,
         "documents": [sorted(documents[name]["properties"]) for name in ("Tokens", "Row", "Total")],
@@ -94,6 +98,14 @@ def sums_of(store: Store) -> list[str]:
             for row in connection.execute(select(text("*")).select_from(table)).mappings()
         ]
     return sorted(rows)
+
+
+def _undescribed(store: Store) -> list[Any]:
+    """What the migrations made otherwise than the tables say."""
+    options = {"compare_type": True, "compare_server_default": True, "include_name": is_described}
+    with store.engine.connect() as connection:
+        found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), DESCRIBED)
+        return found
 
 
 def _ask(services: Services, words: str) -> TurnEnded:
