@@ -29,7 +29,7 @@ from core.place import PROJECT
 from core.pricing import price_usage
 from core.store.database import Store
 from core.store.rollups import DAYS, HOURS, MONTHS, QUARTERS
-from core.toolbox.spend_table import spend_table
+from core.toolbox.query_costs import spend_table
 from core.units import Usage
 from core.wiring import Services
 from tests.core.exports.ledgers import exported, rows_of
