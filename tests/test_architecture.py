@@ -42,6 +42,7 @@ LAYERS = [
     "core.store",
     "core.settings core.events core.files core.key_file",
     "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children core.place",
+    "core.units",
 ]
 _SQL = (
     "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.books "
