@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from core.chat.turn import Turn
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireResponse
 from core.registry.agents import AgentDraft
