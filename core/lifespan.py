@@ -1,5 +1,6 @@
 """What the server does around serving: opens the engine, gets warm, and settles every turn before it goes."""
 
+import gc
 import importlib
 import os
 import signal
@@ -33,13 +34,23 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     # Whole before anybody draws: a chart that finds it half imported takes it for loaded, and fails.
     await to_thread.run_sync(importlib.import_module, "pandas")
     _listen_for_signals()
-    threading.Thread(target=services().provider.warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_get_warm, name="warm-up", daemon=True).start()
     _log.info("ready", url=chosen.address, provider=chosen.provider)
     try:
         yield
     finally:
         await to_thread.run_sync(drain)
         _log.info("stopped")
+
+
+def _get_warm() -> None:
+    """Import what is left, and let Python look for garbage only in what comes later.
+
+    Streamlit has all objects looked through after each run of a page; those of the modules are most of them, and stay.
+    """
+    services().provider.warm_up()
+    gc.collect()
+    gc.freeze()
 
 
 def _listen_for_signals() -> None:

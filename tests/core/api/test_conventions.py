@@ -133,6 +133,7 @@ def test_i1_only_origins_can_be_named(value: str, tmp_path: Path) -> None:
 HALF = ("\\ud800", "a\\udfffb", "\\u0000", "\\udc00\\ud800")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("half", HALF)
 def test_h3_what_no_provider_or_database_takes_is_refused_before_it_is_booked(doors: Doors, half: str) -> None:
     admin = doors.admin().session.person

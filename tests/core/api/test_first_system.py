@@ -209,6 +209,7 @@ def _database(server: Served) -> Connection:
     return create_engine(f"sqlite:///{server.data_dir / 'app.db'}").connect()
 
 
+@pytest.mark.each_database
 def test_i1_sql_of_the_first_system_reads_its_columns_on_each_database(doors: Doors) -> None:
     admin = doors.admin().session.person
     turn = doors.say(admin, "Hello")
@@ -226,6 +227,7 @@ def test_i1_sql_of_the_first_system_reads_its_columns_on_each_database(doors: Do
     assert more.keys() >= {"instruction", "startedAt", "completedAt", "createdAt"}
 
 
+@pytest.mark.each_database
 def test_i1_sql_says_running_failed_and_unknown_as_the_first_system_did(store: Store) -> None:
     rows = Rows(store)
     owner = rows.person()

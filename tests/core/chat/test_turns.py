@@ -30,6 +30,7 @@ def wait_for_text(turn: Turn) -> None:
         seen += len(batch)
 
 
+@pytest.mark.each_database
 def test_a_turn_starts_streams_and_ends_with_its_exact_cost(services: Services, send: Send) -> None:
     events = events_of(send("Tell me something."))
     assert isinstance(events[0], TurnStarted)
@@ -154,6 +155,7 @@ def test_another_message_while_a_turn_runs_is_refused_and_nothing_is_called(serv
     assert services.traces.count(services.me) == 1
 
 
+@pytest.mark.each_database
 def test_a_first_message_sent_from_two_places_at_once_starts_one_turn(services: Services, send: Send) -> None:
     draft, turns = new_id(), list[Turn]()
     threads = [threading.Thread(target=lambda: turns.append(send("Hello", draft_id=draft))) for _ in range(8)]
@@ -167,6 +169,7 @@ def test_a_first_message_sent_from_two_places_at_once_starts_one_turn(services: 
     assert services.traces.count(services.me) == 1
 
 
+@pytest.mark.each_database
 def test_many_messages_to_one_conversation_at_once_call_the_provider_once(services: Services, send: Send) -> None:
     first = send("Hello")
     ended(first)
@@ -284,6 +287,7 @@ def test_a_conversation_that_no_longer_fits_says_so_before_spending(services: Se
     assert services.traces.count(services.me) == 2
 
 
+@pytest.mark.each_database
 def test_strange_characters_lose_no_message(services: Services, send: Send) -> None:
     text = "🙂 ünï \u202e code"
     turn = send(text)
