@@ -32,10 +32,19 @@ settings.load_profile("same")
 _ON_POSTGRESQL = 5
 """So many times fewer examples there: each costs several times as much, and what they vary is mostly no SQL."""
 
-SQL_BY_KIND = tuple(
-    f"tests/{room}/"
-    for room in ("bench", *(f"core/{name}" for name in "access analytics books budgets conversations exports".split()))
-) + ("tests/core/registry/", "tests/core/store/", "tests/core/toolbox/", "tests/core/test_doctor.py")
+SQL_BY_KIND = (
+    "tests/bench/",
+    "tests/core/access/",
+    "tests/core/analytics/",
+    "tests/core/books/",
+    "tests/core/budgets/",
+    "tests/core/conversations/",
+    "tests/core/exports/",
+    "tests/core/registry/",
+    "tests/core/store/",
+    "tests/core/toolbox/",
+    "tests/core/test_doctor.py",
+)
 
 # Databases of tests need not wait for a disk where memory has room for them.
 _MEMORY, _ENOUGH = Path("/dev/shm"), 4 * 2**30

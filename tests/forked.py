@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 _SERVER = multiprocessing.get_context("forkserver")
-# The last three are what the product imports only when it needs them.
+# From the third on it is what the product imports only when it needs it; below that what serves its pages.
 _SERVER.set_forkserver_preload(
     [
         "pytest",
@@ -21,6 +21,17 @@ _SERVER.set_forkserver_preload(
         "core.provider.connections",
         "core.provider.upstream",
         "anyio._backends._asyncio",
+        "streamlit.web.cli",
+        "streamlit.web.server.starlette",
+        "uvicorn.protocols.http.httptools_impl",
+        "uvicorn.protocols.websockets.websockets_sansio_impl",
+        "core.launch",
+        "core.lifespan",
+        "core.api.app",
+        "core.api.guard.guard",
+        "pandas",
+        "alembic.command",
+        "tests.served",
     ]
 )
 

@@ -18,7 +18,7 @@ from tests.core.api.doors import PASSWORD, Doors, Open
 from tests.core.api.sse.reading import Read, read_events
 from tests.core.rows import Rows
 from tests.house_rules import PROJECT
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 GOLDEN: list[dict[str, Any]] = json.loads((PROJECT / "tests/golden/first_system_requests.json").read_text("utf-8"))
 REQUESTS = {case["id"]: case["request"] for case in GOLDEN}
@@ -34,7 +34,7 @@ Ask = Callable[..., httpx2.Response]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("first")
-    with served(folder / "data", SIMULATOR_PACE="0", DEFAULT_AGENT="People") as server:
+    with served_at_once(folder / "data", SIMULATOR_PACE="0", DEFAULT_AGENT="People") as server:
         yield server
 
 
