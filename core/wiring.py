@@ -87,7 +87,7 @@ class Services:
         """Book every live turn, then let go of the servers of tools, the provider and the database."""
         self.exports.close()
         self.engine.drain(self.settings.drain_seconds, self._let_go)
-        self.books.close()
+        self.books.shut()
         self.refresher.stop()
         self.store.close()
 

@@ -84,7 +84,7 @@ BROAD_EXCEPTS = {
     "core.chat.delegation._close": "a run's end outlives whatever the database does",
     "core.store.upgrade._migrate": "whatever a migration raises, the database stays at its old version",
     "core.store.writers._settle": "a job's error belongs to whoever waits for it, not to the writer's thread",
-    "core.books.books.finish": "a turn's end outlives whatever the database does",
+    "core.books.books.close": "a turn's end outlives whatever the database does",
     "core.books.batch_writer._try": "the error belongs to whoever waits for the item",
     "core.books.spool._booked": "one end that can never be booked must not hold up those behind it",
 }

@@ -1,1 +1,1 @@
-"""What an agent sends to its model and how it goes on: no SQL, no tracing."""
+"""What an agent sends to its model and how it goes on: no SQL, no books."""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_
 
 from core.access.roles import Scope
 from core.events import CostBasis, Provenance, TurnStatus
+from core.store.rollups import UNASSIGNED
 from core.store.tables import USUAL, TaskTrace, TraceSession
 from core.store.text import storable
 from core.store.unindexed import unindexed
@@ -86,7 +87,7 @@ def asked(chosen: TraceFilter) -> list[ColumnElement[bool]]:
         (_traces.c.master_agent_id, chosen.first_asked),
     ):
         if values:
-            found.append(column.in_([storable(value) for value in values]))
+            found.append(among(column, values))
     if chosen.statuses:
         found += _among(_traces.c.status, chosen.statuses)
     if chosen.bases:
@@ -123,7 +124,13 @@ def delegated(chosen: TraceFilter) -> list[ColumnElement[bool]]:
 def of_sessions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
     """What the agents and models of the choice mean for ``trace_sessions`` rows."""
     pairs = (_sessions.c.agent_id, chosen.agents), (_sessions.c.model, chosen.models)
-    return [column.in_([storable(value) for value in values]) for column, values in pairs if values]
+    return [among(column, values) for column, values in pairs if values]
+
+
+def among(column: ColumnElement[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
+    """Whether the column has one of the values; UNASSIGNED stands for none at all."""
+    known = column.in_([storable(value) for value in values])
+    return or_(known, column.is_(None)) if UNASSIGNED in values else known
 
 
 def _among(column: ColumnElement[Any], values: tuple[str, ...]) -> list[ColumnElement[bool]]:

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, union
 
 from core.access.roles import Scope
 from core.analytics.filters import BASES, PROVENANCES, STATUSES, TraceFilter, asked
 from core.analytics.rollups.question import Dimension
+from core.analytics.trace_row import NO_AGENT, NO_PERSON
 from core.store.access import User
-from core.store.rollups import SERVED
+from core.store.rollups import SERVED, UNASSIGNED
 from core.store.tables import Agent, AgentVersion, TaskTrace, TraceSession
 
 _agents, _people, _versions = Agent.__table__, User.__table__, AgentVersion.__table__
@@ -65,11 +67,19 @@ def read_names(connection: Connection, limits: Scope) -> Names:
         people = people.where(_people.c.id == limits.owner_id)
     models = connection.execute(union(select(_versions.c.model), _asked_models(), select(SERVED.c.model)))
     return Names(
-        agent={row.id: row.name for row in agents},
+        agent={row.id: row.name for row in agents} | _none(connection, limits, _traces.c.master_agent_id, NO_AGENT),
         model={model: model for model in sorted(model for (model,) in models)},
-        person=told_apart([(row.id, row.name, row.email) for row in connection.execute(people)]),
+        person=told_apart([(row.id, row.name, row.email) for row in connection.execute(people)])
+        | _none(connection, limits, _traces.c.owner_id, NO_PERSON),
         provenance=_provenances(connection, limits.owner_id),
     )
+
+
+def _none(connection: Connection, limits: Scope, column: ColumnElement[Any], name: str) -> dict[str, str]:
+    """What is of nobody is for those who may see everything, and only where there is any."""
+    if limits.owner_id is not None or limits.agents is not None:
+        return {}
+    return {UNASSIGNED: name} if connection.execute(select(exists().where(column.is_(None)))).scalar() else {}
 
 
 def told_apart(people: Sequence[tuple[str, str, str]]) -> dict[str, str]:

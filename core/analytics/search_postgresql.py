@@ -31,6 +31,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.analytics.filters import asked
 from core.analytics.search_request import LONGEST_WORD, Key, TraceQuery, checked, newest_where
+from core.store.rollups import UNASSIGNED
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
 
@@ -69,7 +70,8 @@ def newest(wanted: TraceQuery) -> "Select[datetime, str]":
     for field, name in _NARROWEST_FIRST:
         values = getattr(wanted.chosen, field)
         if values and USUAL.get(name) not in values:
-            return newest_where(wanted, *wanted.conditions()) if len(values) == 1 else _of_each(wanted, field, name)
+            one = len(values) == 1 or UNASSIGNED in values
+            return newest_where(wanted, *wanted.conditions()) if one else _of_each(wanted, field, name)
     return newest_where(wanted, *wanted.conditions())
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import table as named
 
 from core.analytics.filters import TraceFilter
 from core.analytics.search_request import LONGEST_WORD, TraceQuery, checked
+from core.store.rollups import UNASSIGNED
 from core.store.tables import USUAL, TaskTrace
 from core.store.text import storable
 
@@ -32,7 +33,8 @@ def facets(chosen: TraceFilter) -> list[list[str]]:
         choices.append(("\ue003", chosen.statuses))
     if USUAL["cost_basis"] not in chosen.bases:
         choices.append(("\ue004", chosen.bases))
-    return [[mark + storable(value).encode().hex() for value in values] for mark, values in choices if values]
+    indexed = [(mark, values) for mark, values in choices if values and UNASSIGNED not in values]
+    return [[mark + storable(value).encode().hex() for value in values] for mark, values in indexed]
 
 
 def newest_ids(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[str]:

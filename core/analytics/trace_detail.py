@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from core.access.roles import Scope
 from core.analytics.figures import usage_of
 from core.analytics.filters import one
 from core.analytics.trace_parts import ApprovalRow, LedgerRow, SpanRow, read_approvals, read_ledger, read_spans
-from core.analytics.trace_row import TRACES, TraceRow, trace_row
+from core.analytics.trace_row import NO_AGENT, TRACES, TraceRow, trace_row
 from core.analytics.trace_tree import Place, SessionRow, in_order
 from core.money import Nanos
 from core.store.tables import Agent, Conversation, TaskTrace, TraceSession
@@ -58,7 +58,7 @@ class TraceDetail:
     """
 
     trace: TraceRow
-    owner_id: str
+    owner_id: str | None
     deleted: bool
     texts: bool
     tree: tuple[Place, ...]
@@ -135,7 +135,7 @@ def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
 def read_detail(connection: Connection, limits: Scope, task_trace_id: str) -> TraceDetail | None:
     """None also for a trace that lies outside the limits."""
     query = TRACES.add_columns(_traces.c.owner_id, _conversations.c.deleted_at).where(*one(limits, task_trace_id))
-    row = connection.execute(query.join(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
+    row = connection.execute(query.outerjoin(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
     if row is None:
         return None
     tree = tuple(in_order(_read_sessions(connection, task_trace_id, texts=limits.texts)))
@@ -156,8 +156,8 @@ def _read_sessions(connection: Connection, task_trace_id: str, *, texts: bool) -
     """In the order they began."""
     spans = read_spans(connection, task_trace_id, texts=texts)
     query = (
-        select(_sessions, _agents.c.name.label("agent_name"))
-        .join(_agents, _agents.c.id == _sessions.c.agent_id)
+        select(_sessions, func.coalesce(_agents.c.name, NO_AGENT).label("agent_name"))
+        .outerjoin(_agents, _agents.c.id == _sessions.c.agent_id)
         .where(_sessions.c.task_trace_id == storable(task_trace_id))
         .order_by(_sessions.c.started_at, _sessions.c.id)
     )

@@ -16,6 +16,10 @@ _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceS
 _agents, _users = Agent.__table__, User.__table__
 
 
+NO_AGENT, NO_PERSON = "No agent", "No person"
+"""How a trace from elsewhere is told that is of none that is known here."""
+
+
 @dataclass(frozen=True, slots=True)
 class TraceRow:
     """``total`` None means no known price, or not known yet while it runs; then ``basis`` is None too.
@@ -30,7 +34,7 @@ class TraceRow:
     agent_name: str
     model: str
     person: str
-    conversation_id: str
+    conversation_id: str | None
     source: str
     simulated: bool
     usage: Usage
@@ -43,8 +47,8 @@ class TraceRow:
     provenance: str
     key_source: str
     key_label: str | None
-    agent_id: str
-    person_id: str
+    agent_id: str | None
+    person_id: str | None
 
 
 TRACES = (
@@ -52,9 +56,9 @@ TRACES = (
         _traces.c.id,
         _traces.c.started_at,
         _traces.c.status,
-        _agents.c.name.label("agent_name"),
+        func.coalesce(_agents.c.name, NO_AGENT).label("agent_name"),
         _traces.c.model,
-        _users.c.name.label("person"),
+        func.coalesce(_users.c.name, NO_PERSON).label("person"),
         _traces.c.conversation_id,
         _traces.c.source,
         _sessions.c.session_type,
@@ -74,8 +78,8 @@ TRACES = (
         .scalar_subquery()
         .label("attempts"),
     )
-    .join(_users, _users.c.id == _traces.c.owner_id)
-    .join(_agents, _agents.c.id == _traces.c.master_agent_id)
+    .outerjoin(_users, _users.c.id == _traces.c.owner_id)
+    .outerjoin(_agents, _agents.c.id == _traces.c.master_agent_id)
     .outerjoin(_sessions, is_master_session())
 )
 

@@ -29,8 +29,9 @@ from core.api.talking import (
     streamed,
 )
 from core.api.wire import whole_texts
-from core.books.quota import KEPT, Earlier
+from core.chat.admission import KEPT
 from core.chat.following import Following
+from core.chat.new_turn import Earlier
 from core.errors import NotFound
 from core.events import CostBasis
 from core.registry.agent_draft import name_key

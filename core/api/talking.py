@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from core.access.roles import Person
 from core.api.sse.response import STREAM_HEADERS
-from core.books.quota import KEPT, Earlier
+from core.chat.admission import KEPT
 from core.chat.following import END, SAVED, Following, Place
+from core.chat.new_turn import Earlier
 from core.errors import (
     AgentInactive,
     BudgetSpent,

@@ -20,7 +20,7 @@ class Trace(Wire):
     agent: str
     model: str
     person: str
-    conversation_id: str
+    conversation_id: str | None
     source: str
     simulated: bool
     usage: Tokens
@@ -33,8 +33,8 @@ class Trace(Wire):
     provenance: str = Field(description="Whose money: `real`, `simulated` or `demo`.")
     key_source: str = Field(description="Whose key paid: `own`, `organisation` or `environment`; empty if none did.")
     key_label: str | None = Field(description="The last characters of that key.")
-    agent_id: str
-    person_id: str
+    agent_id: str | None
+    person_id: str | None
 
 
 class Call(Wire):

@@ -6,21 +6,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
-from core.books import cross_process, fence, writes
+from core.books import closing, cross_process, fence, writes
 from core.books.batch_writer import LARGEST_BATCH, BatchWriter
-from core.books.entries import Checkpoint, NewSession, NewTurn, SessionEnd, Step, TurnEnd
 from core.books.instance import Instance
 from core.books.kept import Kept
 from core.books.liveness import SLOW_SECONDS, Liveness, Running
-from core.books.opening import open_turn
-from core.books.preparing import Prepared, prepare
 from core.books.recovery import recover
 from core.books.spool import Spool, replay
+from core.books.values import Advance, Checkpoint, Ended, FinishedRun, ModelCall, Run, RunEnd, Trace, TraceEnd
 from core.budgets.holding import count_refusal
 from core.clock import now
 from core.errors import BudgetSpent, StoreError
@@ -31,10 +29,15 @@ from core.store.database import Store
 log = structlog.get_logger()
 
 T = TypeVar("T")
+Job: TypeAlias = Callable[[Connection], None]
 
 CHECK_EVERY_SECONDS = 1.0
 LANES = {"sqlite": 1, "postgresql": 2}
 """Batches of ends under way at once: SQLite has one writer anyway."""
+
+
+def _nothing_else(_: Connection) -> None:
+    return
 
 
 class Books:
@@ -54,32 +57,51 @@ class Books:
         self._liveness = Liveness(instance.id, spool.is_held, clock)
         self._checking, self._checked_at = threading.Lock(), float("-inf")
 
-    def open(self, opening: NewTurn) -> None:
-        """Returns once it is committed. Raises what ``open_turn`` raises, and StoreError."""
+    def open(
+        self, trace: Trace, run: Run, call: ModelCall, before: Job = _nothing_else, after: Job = _nothing_else
+    ) -> None:
+        """Return once a trace, its first run and that run's first model call are committed, with two jobs around them.
+
+        Raises what the jobs raise, IntegrityError while another trace runs in its conversation, BudgetSpent and
+        StoreError: then nothing is written.
+        """
+
+        def job(connection: Connection) -> None:
+            before(connection)
+            writes.insert_trace(connection, trace)
+            after(connection)
+            writes.open_run(connection, run, call)
+
         self.kept.check_room()
         try:
-            self._store.write(lambda connection: open_turn(connection, opening)).result()
+            self._store.write(job).result()
         except BudgetSpent as refused:
             self._count(refused)
             raise
 
-    async def advance(self, step: Step) -> None:
-        """Returns once what has ended and what starts is committed. Raises StoreError, TurnLost."""
-        await self._admitted(step.task_trace_id, lambda connection: writes.advance(connection, step))
+    def record(self, trace: Trace, runs: Sequence[FinishedRun], ended: Ended) -> bool:
+        """Write a trace that ran and ended elsewhere, as a whole; False if it is in the books already.
 
-    async def prepare(self, prepared: Prepared) -> None:
-        """Returns once what the first call may cost is held anew. Raises StoreError, TurnLost, BudgetSpent."""
-        await self._admitted(prepared.task_trace_id, lambda connection: prepare(connection, prepared))
+        Budgets count it and never refuse it, because it is spent. Raises StoreError.
+        """
+        return self._store.write(lambda connection: closing.record(connection, trace, runs, ended)).result()
 
-    async def open_session(self, new: NewSession) -> None:
-        """Returns once another agent's run is committed. Raises StoreError, TurnLost."""
-        await self._admitted(new.attempt.task_trace_id, lambda connection: writes.open_session(connection, new))
+    async def open_run(self, run: Run, call: ModelCall, asked_by: str) -> None:
+        """Return once another agent's run is committed. Raises StoreError, TurnLost, BudgetSpent."""
+        await self._admitted(run.trace_id, lambda connection: writes.open_run(connection, run, call, asked_by))
 
-    async def end_session(self, end: SessionEnd, task_trace_id: str, trace_started_at: datetime) -> None:
-        """Returns once its end is committed. Raises StoreError, TurnLost."""
-        await self._write_held(
-            task_trace_id, lambda connection: writes.end_session(connection, end, task_trace_id, trace_started_at)
-        )
+    async def prepare(self, call: ModelCall, notes: Sequence[str]) -> None:
+        """Return once what the first call may cost is held again. Raises StoreError, TurnLost, BudgetSpent."""
+        await self._admitted(call.trace_id, lambda connection: writes.prepare(connection, call, notes))
+
+    async def advance(self, step: Advance) -> None:
+        """Return once what has ended and what starts is committed. Raises StoreError, TurnLost, BudgetSpent."""
+        await self._admitted(step.trace_id, lambda connection: writes.advance(connection, step))
+
+    async def close_run(self, end: RunEnd, trace_started_at: datetime) -> None:
+        """Return once another agent's run is closed, while the trace goes on. Raises StoreError, TurnLost."""
+        trace_id = end.last.call.trace_id
+        await self._write_held(trace_id, lambda connection: closing.close_run(connection, end, trace_started_at))
 
     async def checkpoint(self, points: Mapping[str, Sequence[Checkpoint]]) -> set[str]:
         """Bring turns up to date, by their ids; returns those that are not this instance's any more.
@@ -104,16 +126,16 @@ class Books:
 
         return await asyncio.to_thread(self._timed, job)
 
-    async def finish(self, end: TurnEnd) -> None:
-        """Never fails: what the database refuses is kept until it takes it."""
+    async def close(self, end: TraceEnd) -> None:
+        """Close a trace with its runs. Never fails: what the database refuses is kept until it takes it."""
         self.kept.begin(end)
         try:
             await self._ends.write(end)
         except StoreError as error:
-            log.warning("turn_kept", task_trace_id=end.task_trace_id, reason=error.for_user)
+            log.warning("turn_kept", task_trace_id=end.trace_id, reason=error.for_user)
             await asyncio.to_thread(self.kept.refused, end)
         except Exception:  # a turn's end must survive whatever the database does
-            log.exception("turn_kept", task_trace_id=end.task_trace_id)
+            log.exception("turn_kept", task_trace_id=end.trace_id)
             await asyncio.to_thread(self.kept.refused, end)
         else:
             self.kept.booked(end)
@@ -129,7 +151,7 @@ class Books:
             if refused := next((each for each in results if isinstance(each, StoreError)), None):
                 raise refused
 
-    def _kept_is(self, end: TurnEnd, result: BaseException | None) -> None:
+    def _kept_is(self, end: TraceEnd, result: BaseException | None) -> None:
         if result is None:
             self.kept.booked(end)
         elif isinstance(result, StoreError):
@@ -177,7 +199,7 @@ class Books:
                 self._timed(lambda connection: fence.beat(connection, self._instance))
                 self._checked_at = self._clock()
 
-    def close(self) -> None:
+    def shut(self) -> None:
         """Keep what is not booked where the next process finds it, and say goodbye. Waits for no database."""
         self.kept.rescue()
         self._spool.close()
@@ -221,11 +243,11 @@ class Books:
             self._liveness.trouble()
         return result
 
-    def _book_end(self, end: TurnEnd) -> bool:
-        return self._store.write(lambda connection: writes.finish(connection, [end])).result()[0]
+    def _book_end(self, end: TraceEnd) -> bool:
+        return self._store.write(lambda connection: closing.close(connection, [end])).result()[0]
 
-    async def _write_ends(self, ends: Sequence[TurnEnd]) -> None:
-        await self._write(lambda connection: writes.finish(connection, ends))
+    async def _write_ends(self, ends: Sequence[TraceEnd]) -> None:
+        await self._write(lambda connection: closing.close(connection, ends))
 
     async def _write_held(self, task_trace_id: str, job: Callable[[Connection], T]) -> T:
         def fenced(connection: Connection) -> T:

@@ -21,7 +21,7 @@ _RUNNING = _traces.c.status == literal_column("'running'")
 _SEEN = (
     select(_traces.c.id, _traces.c.instance_id, _instances.c.beats, _traces.c.heartbeat_at)
     .outerjoin(_instances, _instances.c.id == _traces.c.instance_id)
-    .where(_RUNNING)
+    .where(_RUNNING, _traces.c.instance_id.is_not(None))
 )
 
 
@@ -43,7 +43,7 @@ def hold(connection: Connection, task_trace_id: str, instance_id: str) -> None:
 
 
 def running(connection: Connection) -> list[Running]:
-    """Return all turns that run, whoever runs them."""
+    """Return all traces that a process of ours runs, whichever it is."""
     return [Running(*row) for row in connection.execute(_SEEN)]
 
 
@@ -68,7 +68,7 @@ def beat(connection: Connection, instance: Instance) -> None:
 
 def others(connection: Connection, instance_id: str) -> list[str]:
     """Return the ids of all other instances that run no turn."""
-    busy = select(_traces.c.instance_id).where(_RUNNING)
+    busy = select(_traces.c.instance_id).where(_RUNNING, _traces.c.instance_id.is_not(None))
     idle = select(_instances.c.id).where(_instances.c.id != instance_id, _instances.c.id.not_in(busy))
     return list(connection.execute(idle).scalars())
 

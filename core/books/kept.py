@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from core.books.entries import TurnEnd, as_json
+from core.books.end_lines import as_json
 from core.books.spool import Spool
+from core.books.values import TraceEnd
 from core.errors import StoreError
 
 log = structlog.get_logger()
@@ -19,7 +20,7 @@ MOST_BYTES = 64 * 2**20
 class _Kept:
     """``size`` is 0 while its first writing is under way."""
 
-    end: TurnEnd
+    end: TraceEnd
     size: int = 0
     on_disk: bool = False
 
@@ -32,30 +33,30 @@ class Kept:
         self._ends: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
-    def begin(self, end: TurnEnd) -> None:
+    def begin(self, end: TraceEnd) -> None:
         """Its writing begins."""
         with self._lock:
-            self._ends.setdefault(end.task_trace_id, _Kept(end))
+            self._ends.setdefault(end.trace_id, _Kept(end))
 
-    def booked(self, end: TurnEnd) -> None:
+    def booked(self, end: TraceEnd) -> None:
         with self._lock:
-            self._ends.pop(end.task_trace_id, None)
+            self._ends.pop(end.trace_id, None)
 
-    def refused(self, end: TurnEnd) -> None:
+    def refused(self, end: TraceEnd) -> None:
         """The database did not take it. Never fails: what the disk has no room for lives on in memory."""
         with self._lock:
-            kept = self._ends.setdefault(end.task_trace_id, _Kept(end))
+            kept = self._ends.setdefault(end.trace_id, _Kept(end))
         kept.size = kept.size or len(as_json(end))
         self._put_on_disk(kept)
 
-    def impossible(self, end: TurnEnd) -> None:
+    def impossible(self, end: TraceEnd) -> None:
         """No row takes it: once it is on the disk it is set aside there for a person."""
         with self._lock:
-            kept = self._ends.get(end.task_trace_id)
+            kept = self._ends.get(end.trace_id)
         if kept is not None and self._put_on_disk(kept):
             self.booked(end)
 
-    def waiting(self) -> list[TurnEnd]:
+    def waiting(self) -> list[TraceEnd]:
         """Those that were refused, in the order they came."""
         with self._lock:
             return [kept.end for kept in self._ends.values() if kept.size]
@@ -66,9 +67,10 @@ class Kept:
             left = list(self._ends.values())
         for kept in left:
             if not self._put_on_disk(kept):
-                attempt = kept.end.attempt
-                found = {"request_id": attempt.request_id, "usage": attempt.usage_json, "cost_nanos": attempt.total}
-                log.critical("turn_end_lost", task_trace_id=kept.end.task_trace_id, **found)
+                last = kept.end.runs[0].last
+                told = {"request_id": last.reported.request_id, "usage": last.reported.usage}
+                found = {**told, "cost_nanos": last.cost.total}
+                log.critical("turn_end_lost", task_trace_id=kept.end.trace_id, **found)
 
     def size(self) -> tuple[int, int]:
         """How many wait, and their bytes."""
@@ -91,7 +93,7 @@ class Kept:
             try:
                 self._spool.append(kept.end)
             except OSError as error:
-                log.error("turn_not_on_disk", task_trace_id=kept.end.task_trace_id, reason=error.strerror)
+                log.error("turn_not_on_disk", task_trace_id=kept.end.trace_id, reason=error.strerror)
             else:
                 kept.on_disk = True
         return kept.on_disk

@@ -7,14 +7,14 @@ from functools import partial
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from core.books.entries import AttemptEnd, NewTool, SessionEnd, ToolEnd, TurnEnd
+from core.books.closing import INSTANCE_LOST, close
 from core.books.fence import claim
 from core.books.instance import read_instance
 from core.books.liveness import Running
-from core.books.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, lines_of, nothing, remarked
+from core.books.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, PERHAPS_SENT, cost_of, nothing, remarked
 from core.books.tool_calls import new_tool
-from core.books.used import AT_LEAST, Seen, Used, complete
-from core.books.writes import INSTANCE_LOST, finish
+from core.books.used import AT_LEAST, Used, used_in_row
+from core.books.values import Answer, Ended, ModelCall, ModelCallEnd, Reported, RunEnd, ToolCall, ToolCallEnd, TraceEnd
 from core.clock import now
 from core.pricing import PriceBook
 from core.provider.blocks import Block, open_calls, with_every_result
@@ -27,8 +27,6 @@ _AT_ONCE = 50
 NOT_FINISHED = "The server stopped before this tool had ended. It may or may not have done its work."
 
 NOTED = f"{AT_LEAST} so much: what came after the last note of it before the server stopped is not counted"
-
-_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 
 _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 _spans, _messages = TraceSpan.__table__, Message.__table__
@@ -97,7 +95,7 @@ def _take_over(connection: Connection, book: PriceBook, lost: Sequence[Running],
     """What its instance writes comes before this transaction or never."""
     claimed = {one.task_trace_id: _why(one, by) for one in claim(connection, lost, by)}
     ends = [_ended(one, book) for one in _with_runs(connection, claimed)]
-    return sum(finish(connection, ends)) if ends else 0
+    return sum(close(connection, ends)) if ends else 0
 
 
 def _why(one: Running, by: str) -> str:
@@ -120,48 +118,40 @@ def _with_runs(connection: Connection, claimed: Mapping[str, str]) -> list[_Lost
     return [one for one in lost.values() if one.runs and all(run.calls for run in one.runs)]
 
 
-def _ended(lost: _Lost, book: PriceBook) -> TurnEnd:
+def _ended(lost: _Lost, book: PriceBook) -> TraceEnd:
     end, turn = now(), lost.turn
-    [master] = [run for run in lost.runs if run.parent is None]
-    own = _run_ended(lost, master, book, end)
-    return TurnEnd(
-        task_trace_id=turn["task_trace_id"],
-        session_id=own.session_id,
-        answer_message_id=turn["answer_message_id"],
-        status="interrupted",
+    runs = sorted(lost.runs, key=lambda run: run.parent is not None)
+    ends = tuple(_run_ended(lost, run, book, end) for run in runs)
+    content = with_every_result(turn["content"], NOT_FINISHED)
+    return TraceEnd(
+        trace_id=turn["task_trace_id"],
         started_at=turn["trace_started_at"],
-        duration_ms=own.duration_ms,
-        attempt=own.attempt,
-        content=with_every_result(turn["content"], NOT_FINISHED),
-        text=turn["text"],
+        ended=ends[0].ended,
+        runs=ends,
+        answer=Answer(turn["answer_message_id"], content, turn["text"]),
         recovered=True,
-        tools=own.tools,
-        ended_at=end,
-        time_to_first_token_ms=own.time_to_first_token_ms,
-        error_type=INSTANCE_LOST,
-        error_text=lost.why,
-        delegated=tuple(_run_ended(lost, run, book, end) for run in lost.runs if run is not master),
     )
 
 
-def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> SessionEnd:
+def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> RunEnd:
     """Of the runs only the master agent's has written what the answer holds."""
     first_tokens = (call["time_to_first_token_ms"] for call in run.calls)
     content = lost.turn["content"] if run.parent is None else []
-    return SessionEnd(
-        session_id=run.id,
-        status="interrupted",
-        duration_ms=_milliseconds(run.started_at, lost.last_seen),
-        attempt=_attempt_end(lost, run.calls[-1], len(content), book, end),
+    first = next((first for first in first_tokens if first is not None), None)
+    return RunEnd(
+        run_id=run.id,
+        ended=_interrupted(lost, end, run.started_at, first),
+        last=_call_ended(lost, run.calls[-1], len(content), book, end),
         tools=tuple(_tools_ended(run, content, lost.last_seen, end)),
-        ended_at=end,
-        time_to_first_token_ms=next((first for first in first_tokens if first is not None), None),
-        error_type=INSTANCE_LOST,
-        error_text=lost.why,
     )
 
 
-def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> AttemptEnd:
+def _interrupted(lost: _Lost, end: datetime, since: datetime, first_token_ms: int | None) -> Ended:
+    took = _milliseconds(since, lost.last_seen)
+    return Ended("interrupted", end, took, first_token_ms, INSTANCE_LOST, lost.why)
+
+
+def _call_ended(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> ModelCallEnd:
     """The guess at what the last call used; if the books have its end already, they pass this over."""
     reason = _why_nothing(row)
     used = Used({}) if reason else _used(row)
@@ -171,27 +161,15 @@ def _attempt_end(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end
         if reason
         else book.price_usage(model, used.json, row["started_at"], stop_reason=None, content_blocks=blocks)
     )
-    priced = remarked(priced, used.remarks)
-    return AttemptEnd(
-        span_id=row["id"],
-        status="interrupted",
-        started_at=row["started_at"],
-        ended_at=end,
-        duration_ms=_milliseconds(row["started_at"], lost.last_seen),
-        time_to_first_token_ms=row["time_to_first_token_ms"],
+    cost = cost_of(remarked(priced, used.remarks))
+    known = ("response_model", "request_id", "sent_at", "answered_at")
+    model_told, request_id, sent_at, answered_at = (row[name] for name in known)
+    return ModelCallEnd(
+        call=ModelCall(row["id"], row["task_trace_id"], row["trace_session_id"], row["model"], row["started_at"]),
+        ended=_interrupted(lost, end, row["started_at"], row["time_to_first_token_ms"]),
+        cost=cost if row["usage"] or reason else replace(cost, reason=NO_REPLY),
         usage=used.usage,
-        total=priced.total,
-        basis=priced.basis,
-        cost_reason=priced.reason if row["usage"] or reason else NO_REPLY,
-        lines=lines_of(priced),
-        usage_json=row["usage"],
-        response_model=row["response_model"],
-        request_id=row["request_id"],
-        asked_model=row["model"],
-        error_type=INSTANCE_LOST,
-        error_text=lost.why,
-        sent_at=row["sent_at"],
-        answered_at=row["answered_at"],
+        reported=Reported(row["usage"], model_told, request_id, sent_at=sent_at, answered_at=answered_at),
     )
 
 
@@ -205,31 +183,30 @@ def _why_nothing(row: RowMapping) -> str | None:
 
 
 def _used(row: RowMapping) -> Used:
-    """What the last checkpoint knew: the provider's usage, what was counted beside it, and the estimated prompt."""
+    """What the last checkpoint knew."""
+    used = used_in_row(row, ended=False)
     if not row["usage"]:
-        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
-    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
-    prompt = sum(row[column] for column in _PROMPT)
-    seen = Seen(prompt, row["output_tokens"], searches, ended=False)
-    noted, used = row["cost_reason"] or "", complete(row["usage"], seen)
+        return used
+    noted = row["cost_reason"] or ""
     further = (remark for remark in used.remarks if remark not in noted)
     return replace(used, remarks=(NOTED, *([noted] if noted else []), *further))
 
 
-def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolEnd]:
+def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolCallEnd]:
     """The calls that were running, and those that were asked for but not yet begun."""
     iteration, known = run.calls[-1]["iteration"], {row["tool_use_id"] for row in run.tools}
     for row in run.tools:
         if row["status"] == "running":
-            tool = NewTool(row["id"], row["tool_use_id"], row["tool_name"], row["input"], iteration, row["started_at"])
-            yield _interrupted(tool, end, _milliseconds(row["started_at"], last_seen))
+            tool = ToolCall(row["id"], row["tool_use_id"], row["tool_name"], row["input"], iteration, row["started_at"])
+            yield _not_finished(tool, end, _milliseconds(row["started_at"], last_seen))
     for call in open_calls(content):
         if call.id not in known:
-            yield _interrupted(new_tool(call, iteration, end), end, 0)
+            yield _not_finished(new_tool(call, iteration, end), end, 0)
 
 
-def _interrupted(tool: NewTool, end: datetime, duration_ms: int) -> ToolEnd:
-    return ToolEnd(tool, "interrupted", end, duration_ms, error_type=INSTANCE_LOST, error_text=NOT_FINISHED)
+def _not_finished(tool: ToolCall, end: datetime, duration_ms: int) -> ToolCallEnd:
+    ended = Ended("interrupted", end, duration_ms, error_type=INSTANCE_LOST, error_text=NOT_FINISHED)
+    return ToolCallEnd(tool, ended)
 
 
 def _milliseconds(start: datetime, end: datetime) -> int:

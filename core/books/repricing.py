@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, literal_column, select, update
 
-from core.books.entries import AttemptEnd
-from core.books.settling import lines_of, remarked
+from core.books.settling import cost_of, remarked
 from core.books.spans import RUNNING, add_lines, line_rows, reverse_lines, token_columns
 from core.books.totals import sum_again
-from core.books.used import Seen, Used, complete
+from core.books.used import Used, used_in_row
+from core.books.values import STEP_STATUS, Ended, ModelCall, ModelCallEnd
 from core.budgets.holding import Released, update_budgets
 from core.clock import now
 from core.money import Nanos
@@ -21,7 +21,7 @@ from core.store.database import Store
 from core.store.tables import DirtyBucket, TaskTrace, TraceSession, TraceSpan
 
 _AT_ONCE = 200
-_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
+_TURN_STATUS = {step: turn for turn, step in STEP_STATUS.items()}
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _UNPRICED = (
@@ -76,8 +76,8 @@ def _reprice_trace(connection: Connection, trace_id: str, book: PriceBook) -> li
     if ends:
         sum_again(connection, session_ids, trace_id)
         _mark(connection, trace_id)
-        update_budgets(connection, lines, [Released(end.span_id, unpriced=False, was_unpriced=True) for _, end in ends])
-    return [*(end.total for _, end in ends), *[None] * (len(calls) - len(ends))]
+        update_budgets(connection, lines, [Released(end.id, unpriced=False, was_unpriced=True) for _, end in ends])
+    return [*(end.cost.total for _, end in ends), *[None] * (len(calls) - len(ends))]
 
 
 def _mark(connection: Connection, trace_id: str) -> None:
@@ -100,36 +100,22 @@ def _price(row: RowMapping, book: PriceBook) -> Priced:
     return remarked(priced, used.remarks)
 
 
+def _end(row: RowMapping, priced: Priced) -> ModelCallEnd:
+    call = ModelCall(row["id"], row["task_trace_id"], row["trace_session_id"], row["model"], row["started_at"])
+    ended = Ended(_TURN_STATUS[row["status"]], row["ended_at"] or now(), row["duration_ms"] or 0)
+    return ModelCallEnd(call, ended, cost_of(priced), _used(row).usage)
+
+
 def _used(row: RowMapping) -> Used:
-    if not row["usage"]:
-        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
-    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
-    prompt = sum(row[column] for column in _PROMPT)
-    return complete(row["usage"], Seen(prompt, row["output_tokens"], searches, ended=row["stop_reason"] is not None))
+    return used_in_row(row, ended=row["stop_reason"] is not None)
 
 
-def _end(row: RowMapping, priced: Priced) -> AttemptEnd:
-    return AttemptEnd(
-        span_id=row["id"],
-        status=row["status"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"] or now(),
-        duration_ms=row["duration_ms"] or 0,
-        time_to_first_token_ms=row["time_to_first_token_ms"],
-        usage=_used(row).usage,
-        total=priced.total,
-        basis=priced.basis,
-        cost_reason=priced.reason,
-        lines=lines_of(priced),
-    )
-
-
-def _correct(connection: Connection, row: RowMapping, end: AttemptEnd) -> list[dict[str, Any]]:
+def _correct(connection: Connection, row: RowMapping, end: ModelCallEnd) -> list[dict[str, Any]]:
     """Its lines are taken back and written anew; returns all that were added."""
-    taken_back, first = reverse_lines(connection, end.span_id)
+    taken_back, first = reverse_lines(connection, end.id)
     anew = line_rows(end, row["task_trace_id"], first)
     add_lines(connection, anew)
-    known = {"cost_nanos": end.total, "cost_basis": end.basis, "cost_reason": end.cost_reason}
-    changed = update(_spans).where(_spans.c.id == end.span_id).values(known | token_columns(end.usage))
+    known = {"cost_nanos": end.cost.total, "cost_basis": end.cost.basis, "cost_reason": end.cost.reason}
+    changed = update(_spans).where(_spans.c.id == end.id).values(known | token_columns(end.usage))
     connection.execute(changed)
     return [*taken_back, *anew]

@@ -1,11 +1,10 @@
-"""What one attempt cost, however it ended: exact where the provider said so, else estimated and marked."""
+"""What a model call cost, however it ended: exact where the provider said so, else estimated and marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from core.books.entries import AttemptEnd, Line, StepStatus
 from core.books.used import Used, used_so_far
+from core.books.values import Cost, Ended, Line, ModelCall, ModelCallEnd, Reported
 from core.errors import ProviderError
 from core.events import CostBasis
 from core.money import Nanos
@@ -34,69 +33,55 @@ _GATEWAYS = (502, 503, 504)
 
 
 @dataclass(slots=True)
-class Attempt:
+class LiveCall:
     """A model call under way; ``passage`` is there once it is made, ``reply`` from the provider's first event on."""
 
-    span_id: str
-    number: int
-    model: str
-    prompt_estimate: int
-    started_at: datetime
+    call: ModelCall
     reply: Reply | None = None
-    time_to_first_token_ms: int | None = None
+    first_token_ms: int | None = None
     passage: Passage | None = None
 
+    @property
+    def reported(self) -> Reported:
+        """What the provider has told by now."""
+        reply, passage = self.reply, self.passage or Passage()
+        return Reported(
+            usage=dict(reply.usage) if reply else None,
+            model=reply.model if reply else None,
+            request_id=(reply.request_id if reply else None) or passage.request_id,
+            http_status=200 if reply else None,
+            stop_reason=reply.stop_reason if reply else None,
+            sent_at=passage.sent_at,
+            answered_at=passage.answered_at,
+        )
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended; ``error`` is what a failed one failed with."""
 
-    status: StepStatus
-    at: datetime
-    duration_ms: int
-    error_type: str | None = None
-    error_text: str | None = None
-    error: ProviderError | None = None
-
-
-def settle(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
-    """Price what the attempt is known or believed to have used."""
-    used, priced, reason = _priced(book, attempt, ending.error)
-    reply, error, passage = attempt.reply, ending.error, attempt.passage or Passage()
-    return AttemptEnd(
-        span_id=attempt.span_id,
-        status=ending.status,
-        started_at=attempt.started_at,
-        ended_at=ending.at,
-        duration_ms=ending.duration_ms,
-        time_to_first_token_ms=attempt.time_to_first_token_ms,
+def settle(book: PriceBook, live: LiveCall, ended: Ended, error: ProviderError | None = None) -> ModelCallEnd:
+    """Price what the call is known or believed to have used; ``error`` is what a failed one failed with."""
+    used, priced, reason = _priced(book, live, error)
+    reported = live.reported
+    if live.reply is None and error is not None:
+        request_id = error.request_id or reported.request_id
+        reported = replace(reported, request_id=request_id, http_status=error.http_status)
+    return ModelCallEnd(
+        call=live.call,
+        ended=replace(ended, first_token_ms=live.first_token_ms),
+        cost=cost_of(priced, reason),
         usage=used.usage,
-        total=priced.total,
-        basis=priced.basis,
-        cost_reason=reason or priced.reason,
-        lines=lines_of(priced),
-        usage_json=dict(reply.usage) if reply else None,
-        response_model=reply.model if reply else None,
-        request_id=(reply.request_id if reply else None) or (error.request_id if error else None) or passage.request_id,
-        http_status=200 if reply else (error.http_status if error else None),
-        stop_reason=reply.stop_reason if reply else None,
-        error_type=ending.error_type,
-        error_text=ending.error_text,
-        sent_at=passage.sent_at,
-        answered_at=passage.answered_at,
-        asked_model=attempt.model,
+        reported=reported,
     )
 
 
-def _priced(book: PriceBook, attempt: Attempt, error: ProviderError | None) -> tuple[Used, Priced, str | None]:
-    if attempt.reply is not None:
-        used = used_so_far(attempt.reply, attempt.prompt_estimate)
-        return used, price_reply(book, attempt, used), None
-    reason = _why_nothing(attempt.passage, error)
+def _priced(book: PriceBook, live: LiveCall, error: ProviderError | None) -> tuple[Used, Priced, str | None]:
+    call = live.call
+    if live.reply is not None:
+        used = used_so_far(live.reply, call.prompt_estimate)
+        return used, price_reply(book, live, used), None
+    reason = _why_nothing(live.passage, error)
     if reason is not None:
         return Used({}), nothing(reason), reason
-    usage = {"input_tokens": attempt.prompt_estimate, "output_tokens": 0}
-    priced = book.price_usage(attempt.model, usage, attempt.started_at, stop_reason=None, content_blocks=0)
+    usage = {"input_tokens": call.prompt_estimate, "output_tokens": 0}
+    priced = book.price_usage(call.model, usage, call.started_at, stop_reason=None, content_blocks=0)
     return Used(usage), priced, NO_REPLY
 
 
@@ -120,29 +105,29 @@ def nothing(reason: str) -> Priced:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Several attempts together; ``total`` is None as soon as one of them has no known price."""
+    """Several model calls together; ``total`` is None as soon as one of them has no known price."""
 
     usage: Usage
     total: Nanos | None
     basis: CostBasis
 
 
-def total_of(attempts: Sequence[AttemptEnd]) -> Spent:
+def total_of(calls: Sequence[ModelCallEnd]) -> Spent:
     """The same sums as the books make when a parent closes."""
-    known = [attempt.total for attempt in attempts if attempt.total is not None]
-    basis: CostBasis = max((attempt.basis for attempt in attempts), default="computed", key=_CERTAINTY.index)
-    usage = sum((attempt.usage for attempt in attempts), start=Usage())
-    return Spent(usage, sum(known) if len(known) == len(attempts) else None, basis)
+    known = [call.cost.total for call in calls if call.cost.total is not None]
+    basis: CostBasis = max((call.cost.basis for call in calls), default="computed", key=_CERTAINTY.index)
+    usage = sum((call.usage for call in calls), start=Usage())
+    return Spent(usage, sum(known) if len(known) == len(calls) else None, basis)
 
 
-def price_reply(book: PriceBook, attempt: Attempt, used: Used) -> Priced:
+def price_reply(book: PriceBook, live: LiveCall, used: Used) -> Priced:
     """Price a reply, finished or not, by the model that answered and the prices of when it was asked."""
-    reply = attempt.reply
+    reply, call = live.reply, live.call
     assert reply is not None
     priced = book.price_usage(
-        reply.model or attempt.model,
+        reply.model or call.model,
         used.json,
-        attempt.started_at,
+        call.started_at,
         stop_reason=reply.stop_reason,
         content_blocks=reply.block_count,
     )
@@ -157,8 +142,9 @@ def remarked(priced: Priced, remarks: Sequence[str]) -> Priced:
     return replace(priced, basis="estimated" if priced.basis == "computed" else priced.basis, reason=reason)
 
 
-def lines_of(priced: Priced) -> tuple[Line, ...]:
-    return tuple(_line(line) for line in priced.lines)
+def cost_of(priced: Priced, reason: str | None = None) -> Cost:
+    """The price as the books keep it; ``reason`` is said in place of the price's own."""
+    return Cost(priced.total, priced.basis, reason or priced.reason, tuple(_line(line) for line in priced.lines))
 
 
 def _line(line: PricedLine) -> Line:

@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, String, bindparam, insert, select, text, update
 
-from core.books.entries import AttemptEnd, Checkpoint, Line, NewAttempt, NewTool, ToolEnd
+from core.books.values import (
+    STEP_STATUS,
+    Checkpoint,
+    Ended,
+    Line,
+    ModelCall,
+    ModelCallEnd,
+    Reported,
+    ToolCall,
+    ToolCallEnd,
+)
 from core.clock import now
 from core.pricing.price_book import names_in
+from core.store.rollups import UNASSIGNED
 from core.store.tables import LedgerLine, TraceSpan
 from core.store.text import StorableText
 from core.usage import Usage
@@ -21,72 +32,73 @@ _INSERT_SPAN = insert(_spans)
 _INSERT_LINE = insert(_lines)
 _NOTE_SERVED = text(
     "INSERT INTO served_models (model, trace_started_at, task_trace_id, agent_id) "
-    "SELECT :model, t.started_at, t.id, se.agent_id FROM trace_spans s "
+    "SELECT :model, t.started_at, t.id, coalesce(se.agent_id, :unassigned) FROM trace_spans s "
     "JOIN trace_sessions se ON se.id = s.trace_session_id JOIN task_trace t ON t.id = s.task_trace_id "
     "WHERE s.id = :span ON CONFLICT DO NOTHING"
-).bindparams(bindparam("model", type_=StorableText()))
+).bindparams(bindparam("model", type_=StorableText()), bindparam("unassigned", UNASSIGNED, type_=String()))
 _CHANGE_SPAN = update(_spans).where(_spans.c.id == bindparam("span"))
 _CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
 
 
-def open_attempt(connection: Connection, attempt: NewAttempt, prompt_estimate: int, at: datetime) -> None:
-    """A running attempt: its input is our estimate until the provider reports its own."""
+def open_call(connection: Connection, call: ModelCall) -> None:
+    """A running model call: its input is our estimate until the provider reports its own."""
     row = {
-        "id": attempt.span_id,
-        "task_trace_id": attempt.task_trace_id,
-        "trace_session_id": attempt.session_id,
+        "id": call.id,
+        "task_trace_id": call.trace_id,
+        "trace_session_id": call.run_id,
         "kind": "model_call",
-        "model": attempt.model,
-        "attempt": attempt.number,
-        "iteration": attempt.iteration,
-        "most_nanos": attempt.bound.most,
-        **begun_tally(at),
-        "input_tokens": prompt_estimate,
+        "model": call.model,
+        "attempt": call.attempt,
+        "iteration": call.iteration,
+        "most_nanos": call.bound.most,
+        **begun_tally(call.started_at),
+        "input_tokens": call.prompt_estimate,
     }
     connection.execute(_INSERT_SPAN, row)
 
 
-def open_tools(connection: Connection, task_trace_id: str, session_id: str, tools: Sequence[NewTool]) -> None:
+def open_tools(connection: Connection, trace_id: str, run_id: str, tools: Sequence[ToolCall]) -> None:
     """Running calls of tools; they read and write no tokens."""
     if tools:
-        connection.execute(_INSERT_SPAN, [_new_tool_row(tool, task_trace_id, session_id) for tool in tools])
+        connection.execute(_INSERT_SPAN, [_new_tool_row(tool, trace_id, run_id) for tool in tools])
 
 
-def end_attempts(connection: Connection, ends: Sequence[AttemptEnd]) -> None:
+def end_calls(connection: Connection, ends: Sequence[ModelCallEnd]) -> None:
     """Also notes which models they were billed for unasked."""
     if ends:
-        connection.execute(_CHANGE_SPAN, [_ended_columns(end) for end in ends])
-    others = [{"span": end.span_id, "model": model} for end in ends for model in sorted(_not_asked(end))]
+        connection.execute(_CHANGE_SPAN, [_ended_call_columns(end) for end in ends])
+    others = [{"span": end.id, "model": model} for end in ends for model in sorted(_not_asked(end))]
     if others:
         connection.execute(_NOTE_SERVED, others)
 
 
-def _not_asked(end: AttemptEnd) -> set[str]:
+def _not_asked(end: ModelCallEnd) -> set[str]:
     """Models it was billed for that are others than the one asked, by whatever date of it."""
-    asked = end.asked_model
-    return {line.model for line in end.lines if asked and not is_same(line.model, asked)}
+    asked = end.call.model
+    return {line.model for line in end.cost.lines if asked and not is_same(line.model, asked)}
 
 
-def answered_model(end: AttemptEnd) -> str | None:
+def answered_model(end: ModelCallEnd) -> str | None:
     """The model that answered, as it was billed, if it is known to be another than the one asked."""
-    named = {end.response_model, *names_in(end.response_model or "")}
-    found = next((line.model for line in end.lines if line.model in named), None)
-    return None if found is None or (end.asked_model and is_same(found, end.asked_model)) else found
+    asked, told = end.call.model, end.reported.model
+    named = {told, *names_in(told or "")}
+    found = next((line.model for line in end.cost.lines if line.model in named), None)
+    return None if found is None or (asked and is_same(found, asked)) else found
 
 
 def is_same(model: str, asked: str) -> bool:
     return model == asked or (model.startswith(f"{asked}-20") and len(model) == len(f"{asked}-20260101"))
 
 
-def end_tools(connection: Connection, ends: Mapping[str, ToolEnd]) -> None:
+def end_tools(connection: Connection, ends: Mapping[str, ToolCallEnd]) -> None:
     """By the id of the span that each one has in the books."""
     if ends:
         connection.execute(_CHANGE_SPAN, [{"span": span, **_ended_tool_columns(end)} for span, end in ends.items()])
 
 
-def end_running_tools(connection: Connection, ends: Sequence[ToolEnd]) -> None:
+def end_running_tools(connection: Connection, ends: Sequence[ToolCallEnd]) -> None:
     if ends:
-        connection.execute(_CHANGE_RUNNING, [{"span": end.tool.span_id, **_ended_tool_columns(end)} for end in ends])
+        connection.execute(_CHANGE_RUNNING, [{"span": end.id, **_ended_tool_columns(end)} for end in ends])
 
 
 def close_unmade(connection: Connection, ids: Sequence[str], at: datetime) -> None:
@@ -96,18 +108,14 @@ def close_unmade(connection: Connection, ids: Sequence[str], at: datetime) -> No
         connection.execute(_CHANGE_RUNNING, [{"span": span, **row, **_free()} for span in ids])
 
 
-def checkpoint_attempts(connection: Connection, points: Sequence[Checkpoint]) -> None:
-    """How far running attempts have come."""
+def checkpoint_calls(connection: Connection, points: Sequence[Checkpoint]) -> None:
+    """How far running model calls have come."""
     rows = [
         {
-            "span": point.span_id,
-            "usage": point.usage_json,
-            "response_model": point.response_model,
-            "request_id": point.request_id,
-            "time_to_first_token_ms": point.time_to_first_token_ms,
-            "sent_at": point.sent_at,
-            "answered_at": point.answered_at,
-            "cost_reason": point.cost_reason,
+            "span": point.call_id,
+            "time_to_first_token_ms": point.first_token_ms,
+            "cost_reason": point.reason,
+            **_told_early(point.reported),
             **token_columns(point.usage),
         }
         for point in points
@@ -120,13 +128,13 @@ def add_lines(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(_INSERT_LINE, rows)
 
 
-def line_rows(end: AttemptEnd, task_trace_id: str, first: int) -> list[dict[str, Any]]:
-    """An attempt's ledger lines, numbered from ``first``."""
-    return [_line_row(end, task_trace_id, number, line) for number, line in enumerate(end.lines, first)]
+def line_rows(end: ModelCallEnd, trace_id: str, first: int) -> list[dict[str, Any]]:
+    """A model call's ledger lines, numbered from ``first``."""
+    return [_line_row(end, trace_id, number, line) for number, line in enumerate(end.cost.lines, first)]
 
 
 def reverse_lines(connection: Connection, span_id: str) -> tuple[list[dict[str, Any]], int]:
-    """Take back an attempt's lines that still stand by adding their opposites.
+    """Take back a model call's lines that still stand by adding their opposites.
 
     Returns these, and the number of the next line.
     """
@@ -164,11 +172,11 @@ def _free() -> dict[str, Any]:
     return {"cost_nanos": 0, "cost_basis": "computed"}
 
 
-def _new_tool_row(tool: NewTool, task_trace_id: str, session_id: str) -> dict[str, Any]:
+def _new_tool_row(tool: ToolCall, trace_id: str, run_id: str) -> dict[str, Any]:
     return {
-        "id": tool.span_id,
-        "task_trace_id": task_trace_id,
-        "trace_session_id": session_id,
+        "id": tool.id,
+        "task_trace_id": trace_id,
+        "trace_session_id": run_id,
         "kind": "tool",
         "model": "",
         "attempt": 1,
@@ -176,52 +184,56 @@ def _new_tool_row(tool: NewTool, task_trace_id: str, session_id: str) -> dict[st
         "tool_name": tool.name,
         "tool_use_id": tool.tool_use_id,
         "input": tool.input,
-        **begun_tally(tool.at),
+        **begun_tally(tool.started_at),
     }
 
 
-def _ended_tool_columns(end: ToolEnd) -> dict[str, Any]:
+def _ended_columns(ended: Ended) -> dict[str, Any]:
     return {
-        "status": end.status,
-        "ended_at": end.ended_at,
-        "duration_ms": end.duration_ms,
-        "output": end.output,
-        "output_size": end.output_size,
-        "waited_ms": end.waited_ms,
-        "error_type": end.error_type,
-        "error_text": end.error_text,
-        **_free(),
+        "status": STEP_STATUS[ended.status],
+        "ended_at": ended.at,
+        "duration_ms": ended.duration_ms,
+        "error_type": ended.error_type,
+        "error_text": ended.error_text,
     }
 
 
-def _ended_columns(end: AttemptEnd) -> dict[str, Any]:
+def _ended_tool_columns(end: ToolCallEnd) -> dict[str, Any]:
+    result = {"output": end.output, "output_size": end.output_size, "waited_ms": end.waited_ms}
+    return {**_ended_columns(end.ended), **result, **_free()}
+
+
+def _ended_call_columns(end: ModelCallEnd) -> dict[str, Any]:
     return {
-        "span": end.span_id,
-        "status": end.status,
-        "cost_nanos": end.total,
-        "cost_basis": end.basis,
-        "cost_reason": end.cost_reason,
-        "ended_at": end.ended_at,
-        "duration_ms": end.duration_ms,
-        "time_to_first_token_ms": end.time_to_first_token_ms,
-        "error_type": end.error_type,
-        "error_text": end.error_text,
-        "usage": end.usage_json,
-        "response_model": end.response_model,
-        "request_id": end.request_id,
-        "http_status": end.http_status,
-        "stop_reason": end.stop_reason,
-        "sent_at": end.sent_at,
-        "answered_at": end.answered_at,
+        "span": end.id,
+        **_ended_columns(end.ended),
+        "time_to_first_token_ms": end.ended.first_token_ms,
+        "cost_nanos": end.cost.total,
+        "cost_basis": end.cost.basis,
+        "cost_reason": end.cost.reason,
+        "http_status": end.reported.http_status,
+        "stop_reason": end.reported.stop_reason,
+        **_told_early(end.reported),
         **token_columns(end.usage),
     }
 
 
-def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> dict[str, Any]:
+def _told_early(reported: Reported) -> dict[str, Any]:
+    """What a reply tells before its end."""
     return {
-        "span_id": end.span_id,
+        "usage": reported.usage,
+        "response_model": reported.model,
+        "request_id": reported.request_id,
+        "sent_at": reported.sent_at,
+        "answered_at": reported.answered_at,
+    }
+
+
+def _line_row(end: ModelCallEnd, trace_id: str, number: int, line: Line) -> dict[str, Any]:
+    return {
+        "span_id": end.id,
         "line": number,
-        "task_trace_id": task_trace_id,
+        "task_trace_id": trace_id,
         "model": line.model,
         "unit": line.unit,
         "quantity": line.quantity,
@@ -230,8 +242,8 @@ def _line_row(end: AttemptEnd, task_trace_id: str, number: int, line: Line) -> d
         "uncached_nanos": line.uncached,
         "price_source": line.price_source,
         "price_from": line.price_from,
-        "estimated": end.basis == "estimated",
+        "estimated": end.cost.basis == "estimated",
         "correction": False,
-        "billed_at": end.started_at,
+        "billed_at": end.call.started_at,
         "recorded_at": now(),
     }

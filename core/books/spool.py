@@ -13,7 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from core.books.entries import TurnEnd, as_json, from_json
+from core.books.end_lines import as_json, from_json
+from core.books.values import TraceEnd
 from core.clock import new_id
 from core.errors import StoreError
 
@@ -34,7 +35,7 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         self._held: int | None = self._hold()
 
-    def append(self, end: TurnEnd) -> None:
+    def append(self, end: TraceEnd) -> None:
         """Returns once the end is on the disk. Raises OSError if it is not; then nothing is left of it."""
         with self._lock, self.path.open("a+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -133,7 +134,7 @@ class Spool:
         return size
 
 
-def replay(path: Path, write: Callable[[TurnEnd], bool]) -> int:
+def replay(path: Path, write: Callable[[TraceEnd], bool]) -> int:
     """Book a taken file's ends in order and remove it; returns how many were new to the books.
 
     Raises StoreError when the database is still away, and OSError when what is refused cannot be set aside: the file
@@ -146,7 +147,7 @@ def replay(path: Path, write: Callable[[TurnEnd], bool]) -> int:
     return booked
 
 
-def _booked(row: bytes, path: Path, write: Callable[[TurnEnd], bool]) -> bool:
+def _booked(row: bytes, path: Path, write: Callable[[TraceEnd], bool]) -> bool:
     try:
         return write(from_json(row))
     except StoreError:

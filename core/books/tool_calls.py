@@ -3,17 +3,17 @@
 import json
 from datetime import datetime
 
-from core.books.entries import NewTool
+from core.books.values import ToolCall as ToolStep
 from core.clock import new_id
 from core.provider.blocks import ToolCall
 
 LONGEST_KEPT = 20_000
 
 
-def new_tool(call: ToolCall, iteration: int, at: datetime) -> NewTool:
+def new_tool(call: ToolCall, iteration: int, at: datetime) -> ToolStep:
     """A call about to be made, or one that never will be."""
     given = json.dumps(call.input, ensure_ascii=False)
-    return NewTool(new_id(), call.id, call.name, cut(given), iteration, at)
+    return ToolStep(new_id(), call.id, call.name, cut(given), iteration, at)
 
 
 def cut(text: str) -> str:

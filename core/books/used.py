@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from core.provider.reply import Reply
 from core.usage import Usage, read_usage, whole_number
 
@@ -15,6 +17,7 @@ NO_PROMPT = "the provider reported no prompt, so our estimate of it stands"
 NO_OUTPUT = "the provider reported no output, so it is estimated from what the model wrote"
 TOOLS_SEEN = "calls of the provider's tools are counted by the results that were seen"
 
+_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
 _PLACEHOLDER, _CERTAINLY_MORE = 3, 20
 """A reply of so many estimated tokens has more than the count that a reply begins with."""
 
@@ -103,3 +106,12 @@ def _tools(reported: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, An
 def _lower_bounds(seen: Seen) -> list[str]:
     thinking = [HIDDEN_THINKING] if seen.thought else []
     return [*thinking, UNREAD_RESULTS] if seen.tools else thinking
+
+
+def used_in_row(row: RowMapping, *, ended: bool) -> Used:
+    """What a row of a model call says: the provider's usage, what was counted beside it, and the estimated prompt."""
+    if not row["usage"]:
+        return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
+    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
+    prompt = sum(row[column] for column in _PROMPT)
+    return complete(row["usage"], Seen(prompt, row["output_tokens"], searches, ended=ended))

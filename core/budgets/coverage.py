@@ -20,13 +20,13 @@ _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceS
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who a model call was made for, by which agent, in a trace that began when, and with whose money.
+    """Who a model call was made for and by which agent, in a trace that began when, and with whose money.
 
-    ``most`` it could cost, if known.
+    Of a trace from elsewhere person and agent may be none that is known here. ``most`` it could cost, if known.
     """
 
-    person: str
-    agent: str
+    person: str | None
+    agent: str | None
     trace_started_at: datetime
     provenance: str = "real"
     most: Nanos | None = None

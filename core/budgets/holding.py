@@ -112,7 +112,7 @@ def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datet
             raise _no_room(row, agent_id)
 
 
-def _no_room(row: RowMapping, agent_id: str) -> BudgetSpent:
+def _no_room(row: RowMapping, agent_id: str | None) -> BudgetSpent:
     return BudgetSpent(
         f"{_WHOSE[row['scope']]} for this {row['period']} has no room for what this may cost, so the model was not "
         f"asked. Wait until it begins anew {_ANEW[row['period']]}, choose an agent that costs less, or ask finance to "
@@ -156,7 +156,7 @@ def _still_reserved(connection: Connection, row: RowMapping, ended: Collection[s
     return reserved_of(connection, row, money)
 
 
-def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str) -> Nanos:
+def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, agent_id: str | None) -> Nanos:
     """Raises BudgetSpent, which does not tell what others have spent."""
     whose = f"{_WHOSE[row['scope']]} for this {row['period']}"
     amount = amount_held(row["reserve"], hold.bound)
@@ -180,7 +180,9 @@ def amount_held(reserve: str, bound: Bound) -> Nanos | None:
 
 
 def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) -> None:
-    """In a transaction after the one that was refused, of which nothing is kept."""
+    """In a transaction after the one that was refused, of which nothing is kept; what no agent asked is not counted."""
+    if refused.agent_id is None:
+        return
     zone = connection.execute(select(_budgets.c.time_zone).where(_budgets.c.id == refused.budget_id)).scalar()
     if zone is not None:
         day = at.astimezone(ZoneInfo(zone)).date()

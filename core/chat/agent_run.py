@@ -13,8 +13,8 @@ from core.agent.limits import Allowance, CutShort, Spending, Whole
 from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
 from core.agent.tools.tool import Tool, ToolContext
 from core.books.books import Books
-from core.books.entries import AttemptEnd, Checkpoint, SessionEnd, Step
 from core.books.settling import Spent, total_of
+from core.books.values import Advance, Checkpoint, ModelCallEnd, RunEnd
 from core.budgets.bounds import Bounds
 from core.chat.approvals import Approvals
 from core.chat.assignment import Assignment
@@ -95,7 +95,7 @@ class AgentRun:
         whole = outer.whole if outer else Whole(lambda: self.clock.left)
         self.allowance: Allowance = Allowance(assignment.limits, self.spending, outer, whole)
         self.children: list[AgentRun] = []
-        self.unbooked: list[SessionEnd] = []
+        self.unbooked: list[RunEnd] = []
         self.cut_short: CutShort | None = None
         self.unseen = self.ended = False
         self._loop: Loop | None = None
@@ -119,7 +119,7 @@ class AgentRun:
         except AppError as error:
             return Outcome("failed", error.code, error.for_user)
         except Exception:  # a defect of ours must not leave a turn open in the books
-            log.exception("run_failed", task_trace_id=self.start.task_trace_id)
+            log.exception("run_failed", task_trace_id=self.start.run.trace_id)
             return Outcome("failed", "internal", DEFECT)
         finally:
             self.ended = True
@@ -151,12 +151,12 @@ class AgentRun:
         return Spending(_sum(costs), output, self._elapsed_ms() / 1000)
 
     def total(self) -> Spent:
-        """What all attempts came to that have ended, here and further down."""
-        return total_of([attempt for _, attempt in self.calls()])
+        """What all model calls came to that have ended, here and further down."""
+        return total_of([*self.calls()])
 
-    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
-        """The attempts that have ended, here and further down, each with the model that was asked."""
-        yield from ((self.start.model, attempt) for attempt in self.journal.ended)
+    def calls(self) -> Iterator[ModelCallEnd]:
+        """The model calls that have ended, here and further down."""
+        yield from self.journal.ended
         for child in self.children:
             yield from child.calls()
 
@@ -175,13 +175,13 @@ class AgentRun:
         for child in self.children:
             yield from child.checkpoints()
 
-    def ends_not_booked(self) -> Iterator[SessionEnd]:
+    def ends_not_booked(self) -> Iterator[RunEnd]:
         """Of runs that were asked for, here and further down."""
         yield from self.unbooked
         for child in self.children:
             yield from child.ends_not_booked()
 
-    def closed(self, outcome: Outcome) -> SessionEnd:
+    def closed(self, outcome: Outcome) -> RunEnd:
         """Its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
@@ -221,7 +221,7 @@ class AgentRun:
         toolset = await self.parts.toolbox.equip(self.assignment.agent, self.assignment.path, self.reader.tell)
         self.assignment = self.assignment.renewed(toolset)
         with CancelScope(shield=True):
-            await self.parts.books.prepare(self.journal.prepared(self.assignment.asked, toolset.warnings))
+            await self.parts.books.prepare(self.journal.prepared(self.assignment.asked), toolset.warnings)
 
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
@@ -286,7 +286,7 @@ class AgentRun:
                 await self.parts.standing.check(self.assignment.asking.by)
                 await self._book(self.journal.going_on(n, prompt_estimate))
 
-    async def _book(self, step: Step) -> None:
+    async def _book(self, step: Advance) -> None:
         with CancelScope(shield=True):
             await self.parts.books.advance(step)
             self.journal.booked()

@@ -6,8 +6,9 @@ from core.access.roles import Person
 from core.books.cross_process import ask_to_stop
 from core.chat.engine import Engine
 from core.chat.following import Following, LiveTurn, Place, TurnElsewhere, gone
+from core.chat.new_turn import Head
 from core.chat.saved import SavedTurn, read_saved
-from core.chat.turn import Head, Turn
+from core.chat.turn import Turn
 from core.chat.watching import Watchers
 from core.clock import now
 from core.store.database import Store

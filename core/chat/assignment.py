@@ -33,6 +33,11 @@ class Assignment:
     renewed: Callable[[Toolset], "Assignment"]
 
     @property
+    def session_type(self) -> str:
+        """How the books tell who answers."""
+        return "simulated" if self.request.simulated else "command-center"
+
+    @property
     def asked(self) -> Asked:
         """What bounds its first model call."""
         request = self.request

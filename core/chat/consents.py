@@ -24,7 +24,7 @@ class Consents:
     async def ask(self, name: str, given: Mapping[str, Any], asking: ToolContext) -> None:
         """Raises ToolDenied, and StoreError if nobody can be asked."""
         call, span_id, began = asking.call_id, self._journal.span_of(asking.call_id), now()
-        expires_at = await self._approvals.ask(span_id, self._journal.task_trace_id, name)
+        expires_at = await self._approvals.ask(span_id, self._journal.trace_id, name)
         self._tell(ApprovalRequested(call, span_id, name, dict(given), expires_at))
         self.waited_for += 1
         try:

@@ -7,8 +7,8 @@ import structlog
 from anyio import CancelScope
 
 from core.agent.tools.tool import ToolContext
-from core.books.entries import NewAttempt, NewSession
 from core.books.spans import NOT_MADE
+from core.books.values import ModelCall, Run
 from core.chat.agent_run import ENDED_WITH_IT, AgentRun, RunListener
 from core.chat.assignment import Assignment, assign
 from core.chat.journal import Outcome, RunStart
@@ -38,7 +38,7 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: ToolCo
     theirs = replace(asking, call_id="")
     assignment = assign(agent, toolset, theirs, path=path, key=asker.assignment.request.key, text=task)
     child = _child(asker, agent, assignment, asking.call_id)
-    await _open(asker, child, agent, asking.call_id)
+    await _open(asker, child, agent)
     asker.children.append(child)
     try:
         outcome = await child.follow()
@@ -50,49 +50,34 @@ async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: ToolCo
 
 
 def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: str) -> AgentRun:
-    start = RunStart(
-        task_trace_id=asker.start.task_trace_id,
-        session_id=new_id(),
-        span_id=new_id(),
+    at, outer, asked = now(), asker.start.run, assignment.asked
+    run = Run(
+        id=new_id(),
+        trace_id=outer.trace_id,
+        trace_started_at=outer.trace_started_at,
         model=agent.model,
-        asked=assignment.asked,
-        trace_started_at=asker.start.trace_started_at,
-        call_id=call_id,
+        started_at=at,
+        session_type=assignment.session_type,
+        agent_id=agent.id,
+        agent_version=agent.version,
+        parent_step_id=asker.journal.span_of(call_id),
+        notes=assignment.toolset.warnings,
     )
+    bound, estimate = asker.parts.bounds.of(asked, at), asked.prompt.central
+    call = ModelCall(new_id(), run.trace_id, run.id, run.model, at, prompt_estimate=estimate, bound=bound)
     reader = RunListener(
         lambda event: asker.reader.tell(Delegated(call_id, agent.name, event)),
         asker.reader.cost_changed,
     )
-    return AgentRun(start, assignment, asker.parts, reader, asker)
+    return AgentRun(RunStart(run, call, asked, call_id=call_id), assignment, asker.parts, reader, asker)
 
 
-async def _open(asker: AgentRun, child: AgentRun, agent: AgentView, call_id: str) -> None:
+async def _open(asker: AgentRun, child: AgentRun, agent: AgentView) -> None:
     """Its books are open before the provider is asked; if nobody can say whether they are, they will be closed."""
-    start, at = child.start, now()
-    first = NewAttempt(
-        span_id=start.span_id,
-        task_trace_id=start.task_trace_id,
-        session_id=start.session_id,
-        model=start.model,
-        number=1,
-        trace_started_at=start.trace_started_at,
-        bound=child.parts.bounds.of(child.assignment.asked, at),
-    )
-    new = NewSession(
-        session_id=start.session_id,
-        parent_session_id=asker.start.session_id,
-        parent_span_id=asker.journal.span_of(call_id),
-        agent_id=agent.id,
-        agent_version=agent.version,
-        session_type="simulated" if child.assignment.request.simulated else "command-center",
-        attempt=first,
-        prompt_estimate=start.asked.prompt.central,
-        at=at,
-        notes=child.assignment.toolset.warnings,
-    )
+    start = child.start
     with CancelScope(shield=True):
         try:
-            await child.parts.books.open_session(new)
+            await child.parts.books.open_run(start.run, start.call, asker.start.run.id)
         except BudgetSpent as error:
             raise ToolError(f"{agent.name} was not asked. {error.for_user}") from None
         except StoreError as error:
@@ -109,12 +94,12 @@ async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
     end, start = child.closed(outcome), child.start
     with CancelScope(shield=True):
         try:
-            await child.parts.books.end_session(end, start.task_trace_id, start.trace_started_at)
+            await child.parts.books.close_run(end, start.run.trace_started_at)
         except asyncio.CancelledError:
             asker.unbooked.append(end)
             raise
         except Exception:  # a run's end must survive whatever the database does
-            log.exception("run_end_put_off", task_trace_id=start.task_trace_id)
+            log.exception("run_end_put_off", task_trace_id=start.run.trace_id)
             asker.unbooked.append(end)
 
 

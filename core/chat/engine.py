@@ -41,7 +41,7 @@ class Engine:
 
     def __init__(self, books: Books, lost: Lost, *, grace_seconds: float | None) -> None:
         """``lost`` is asked off the loop for those of some people who may not go on, and why."""
-        self._recorder, self._lost, self._grace = books, lost, grace_seconds
+        self._books, self._lost, self._grace = books, lost, grace_seconds
         self.tally = Tally()
         self._turns: dict[str, Turn] = {}
         self._ended_at: dict[str, float] = {}
@@ -144,7 +144,7 @@ class Engine:
     async def _checkpoint(self) -> None:
         points = {turn.id: points for turn in self.live() if (points := list(turn.checkpoints()))}
         if points:
-            self._give_up(await self._recorder.checkpoint(points))
+            self._give_up(await self._books.checkpoint(points))
 
     def _give_up(self, lost: Collection[str]) -> None:
         """These are another process's by now: what they spend here nobody would read."""
@@ -155,7 +155,7 @@ class Engine:
     async def _hear(self) -> None:
         """What other processes say of the turns that run here."""
         live = {turn.id: turn for turn in self.live()}
-        for said in await asyncio.to_thread(self._recorder.heard, list(live)) if live else ():
+        for said in await asyncio.to_thread(self._books.heard, list(live)) if live else ():
             live[said.task_trace_id].apply_remote(said)
 
     def _look_after_turns(self) -> None:
@@ -191,15 +191,15 @@ class Engine:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             if live := [turn.id for turn in self.live()]:
                 await self._quietly("heartbeat", self._beat(live))
-            await self._quietly("book kept", self._recorder.book_kept())
-            await self._quietly("replay", asyncio.to_thread(self._recorder.replay_spool))
+            await self._quietly("book kept", self._books.book_kept())
+            await self._quietly("replay", asyncio.to_thread(self._books.replay_spool))
             if monotonic() - took_over > TAKE_OVER_SECONDS:
                 took_over = monotonic()
                 own = {turn.id for turn in self.live()}
-                await self._quietly("take_over", asyncio.to_thread(self._recorder.take_over, own))
+                await self._quietly("take_over", asyncio.to_thread(self._books.take_over, own))
 
     async def _beat(self, live: Collection[str]) -> None:
-        self._give_up(await self._recorder.heartbeat(live))
+        self._give_up(await self._books.heartbeat(live))
 
     async def _quietly(self, chore: str, work: Awaitable[object]) -> None:
         try:

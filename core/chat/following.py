@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from core.chat.log import EventLog
+from core.chat.new_turn import Head
 from core.chat.saved import SavedTool, SavedTurn
-from core.chat.turn import Head
 from core.clock import now
 from core.errors import NotFound, ShuttingDown, StoreError
 from core.events import Event, IterationStarted, Logged, TextDelta, TurnEnded

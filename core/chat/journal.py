@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.agent.tools.tool import ToolOutcome
-from core.books.entries import STEP_STATUS, AttemptEnd, Checkpoint, NewAttempt, SessionEnd, Step
-from core.books.preparing import Prepared
-from core.books.settling import Attempt, Ending, Spent, price_reply, settle, total_of
+from core.books.settling import LiveCall, Spent, price_reply, settle, total_of
 from core.books.used import Used, used_so_far
+from core.books.values import Advance, Answer, Checkpoint, Ended, ModelCall, ModelCallEnd, Run, RunEnd
 from core.budgets.bounds import Asked, Bounds
 from core.chat.tool_runs import ToolRuns, never_run, whole
 from core.clock import new_id, now
@@ -34,17 +32,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """One agent's run as its books were opened with the first call that is ``asked``.
+    """One agent's run as its books were opened, with its first model call, which is ``asked``.
 
     Only the master agent's run writes an answer; any other was asked for by the call ``call_id``.
     """
 
-    task_trace_id: str
-    session_id: str
-    span_id: str
-    model: str
+    run: Run
+    call: ModelCall
     asked: Asked
-    trace_started_at: datetime
     answer_message_id: str | None = None
     call_id: str = ""
 
@@ -52,19 +47,20 @@ class RunStart:
 class Journal:
     """One run's; ``elapsed_ms`` counts from its beginning.
 
-    What a method returns as a Step is taken as done only when ``booked`` says that it is written down.
+    What a method returns as a step is taken as done only when ``booked`` says that it is written down.
     """
 
     def __init__(self, start: RunStart, book: PriceBook, bounds: Bounds, elapsed_ms: Callable[[], int]) -> None:
         self._start, self._book, self._bounds, self._elapsed_ms = start, book, bounds, elapsed_ms
-        self._iteration, self._attempt_began = 1, 0
+        self._call_began = 0
         self._asked = start.asked
-        self._attempt = Attempt(start.span_id, 1, start.model, start.asked.prompt.central, now())
+        self._live = LiveCall(start.call)
         self._under_way = True
-        self._following: Attempt | None = None
-        self.ended: list[AttemptEnd] = []
+        self._following: ModelCall | None = None
+        self.ended: list[ModelCallEnd] = []
         self._unbooked = False
         self._tools = ToolRuns()
+        self._iteration = 1
         self._blocks: list[Block] = []
         self._texts: list[str] = []
         self._content: list[Block] = []
@@ -73,8 +69,8 @@ class Journal:
         self.first_token_ms: int | None = None
 
     @property
-    def task_trace_id(self) -> str:
-        return self._start.task_trace_id
+    def trace_id(self) -> str:
+        return self._start.run.trace_id
 
     @property
     def characters(self) -> int:
@@ -82,10 +78,10 @@ class Journal:
         return self._reply.characters if self._reply else 0
 
     def attempt_starting(self, passage: Passage | None = None) -> None:
-        self._attempt_began, self._attempt.passage = self._elapsed_ms(), passage
+        self._call_began, self._live.passage = self._elapsed_ms(), passage
 
     def reply_started(self, reply: Reply) -> None:
-        self._attempt.reply = reply
+        self._live.reply = reply
 
     @property
     def arriving(self) -> bool:
@@ -97,8 +93,8 @@ class Journal:
         self._kept = self._so_far()
 
     def delta_arrived(self) -> None:
-        if self._attempt.time_to_first_token_ms is None:
-            self._attempt.time_to_first_token_ms = self._elapsed_ms() - self._attempt_began
+        if self._live.first_token_ms is None:
+            self._live.first_token_ms = self._elapsed_ms() - self._call_began
             if self.first_token_ms is None:
                 self.first_token_ms = self._elapsed_ms()
 
@@ -107,20 +103,19 @@ class Journal:
         self._blocks += reply.content
         self._texts += [reply.text] if reply.text else []
 
-    def attempt_failed(self, error: ProviderError) -> Step:
+    def attempt_failed(self, error: ProviderError) -> Advance:
         """Another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
-        return self._about_to_ask(self._attempt.number + 1, self._asked.prompt)
+        return self._about_to_ask(self._live.call.attempt + 1, self._asked.prompt)
 
-    def prepared(self, asked: Asked, notes: tuple[str, ...]) -> Prepared:
-        """The first call is another one than was opened; nothing of it was sent."""
-        self._asked, self._attempt.prompt_estimate = asked, asked.prompt.central
-        start, bound = self._start, self._bounds.of(asked, self._attempt.started_at)
-        return Prepared(
-            start.task_trace_id, start.session_id, self._attempt.span_id, bound, asked.prompt.central, notes
-        )
+    def prepared(self, asked: Asked) -> ModelCall:
+        """The first model call is another one than was opened; nothing of it was sent."""
+        self._asked, call = asked, self._live.call
+        bound = self._bounds.of(asked, call.started_at)
+        self._live.call = replace(call, prompt_estimate=asked.prompt.central, bound=bound)
+        return self._live.call
 
-    def calls_starting(self, calls: Sequence[ToolCall]) -> Step:
+    def calls_starting(self, calls: Sequence[ToolCall]) -> Advance:
         self._tools.announce(calls, self._iteration)
         return self._step()
 
@@ -135,7 +130,7 @@ class Journal:
     def call_ended(self, place: int, outcome: ToolOutcome) -> None:
         self._tools.end(place, outcome)
 
-    def going_on(self, iteration: int, prompt_estimate: Estimate) -> Step:
+    def going_on(self, iteration: int, prompt_estimate: Estimate) -> Advance:
         """The results are in, and the model is about to be asked again."""
         self._iteration = iteration
         return self._about_to_ask(1, prompt_estimate)
@@ -146,23 +141,23 @@ class Journal:
         self._tools.begin()
         if self._following is None:
             return
-        if self._following.number == 1:
+        if self._following.attempt == 1:
             self._blocks += self._tools.results
             self._tools.clear()
-        self._attempt, self._following, self._under_way = self._following, None, True
+        self._live, self._following, self._under_way = LiveCall(self._following), None, True
         self.attempt_starting()
 
     def cost_so_far(self) -> CostSoFar:
         ended, reply = self.total(), self._reply
         if reply is None:
             return CostSoFar(ended.usage, ended.total, self.first_token_ms)
-        used = used_so_far(reply, self._attempt.prompt_estimate)
-        priced = price_reply(self._book, self._attempt, used)
+        used = used_so_far(reply, self._live.call.prompt_estimate)
+        priced = price_reply(self._book, self._live, used)
         total = None if priced.total is None or ended.total is None else priced.total + ended.total
         return CostSoFar(used.usage + ended.usage, total, self.first_token_ms)
 
     def total(self) -> Spent:
-        """What the attempts came to that have ended."""
+        """What the model calls came to that have ended."""
         return total_of(self.ended)
 
     @property
@@ -174,48 +169,38 @@ class Journal:
     def progress(self) -> tuple[object, ...]:
         """Differs as soon as a checkpoint would."""
         passage = self._passage
-        return self.characters, self._attempt.span_id, passage.sent_at, passage.answered_at
+        return self.characters, self._live.call.id, passage.sent_at, passage.answered_at
 
     def checkpoint(self) -> Checkpoint | None:
         """How far it has come, once a request was sent or anything has arrived."""
-        attempt, (content, text) = self._attempt, self._so_far()
-        reply, passage = attempt.reply, self._passage
-        if reply is None and not content and passage.sent_at is None:
+        live, (content, text) = self._live, self._so_far()
+        estimate = live.call.prompt_estimate
+        if live.reply is None and not content and self._passage.sent_at is None:
             return None
-        used = used_so_far(reply, attempt.prompt_estimate) if reply else Used({"input_tokens": attempt.prompt_estimate})
+        used = used_so_far(live.reply, estimate) if live.reply else Used({"input_tokens": estimate})
         return Checkpoint(
-            span_id=attempt.span_id,
-            answer_message_id=self._start.answer_message_id,
+            call_id=live.call.id,
             usage=used.usage,
-            usage_json=dict(reply.usage) if reply else None,
-            response_model=reply.model if reply else None,
-            request_id=(reply.request_id if reply else None) or passage.request_id,
-            time_to_first_token_ms=attempt.time_to_first_token_ms,
-            content=content,
-            text=text,
+            reported=live.reported,
+            first_token_ms=live.first_token_ms,
+            reason="; ".join(used.remarks) or None,
             tools=self._tools.ended,
-            sent_at=passage.sent_at,
-            answered_at=passage.answered_at,
-            cost_reason="; ".join(used.remarks) or None,
+            answer=self._answer_of(content, text),
         )
 
-    def end(self, outcome: Outcome) -> SessionEnd:
+    def end(self, outcome: Outcome) -> RunEnd:
         """The end, which leaves nothing open; to be asked for once."""
-        self._tools.stop(STEP_STATUS[outcome.status], outcome.error_type)
+        self._tools.stop(outcome.status, outcome.error_type)
         self._content, self._text = self._so_far()
         if self._under_way:
             self._settle(outcome)
-        return SessionEnd(
-            session_id=self._start.session_id,
-            status=STEP_STATUS[outcome.status],
-            duration_ms=self._elapsed_ms(),
-            attempt=self.ended[-1],
+        took, why = self._elapsed_ms(), (outcome.error_type, outcome.error_text)
+        return RunEnd(
+            run_id=self._start.run.id,
+            ended=Ended(outcome.status, now(), took, self.first_token_ms, *why),
+            last=self.ended[-1],
             tools=self._tools.ended + never_run(self._content, self._iteration),
-            unmade=(self._following.span_id,) if self._following else (),
-            ended_at=now(),
-            time_to_first_token_ms=self.first_token_ms,
-            error_type=outcome.error_type,
-            error_text=outcome.error_text,
+            unmade=(self._following.id,) if self._following else (),
         )
 
     def answer(self) -> tuple[list[Block], str]:
@@ -224,53 +209,48 @@ class Journal:
 
     @property
     def _passage(self) -> Passage:
-        return self._attempt.passage or Passage()
+        return self._live.passage or Passage()
 
     @property
     def _reply(self) -> Reply | None:
         """What is arriving now."""
-        return self._attempt.reply if self._under_way else None
+        return self._live.reply if self._under_way else None
 
-    def _about_to_ask(self, number: int, prompt_estimate: Estimate) -> Step:
-        self._asked = replace(self._asked, prompt=prompt_estimate)
-        self._following = Attempt(new_id(), number, self._start.model, prompt_estimate.central, now())
+    def _about_to_ask(self, attempt: int, prompt_estimate: Estimate) -> Advance:
+        self._asked, at = replace(self._asked, prompt=prompt_estimate), now()
+        self._following = replace(
+            self._start.call,
+            id=new_id(),
+            started_at=at,
+            attempt=attempt,
+            iteration=self._iteration,
+            prompt_estimate=prompt_estimate.central,
+            bound=self._bounds.of(self._asked, at),
+        )
         return self._step()
 
-    def _step(self) -> Step:
-        (content, text), following = self._so_far(), self._following
-        return Step(
-            task_trace_id=self._start.task_trace_id,
-            session_id=self._start.session_id,
-            trace_started_at=self._start.trace_started_at,
+    def _step(self) -> Advance:
+        content, text = self._so_far()
+        return Advance(
+            trace_id=self._start.run.trace_id,
+            run_id=self._start.run.id,
+            trace_started_at=self._start.run.trace_started_at,
             ended=self.ended[-1] if self._unbooked else None,
             tools_ended=self._tools.ended,
-            attempt=self._row_of(following) if following else None,
-            prompt_estimate=following.prompt_estimate if following else 0,
+            call=self._following,
             tools=self._tools.announced,
-            at=following.started_at if following else None,
-            answer_message_id=self._start.answer_message_id,
-            content=content or None,
-            text=text,
+            answer=self._answer_of(content, text) if content else None,
         )
 
-    def _row_of(self, attempt: Attempt) -> NewAttempt:
-        return NewAttempt(
-            span_id=attempt.span_id,
-            task_trace_id=self._start.task_trace_id,
-            session_id=self._start.session_id,
-            model=attempt.model,
-            number=attempt.number,
-            trace_started_at=self._start.trace_started_at,
-            iteration=self._iteration,
-            bound=self._bounds.of(self._asked, attempt.started_at),
-        )
+    def _answer_of(self, content: list[Block], text: str) -> Answer | None:
+        message = self._start.answer_message_id
+        return None if message is None else Answer(message, content, text)
 
     def _settle(self, outcome: Outcome) -> None:
-        """The attempt under way has come to an end."""
-        took = self._elapsed_ms() - self._attempt_began
-        status = STEP_STATUS[outcome.status]
-        ending = Ending(status, now(), took, outcome.error_type, outcome.error_text, outcome.error)
-        self.ended.append(settle(self._book, self._attempt, ending))
+        """The model call under way has come to an end."""
+        took = self._elapsed_ms() - self._call_began
+        ended = Ended(outcome.status, now(), took, error_type=outcome.error_type, error_text=outcome.error_text)
+        self.ended.append(settle(self._book, self._live, ended, outcome.error))
         self._unbooked, self._under_way = True, False
 
     def _so_far(self) -> tuple[list[Block], str]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.access.roles import Person
-from core.books.quota import Earlier, NewAttachment, Once
+from core.chat.admission import Once
+from core.chat.new_turn import Earlier
+from core.conversations.attachments import NewAttachment
 from core.conversations.conversations import title_from
 from core.errors import ContextTooLong
 from core.store.text import whole_characters

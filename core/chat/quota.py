@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.books.quota import Quota
+from core.chat.admission import Quota
 from core.quarters import midnight, start_of
 
 

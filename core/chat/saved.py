@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, ScalarSelect, select
 
 from core.analytics.figures import is_master_session, tokens_of, usage_of
-from core.chat.turn import Head
+from core.chat.new_turn import Head
 from core.clock import now
 from core.events import ApprovalRequested, ToolDetected, ToolEvent, ToolProgress, ToolStatus, TurnEnded, TurnStarted
 from core.store.tables import Agent, Conversation, Message, TaskTrace, TraceSession, TraceSpan

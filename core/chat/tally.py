@@ -7,8 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
-from core.books.entries import AttemptEnd
 from core.books.spans import answered_model, is_same
+from core.books.values import STEP_STATUS, ModelCallEnd
 from core.events import TurnStatus
 
 TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
@@ -36,29 +36,30 @@ class Tally:
         self._counts = Counts()
         self._lock = threading.Lock()
 
-    def add(self, status: TurnStatus, calls: Iterable[tuple[str, AttemptEnd]]) -> None:
-        """One turn with its attempts at model calls, each with the model that was asked.
+    def add(self, status: TurnStatus, calls: Iterable[ModelCallEnd]) -> None:
+        """One turn with its model calls.
 
-        Tokens and money are those of the models that were billed, attempts those of the model that answered.
+        Tokens and money are those of the models that were billed, calls those of the model that answered.
         """
         with self._lock:
             self._counts.turns[status] += 1
-            for model, attempt in calls:
-                self._add_call(model, attempt)
+            for call in calls:
+                self._add_call(call)
 
     def read(self) -> Counts:
         """As they are at this moment."""
         with self._lock:
             return deepcopy(self._counts)
 
-    def _add_call(self, model: str, attempt: AttemptEnd) -> None:
-        counts, answered = self._counts, answered_model(attempt) or model
-        counts.calls[answered, attempt.status, attempt.error_type or ""] += 1
-        if attempt.total is None:
+    def _add_call(self, end: ModelCallEnd) -> None:
+        counts, model, cost = self._counts, end.call.model, end.cost
+        answered = answered_model(end) or model
+        counts.calls[answered, STEP_STATUS[end.ended.status], end.ended.error_type or ""] += 1
+        if cost.total is None:
             counts.unpriced[answered] += 1
-        for line in attempt.lines:
+        for line in cost.lines:
             billed = model if is_same(line.model, model) else line.model
             if line.unit in TOKENS:
                 counts.tokens[billed, line.unit] += line.quantity
-            if attempt.total is not None:
+            if cost.total is not None:
                 counts.nanos[billed] += line.amount or 0

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from core.agent.loop import result_of
 from core.agent.tools.tool import ToolOutcome
-from core.books.entries import NewTool, StepStatus, ToolEnd
+from core.books import values
 from core.books.tool_calls import cut, new_tool
+from core.books.values import Ended, ToolCallEnd
 from core.clock import now
+from core.events import TurnStatus
 from core.provider.blocks import Block, ToolCall, open_calls, tool_result, with_every_result
 
 NOT_FINISHED = "This tool was stopped before it had ended. It may or may not have done its work."
@@ -18,10 +20,10 @@ NOT_RUN = "This tool was not run, because the answer ended before."
 @dataclass(slots=True)
 class _Run:
     call: ToolCall
-    tool: NewTool
+    tool: values.ToolCall
     waited_ms: int | None = None
     result: Block | None = None
-    end: ToolEnd | None = None
+    end: ToolCallEnd | None = None
 
 
 class ToolRuns:
@@ -36,7 +38,7 @@ class ToolRuns:
         self._starting = [_Run(call, new_tool(call, iteration, at)) for call in calls]
 
     @property
-    def announced(self) -> tuple[NewTool, ...]:
+    def announced(self) -> tuple[values.ToolCall, ...]:
         return tuple(run.tool for run in self._starting)
 
     def begin(self) -> None:
@@ -44,7 +46,7 @@ class ToolRuns:
             self._runs, self._starting = self._starting, []
 
     def span_of(self, call_id: str) -> str:
-        return self._run(call_id).tool.span_id
+        return self._run(call_id).tool.id
 
     def waited(self, call_id: str, milliseconds: int) -> None:
         self._run(call_id).waited_ms = milliseconds
@@ -54,13 +56,13 @@ class ToolRuns:
 
     def end(self, place: int, outcome: ToolOutcome) -> None:
         run, text = self._runs[place], cut(outcome.text)
-        status: StepStatus = "success" if outcome.failure is None else "failed"
+        status: TurnStatus = "completed" if outcome.failure is None else "failed"
         run.result = result_of(run.call, outcome)
-        end = ToolEnd(run.tool, status, now(), outcome.duration_ms, text, outcome.size, outcome.failure)
-        run.end = replace(end, waited_ms=outcome.waited_ms or None)
+        ended = Ended(status, now(), outcome.duration_ms, error_type=outcome.failure)
+        run.end = ToolCallEnd(run.tool, ended, text, outcome.size, outcome.waited_ms or None)
 
     @property
-    def ended(self) -> tuple[ToolEnd, ...]:
+    def ended(self) -> tuple[ToolCallEnd, ...]:
         return tuple(run.end for run in self._runs if run.end)
 
     @property
@@ -71,7 +73,7 @@ class ToolRuns:
     def clear(self) -> None:
         self._runs = []
 
-    def stop(self, status: StepStatus, error_type: str | None) -> None:
+    def stop(self, status: TurnStatus, error_type: str | None) -> None:
         """Whatever still runs ends like this."""
         for run in self._runs:
             if run.end is None:
@@ -79,7 +81,7 @@ class ToolRuns:
                 run.end = replace(_cut_off(run.tool, status, error_type, NOT_FINISHED), waited_ms=run.waited_ms)
 
 
-def never_run(content: Sequence[Block], iteration: int) -> tuple[ToolEnd, ...]:
+def never_run(content: Sequence[Block], iteration: int) -> tuple[ToolCallEnd, ...]:
     """The ends of the calls in an answer's content that were asked for but not begun."""
     return tuple(
         _cut_off(new_tool(call, iteration, now()), "stopped", "not_run", NOT_RUN) for call in open_calls(content)
@@ -91,7 +93,7 @@ def whole(content: Sequence[Block]) -> list[Block]:
     return with_every_result(content, NOT_RUN)
 
 
-def _cut_off(tool: NewTool, status: StepStatus, error_type: str | None, error_text: str) -> ToolEnd:
-    ended_at = now()
-    took = max(0, (ended_at - tool.at) // timedelta(milliseconds=1))
-    return ToolEnd(tool, status, ended_at, took, error_type=error_type, error_text=error_text)
+def _cut_off(tool: values.ToolCall, status: TurnStatus, error_type: str | None, error_text: str) -> ToolCallEnd:
+    at = now()
+    took = max(0, (at - tool.started_at) // timedelta(milliseconds=1))
+    return ToolCallEnd(tool, Ended(status, at, took, error_type=error_type, error_text=error_text))

@@ -1,20 +1,19 @@
 """A turn: one user message being answered, apart from whoever watches it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Literal, TypeAlias
 
 from anyio import CancelScope
 
-from core.access.roles import Person, may_use_agent
 from core.books.cross_process import Heard
-from core.books.entries import AttemptEnd, Checkpoint, NewTurn, TurnEnd
+from core.books.values import Answer, Checkpoint, ModelCallEnd, TraceEnd
 from core.chat.agent_run import DEFECT, AgentRun, RunListener, RunServices
 from core.chat.assignment import Assignment
 from core.chat.journal import Outcome, RunStart
 from core.chat.log import EventLog
+from core.chat.new_turn import NewTurn
 from core.errors import TurnLost
 from core.events import CostSoFar, Logged, RunEvent, TurnEnded, TurnStarted, TurnStatus
 from core.usage import Usage
@@ -57,43 +56,27 @@ _OUT_OF_TIME: tuple[TurnStatus, str, str] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a turn is known by from its first moment on; ``message_id`` is its answer's, ``agent_id`` the master's."""
-
-    task_trace_id: str
-    conversation_id: str
-    message_id: str
-    owner_id: str
-    agent_id: str
-    at: datetime
-
-    def is_for(self, person: Person) -> bool:
-        """Whether it is there at all for this person, or this token."""
-        return self.owner_id == person.id and may_use_agent(person, self.agent_id)
-
-
 class Turn:
     """Runs on the engine's loop; ``get`` and ``stop`` may be called from any thread."""
 
-    def __init__(self, opening: NewTurn, assignment: Assignment, agent_name: str, parts: RunServices) -> None:
-        self.id = opening.task_trace_id
-        self.head = _head(opening)
-        self.conversation_id = opening.conversation_id
-        self.text = opening.text
-        self.files = [file.sha256 for file in opening.files]
+    def __init__(self, new: NewTurn, assignment: Assignment, agent_name: str, parts: RunServices) -> None:
+        self.head = new.head
+        self.id, self.conversation_id = new.head.task_trace_id, new.head.conversation_id
+        self.text = new.text
+        self.files = [file.sha256 for file in new.files]
         self.cost_so_far: CostSoFar | None = None
         self.status: TurnStatus = "running"
         self.by = assignment.asking.by
-        self._opening, self._parts = opening, parts
+        self._parts = parts
         self.log = EventLog()
-        self._run = AgentRun(_start(opening, assignment), assignment, parts, RunListener(self._tell, self._show_cost))
+        start = RunStart(new.run, new.call, assignment.asked, new.head.message_id)
+        self._run = AgentRun(start, assignment, parts, RunListener(self._tell, self._show_cost))
         self._scope: CancelScope | None = None
         self._stop: StopReason | None = None
         self._cost_at = 0.0
         self._watched_at: datetime | None = None
         self.log.append(
-            TurnStarted(self.id, self.conversation_id, agent_name, opening.model, assignment.request.simulated)
+            TurnStarted(self.id, self.conversation_id, agent_name, new.trace.model, assignment.request.simulated)
         )
 
     @property
@@ -104,8 +87,8 @@ class Turn:
         """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self.log.get(after, timeout)
 
-    def calls(self) -> Iterator[tuple[str, AttemptEnd]]:
-        """The attempts at model calls that have ended, each with the model that was asked."""
+    def calls(self) -> Iterator[ModelCallEnd]:
+        """The model calls that have ended."""
         return self._run.calls()
 
     def stop(self) -> None:
@@ -196,72 +179,33 @@ class Turn:
         self.log.append(self.cost_so_far)
 
     async def _close(self, outcome: Outcome) -> None:
-        end = self._finish(outcome)
-        await self._parts.books.finish(end)
-        self.status = end.status
+        end = self._end(outcome)
+        await self._parts.books.close(end)
+        self.status = end.ended.status
         self.log.append(self._last_event(end))
 
-    def _finish(self, outcome: Outcome) -> TurnEnd:
-        end, opening = self._run.closed(outcome), self._opening
-        content, text = self._run.journal.answer()
-        return TurnEnd(
-            task_trace_id=self.id,
-            session_id=opening.session_id,
-            answer_message_id=opening.answer_message_id,
-            status=outcome.status,
-            started_at=opening.at,
-            duration_ms=end.duration_ms,
-            attempt=end.attempt,
-            content=content,
-            text=text,
-            tools=end.tools,
-            unmade=end.unmade,
-            ended_at=end.ended_at,
-            time_to_first_token_ms=end.time_to_first_token_ms,
-            error_type=end.error_type,
-            error_text=end.error_text,
-            delegated=tuple(self._run.ends_not_booked()),
-        )
+    def _end(self, outcome: Outcome) -> TraceEnd:
+        own = self._run.closed(outcome)
+        runs = (own, *self._run.ends_not_booked())
+        answer = Answer(self.head.message_id, *self._run.journal.answer())
+        return TraceEnd(self.id, self.head.at, own.ended, runs, answer)
 
     def _broken_off(self) -> TurnEnded:
         """What it cost is not known here."""
         took = self.log.elapsed_ms()
         return TurnEnded("failed", Usage(), None, "unpriced", None, None, took, "internal", DEFECT)
 
-    def _last_event(self, end: TurnEnd) -> TurnEnded:
-        spent = self._run.total()
+    def _last_event(self, end: TraceEnd) -> TurnEnded:
+        spent, ended = self._run.total(), end.ended
         return TurnEnded(
-            status=end.status,
+            status=ended.status,
             usage=spent.usage,
             total=spent.total,
             basis=spent.basis,
-            stop_reason=end.attempt.stop_reason,
-            time_to_first_token_ms=end.time_to_first_token_ms,
-            duration_ms=end.duration_ms,
-            error_type=end.error_type,
-            error_text=end.error_text,
+            stop_reason=end.runs[0].last.reported.stop_reason,
+            time_to_first_token_ms=ended.first_token_ms,
+            duration_ms=ended.duration_ms,
+            error_type=ended.error_type,
+            error_text=ended.error_text,
             task_trace_id=self.id,
         )
-
-
-def _head(opening: NewTurn) -> Head:
-    return Head(
-        task_trace_id=opening.task_trace_id,
-        conversation_id=opening.conversation_id,
-        message_id=opening.answer_message_id,
-        owner_id=opening.owner_id,
-        agent_id=opening.agent_id,
-        at=opening.at,
-    )
-
-
-def _start(opening: NewTurn, assignment: Assignment) -> RunStart:
-    return RunStart(
-        task_trace_id=opening.task_trace_id,
-        session_id=opening.session_id,
-        span_id=opening.span_id,
-        model=opening.model,
-        asked=assignment.asked,
-        trace_started_at=opening.at,
-        answer_message_id=opening.answer_message_id,
-    )

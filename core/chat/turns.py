@@ -6,24 +6,24 @@ from datetime import timedelta
 from functools import partial
 from time import sleep
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.access.roles import Person, may_use_agent
 from core.agent.context import HistoryMessage
 from core.agent.tools.tool import ToolContext
-from core.books.admission import free_key, read_key, refuse_beyond
-from core.books.entries import NewTurn
-from core.books.opening import HistoryMoved
-from core.books.quota import KEPT, Earlier, Once
 from core.budgets.holding import refuse_full
+from core.chat.admission import KEPT, Once, free_key, keep_key, read_key, refuse_beyond, refuse_too_much
 from core.chat.agent_run import RunServices
-from core.chat.assignment import Assignment, assign
+from core.chat.assignment import assign
+from core.chat.composing import compose
 from core.chat.engine import Engine
-from core.chat.message_request import MessageRequest, checked, digest_of, title_of
+from core.chat.message_request import MessageRequest, checked, digest_of
+from core.chat.new_turn import Earlier, HistoryMoved, NewTurn, open_conversation
 from core.chat.provider_keys import ProviderKeys
 from core.chat.quota import Quotas
 from core.chat.turn import Turn
-from core.clock import new_id, now
+from core.clock import now
 from core.conversations.attachment_limits import check_kinds, check_request
 from core.conversations.attachments import (
     Attachment,
@@ -205,9 +205,9 @@ class Turns:
             assignment = assign(
                 agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
             )
-            opening = self._opening(wanted, agent, history, assignment)
-            turn = Turn(opening, assignment, agent.name, self._parts)
-            self._parts.books.open(opening)
+            new = compose(wanted, history, assignment, self._parts)
+            turn = Turn(new, assignment, agent.name, self._parts)
+            self._open(new, wanted.once)
             self._engine.start(turn)
         return turn
 
@@ -235,39 +235,19 @@ class Turns:
                 data |= read_files(connection, wanted.conversation_id, kept)
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
-    def _opening(self, wanted: MessageRequest, agent: AgentView, history: History, assignment: Assignment) -> NewTurn:
-        at, key = now(), assignment.request.key
-        return NewTurn(
-            task_trace_id=new_id(),
-            session_id=new_id(),
-            span_id=new_id(),
-            user_message_id=new_id(),
-            answer_message_id=new_id(),
-            conversation_id=wanted.conversation_id or wanted.draft_id or new_id(),
-            title=title_of(wanted),
-            owner_id=wanted.owner.id,
-            agent_id=agent.id,
-            agent_version=agent.version,
-            model=agent.model,
-            session_type="simulated" if assignment.request.simulated else "command-center",
-            source=wanted.source,
-            instance_id=self._parts.books.instance_id,
-            text=wanted.text,
-            replaces=wanted.replaces,
-            last_message_id=history.last_message_id,
-            prompt_estimate=assignment.prompt_estimate.central,
-            at=at,
-            once=wanted.once,
-            quota=self._quotas.at(at),
-            bound=self._parts.bounds.of(assignment.asked, at),
-            kept=history.kept,
-            files=wanted.files,
-            provenance="simulated" if key is None else "real",
-            key_source="" if key is None else key.source,
-            key_label=None if key is None else key.label,
-            earlier=wanted.earlier,
-            notes=assignment.toolset.warnings,
-        )
+    def _open(self, new: NewTurn, once: Once | None) -> None:
+        """In one transaction. Raises IntegrityError, HistoryMoved and what the books raise."""
+        quota = self._quotas.at(new.head.at)
+
+        def before(connection: Connection) -> None:
+            open_conversation(connection, new)
+
+        def after(connection: Connection) -> None:
+            if once is not None:
+                keep_key(connection, new.head, once)
+            refuse_too_much(connection, new.head, quota)
+
+        self._parts.books.open(new.trace, new.run, new.call, before, after)
 
 
 def _busy() -> ConversationBusy:

@@ -7,13 +7,13 @@ guessed, ``guessed`` is how the text begins then. Only a request has the data in
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from core.access.roles import Person
 from core.agent.context import HistoryMessage
-from core.books.quota import NewAttachment
 from core.clock import new_id
 from core.conversations.attachment_limits import check_size
 from core.conversations.ownership import owned
@@ -41,6 +41,16 @@ class Attachment:
 
     name: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file to keep; ``reference`` is the block that stands for it in messages, ``preview`` an image's small WebP."""
+
+    reference: dict[str, Any]
+    sha256: str
+    preview: bytes | None = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 def claim_files(files: Sequence[Attachment]) -> list[Claimed]:

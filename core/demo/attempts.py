@@ -1,12 +1,13 @@
 """What became of a question of the demo month: its attempts, one after the other, and how the last one ended."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Literal, TypeAlias
 
-from core.books.entries import STEP_STATUS, AttemptEnd, NewTurn, TurnEnd
-from core.books.settling import Attempt, Ending
+from core.books.settling import LiveCall
+from core.books.values import Answer, Ended, ModelCall, ModelCallEnd, RunEnd, TraceEnd
+from core.chat.new_turn import NewTurn
 from core.demo.exchange import Exchange, settled
 from core.demo.ids import id_at
 from core.demo.usage import Used
@@ -41,48 +42,45 @@ class Attempts:
     book: PriceBook
     opening: NewTurn
     random: Random
-    retries: list[tuple[AttemptEnd, Attempt]] = field(default_factory=list)
+    retries: list[tuple[ModelCallEnd, ModelCall]] = field(default_factory=list)
 
     def play(self, fate: Fate, used: Used, answer: str) -> Exchange:
-        attempt = self._attempt(self.opening.span_id, 1, self.opening.at)
+        live = _sent(self.opening.call)
         for error in _BEFORE.get(fate, ()):
-            attempt = self._again(attempt, error)
+            live = self._again(live, error)
         if fate == "failed":
-            finish = self._finish("failed", self._refused(attempt, _OVERLOADED), None)
+            end = self._end(self._refused(live, _OVERLOADED), None)
         else:
-            finish = self._answered(attempt, fate, used, answer)
-        return Exchange(self.opening, tuple(self.retries), finish)
+            end = self._answered(live, fate, used, answer)
+        return Exchange(self.opening, tuple(self.retries), end)
 
-    def _attempt(self, span_id: str, number: int, at: datetime) -> Attempt:
-        passage = Passage()
-        passage.sent_at = at
-        return Attempt(span_id, number, self.opening.model, self.opening.prompt_estimate, at, passage=passage)
-
-    def _again(self, attempt: Attempt, error: ProviderError) -> Attempt:
-        failed = self._refused(attempt, error)
-        at = failed.ended_at + timedelta(milliseconds=self.random.randint(500, 3_000))
-        following = self._attempt(id_at(at, self.random), attempt.number + 1, at)
+    def _again(self, live: LiveCall, error: ProviderError) -> LiveCall:
+        failed = self._refused(live, error)
+        at = failed.ended.at + timedelta(milliseconds=self.random.randint(500, 3_000))
+        following = replace(live.call, id=id_at(at, self.random), attempt=live.call.attempt + 1, started_at=at)
         self.retries.append((failed, following))
-        return following
+        return _sent(following)
 
-    def _refused(self, attempt: Attempt, error: ProviderError) -> AttemptEnd:
+    def _refused(self, live: LiveCall, error: ProviderError) -> ModelCallEnd:
         took = _SILENCE_MS if error is _SILENT else self.random.randint(150, 900)
-        ended_at = attempt.started_at + timedelta(milliseconds=took)
-        return settled(self.book, attempt, Ending("failed", ended_at, took, error.kind, error.for_user, error))
+        at = live.call.started_at + timedelta(milliseconds=took)
+        ended = Ended("failed", at, took, error_type=error.kind, error_text=error.for_user)
+        return settled(self.book, live, ended, error)
 
-    def _answered(self, attempt: Attempt, fate: Fate, used: Used, answer: str) -> TurnEnd:
-        cut_short, model = fate in _WHY_CUT, attempt.model + ("-preview" if fate == "preview" else "")
+    def _answered(self, live: LiveCall, fate: Fate, used: Used, answer: str) -> TraceEnd:
+        call = live.call
+        cut_short, model = fate in _WHY_CUT, call.model + ("-preview" if fate == "preview" else "")
         said = answer[: len(answer) // 2] if cut_short else answer
         took = used.first_token_ms + (used.duration_ms - used.first_token_ms) // (2 if cut_short else 1)
-        waited = _milliseconds(self.opening.at, attempt.started_at)
-        attempt.reply = self._reply(model, used.json, said, complete=not cut_short)
-        attempt.time_to_first_token_ms = waited + used.first_token_ms
-        if attempt.passage is not None:
-            attempt.passage.answered_at = attempt.started_at + timedelta(milliseconds=used.first_token_ms)
+        waited = _milliseconds(self.opening.head.at, call.started_at)
+        live.reply = self._reply(model, used.json, said, complete=not cut_short)
+        live.first_token_ms = waited + used.first_token_ms
+        if live.passage is not None:
+            live.passage.answered_at = call.started_at + timedelta(milliseconds=used.first_token_ms)
         status, (error_type, error_text) = _STATUS.get(fate, "completed"), _WHY_CUT.get(fate, (None, None))
-        ended_at = attempt.started_at + timedelta(milliseconds=took)
-        ending = Ending(STEP_STATUS[status], ended_at, took, error_type, error_text)
-        return self._finish(status, settled(self.book, attempt, ending), attempt.reply)
+        at = call.started_at + timedelta(milliseconds=took)
+        ended = Ended(status, at, took, error_type=error_type, error_text=error_text)
+        return self._end(settled(self.book, live, ended), live.reply)
 
     def _reply(self, model: str, usage: dict[str, Any], text: str, *, complete: bool) -> Reply:
         """As it is folded from the wire: until its end, the output count is a placeholder."""
@@ -98,18 +96,17 @@ class Attempts:
             reply.fold({"type": "message_stop"})
         return reply
 
-    def _finish(self, status: TurnStatus, end: AttemptEnd, reply: Reply | None) -> TurnEnd:
-        return TurnEnd(
-            task_trace_id=self.opening.task_trace_id,
-            session_id=self.opening.session_id,
-            answer_message_id=self.opening.answer_message_id,
-            status=status,
-            started_at=self.opening.at,
-            duration_ms=_milliseconds(self.opening.at, end.ended_at),
-            attempt=end,
-            content=reply.content if reply else [],
-            text=reply.text if reply else "",
-        )
+    def _end(self, last: ModelCallEnd, reply: Reply | None) -> TraceEnd:
+        head = self.opening.head
+        ended = replace(last.ended, duration_ms=_milliseconds(head.at, last.ended.at))
+        answer = Answer(head.message_id, reply.content if reply else [], reply.text if reply else "")
+        return TraceEnd(head.task_trace_id, head.at, ended, (RunEnd(self.opening.run.id, ended, last),), answer)
+
+
+def _sent(call: ModelCall) -> LiveCall:
+    passage = Passage()
+    passage.sent_at = call.started_at
+    return LiveCall(call, passage=passage)
 
 
 def _milliseconds(start: datetime, end: datetime) -> int:

@@ -7,11 +7,13 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from core.books import writes
-from core.books.entries import AttemptEnd, NewAttempt, NewTurn, TurnEnd
-from core.books.opening import open_turn
-from core.books.settling import Attempt, Ending, settle
+from core.books.closing import close
+from core.books.settling import LiveCall, settle
+from core.books.values import Advance, Ended, ModelCall, ModelCallEnd, TraceEnd
+from core.books.writes import advance
+from core.chat.new_turn import NewTurn, open_turn
 from core.demo.cast import PRICE_SOURCE
+from core.errors import ProviderError
 from core.pricing import PriceBook
 
 _NO_PRICE = "no price is known"
@@ -19,22 +21,22 @@ _NO_PRICE = "no price is known"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """``retries`` are attempts that failed, each with the one that followed it."""
+    """``retries`` are model calls that failed, each with the one that followed it."""
 
     opening: NewTurn
-    retries: tuple[tuple[AttemptEnd, Attempt], ...]
-    finish: TurnEnd
+    retries: tuple[tuple[ModelCallEnd, ModelCall], ...]
+    end: TraceEnd
 
 
 Talk: TypeAlias = list[Exchange]
 """A conversation."""
 
 
-def settled(book: PriceBook, attempt: Attempt, ending: Ending) -> AttemptEnd:
-    """As any attempt is priced, but its lines say that they are the demo month's."""
-    end = settle(book, attempt, ending)
-    marked = (replace(line, price_source=PRICE_SOURCE + (line.price_source or _NO_PRICE)) for line in end.lines)
-    return replace(end, lines=tuple(marked))
+def settled(book: PriceBook, live: LiveCall, ended: Ended, error: ProviderError | None = None) -> ModelCallEnd:
+    """As any model call is priced, but its lines say that they are the demo month's."""
+    end = settle(book, live, ended, error)
+    marked = (replace(line, price_source=PRICE_SOURCE + (line.price_source or _NO_PRICE)) for line in end.cost.lines)
+    return replace(end, cost=replace(end.cost, lines=tuple(marked)))
 
 
 def record(connection: Connection, talks: Sequence[Talk]) -> None:
@@ -43,19 +45,12 @@ def record(connection: Connection, talks: Sequence[Talk]) -> None:
         begun = [exchange for exchange in exchanges if exchange is not None]
         for exchange in begun:
             _open(connection, exchange)
-        writes.finish(connection, [exchange.finish for exchange in begun])
+        close(connection, [exchange.end for exchange in begun])
 
 
 def _open(connection: Connection, exchange: Exchange) -> None:
-    opening = exchange.opening
-    open_turn(connection, opening)
-    for failed, attempt in exchange.retries:
-        following = NewAttempt(
-            span_id=attempt.span_id,
-            task_trace_id=opening.task_trace_id,
-            session_id=opening.session_id,
-            model=attempt.model,
-            number=attempt.number,
-            trace_started_at=opening.at,
-        )
-        writes.next_attempt(connection, failed, following, attempt.prompt_estimate, attempt.started_at)
+    new = exchange.opening
+    open_turn(connection, new)
+    for failed, following in exchange.retries:
+        step = Advance(new.trace.id, new.run.id, new.trace.started_at, ended=failed, call=following)
+        advance(connection, step)

@@ -103,7 +103,7 @@ def with_models(connection: Connection, month: Month) -> Month:
 def pieces(month: Month, until: datetime) -> Iterator[list[Talk]]:
     """The month's conversations, a few at a time, but for those that are not over by then."""
     for day in month.days():
-        talks = [talk for talk in month.talks(day) if talk[-1].finish.attempt.ended_at <= until]
+        talks = [talk for talk in month.talks(day) if talk[-1].end.ended.at <= until]
         for first in range(0, len(talks), TALKS_AT_ONCE):
             yield talks[first : first + TALKS_AT_ONCE]
 
@@ -112,7 +112,7 @@ def add(connection: Connection, talks: Sequence[Talk], state: State) -> bool:
     """Add them unless they are there; False if the month is not being loaded any more."""
     if read_state(connection, lock=True) != state:
         return False
-    first = talks[0][0].opening.conversation_id
+    first = talks[0][0].opening.head.conversation_id
     if connection.execute(select(_conversations.c.id).where(_conversations.c.id == first)).first() is None:
         record(connection, talks)
     return True

@@ -8,7 +8,8 @@ from itertools import accumulate, cycle, islice
 from random import Random
 from zoneinfo import ZoneInfo
 
-from core.books.entries import NewTurn
+from core.books.values import ModelCall, Run, Trace
+from core.chat.new_turn import Head, NewTurn
 from core.demo.attempts import Attempts, Fate
 from core.demo.cast import SOURCE, Cast, DemoAgent, DemoPerson, Line
 from core.demo.exchange import Exchange, Talk
@@ -58,7 +59,7 @@ class Month:
             for person in self.cast.people
             for at in _times(person, day, self.zone, random)
         ]
-        return sorted(talks, key=lambda talk: talk[0].opening.at)
+        return sorted(talks, key=lambda talk: talk[0].opening.head.at)
 
 
 def _times(person: DemoPerson, day: date, zone: ZoneInfo, random: Random) -> Iterator[datetime]:
@@ -87,7 +88,7 @@ class _Script:
         at = self._begins
         for line in self._lines():
             talk.append(self._exchange(line, at))
-            at = talk[-1].finish.attempt.ended_at + self._pause()
+            at = talk[-1].end.ended.at + self._pause()
         return talk
 
     def _lines(self) -> Iterator[Line]:
@@ -105,32 +106,23 @@ class _Script:
         question, answer = line
         used = self._context.ask(question, at)
         opening = self._opening(question, at, used.prompt)
-        self._last_answer = opening.answer_message_id
+        self._last_answer = opening.head.message_id
         fate, _ = _FATES[bisect(_FATE_ENDS, self._random.random() * _FATE_ENDS[-1])]
         return Attempts(self._month.book, opening, self._random).play(fate, used, answer)
 
     def _opening(self, question: str, at: datetime, prompt: int) -> NewTurn:
         cast = self._month.cast
         trace, session, span, asked = (id_at(at, self._random) for _ in range(4))
+        answer = id_at(at + timedelta(milliseconds=1), self._random)
+        person, agent = cast.person_id(self._person), cast.agent_id(self._agent)
+        model = self._month.models[self._agent.name]
         return NewTurn(
-            task_trace_id=trace,
-            session_id=session,
-            span_id=span,
+            head=Head(trace, self._id, answer, person, agent, at),
+            trace=Trace(trace, at, SOURCE, model, question, person, agent, self._id, "demo", "demo"),
+            run=Run(session, trace, at, model, at, "simulated", agent, 1),
+            call=ModelCall(span, trace, session, model, at, prompt_estimate=prompt),
             user_message_id=asked,
-            answer_message_id=id_at(at + timedelta(milliseconds=1), self._random),
-            conversation_id=self._id,
             title=question if self._last_answer is None else None,
-            owner_id=cast.person_id(self._person),
-            agent_id=cast.agent_id(self._agent),
-            agent_version=1,
-            model=self._month.models[self._agent.name],
-            session_type="simulated",
-            source=SOURCE,
-            provenance="demo",
-            instance_id="demo",
             text=question,
-            replaces=None,
             last_message_id=self._last_answer,
-            prompt_estimate=prompt,
-            at=at,
         )

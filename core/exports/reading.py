@@ -9,7 +9,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select, Table
 from sqlalchemy.exc import DBAPIError
 
 from core.analytics.delegation import anything_delegated, chosen_traces, only_asked, taking_part
-from core.analytics.filters import TraceFilter, asked
+from core.analytics.filters import TraceFilter, among, asked
 from core.analytics.search import matching
 from core.exports.cells import postgresql_cell, sqlite_cell, sqlite_line
 from core.exports.columns import (
@@ -25,7 +25,6 @@ from core.exports.columns import (
 from core.money import Nanos
 from core.store.access import User
 from core.store.tables import Agent, TaskTrace
-from core.store.text import storable
 from core.store.unindexed import unindexed
 
 ROWS_AT_ONCE = 1_000
@@ -80,8 +79,8 @@ def _ready_cells(table: Table, *columns: Column) -> CTE:
 
 
 def _joined(file: ExportFile, people: FromClause, agents: FromClause) -> FromClause:
-    with_people = file.source.join(people, people.c.id == _traces.c.owner_id)
-    return with_people.join(agents, agents.c.id == file.agent)
+    with_people = file.source.outerjoin(people, people.c.id == _traces.c.owner_id)
+    return with_people.outerjoin(agents, agents.c.id == file.agent)
 
 
 def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement[bool]]:
@@ -101,7 +100,7 @@ def _in_order(connection: Connection, chosen: TraceFilter) -> list[ColumnElement
     mixed = {name: getattr(chosen, name) for name in several if len(getattr(chosen, name)) > 1}
     none: Any = dict.fromkeys(mixed, ())
     single = replace(chosen, **none)
-    by_hand = [unindexed(several[name]).in_(map(storable, values)) for name, values in mixed.items()]
+    by_hand = [among(unindexed(several[name]), values) for name, values in mixed.items()]
     return [*asked(single), *by_hand, *members, *matching(chosen, "sqlite")]
 
 

@@ -37,6 +37,10 @@ OUTCOME = ("status", "basis", "provenance", "key_source")
 """Of the trace; ``basis`` is empty while it is not known, ``key_source`` where no key paid."""
 
 
+UNASSIGNED = "unassigned"
+"""The agent or person of a trace from elsewhere that is of none that is known here: a word that is nobody's id."""
+
+
 def _rollup(name: str, *dimensions: str) -> Table:
     measures = (Column(measure, BigInteger, nullable=False) for measure in MEASURES)
     return _table(name, dimensions, measures, dimensions)

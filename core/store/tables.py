@@ -142,11 +142,14 @@ def _exceptions(column: str, usual: str) -> SqlIndex:
 
 
 class TaskTrace(Tally, table=True):
-    """One user request. ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked,
-    ``answered_model`` the one that wrote the last reply, where it is known to be another.
-    ``stop_asked_at`` is set where another process shall stop it than the one that was asked to, and ``watched_at``
-    now and then while another process than its own has readers of it. ``provenance``: real, simulated or demo;
-    ``key_source`` is whose key paid (own, organisation or environment) and ``key_label`` its last characters.
+    """One request, which came from ``source``. Only one that runs here has an instance; one from elsewhere may be of no
+    person, agent or conversation that is known here.
+
+    ``status``: running, completed, failed, stopped or interrupted; ``model`` is the one asked, ``answered_model`` the
+    one that wrote the last reply, where it is known to be another. ``stop_asked_at`` is set where another process
+    shall stop it than the one that was asked to, and ``watched_at`` now and then while another process than its own
+    has readers of it. ``provenance``: real, simulated or demo; ``key_source`` is whose key paid (own, organisation or
+    environment) and ``key_label`` its last characters.
     """
 
     __tablename__ = "task_trace"
@@ -169,14 +172,14 @@ class TaskTrace(Tally, table=True):
         *(_exceptions(column, usual) for column, usual in USUAL.items()),
     )
     id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key="users.id")
-    master_agent_id: str = Field(foreign_key="agents.id")
-    conversation_id: str = Field(foreign_key="conversations.id", index=True)
+    owner_id: str | None = Field(None, foreign_key="users.id")
+    master_agent_id: str | None = Field(None, foreign_key="agents.id")
+    conversation_id: str | None = Field(None, foreign_key="conversations.id", index=True)
     model: str = Field("", sa_type=StorableText, sa_column_kwargs={"server_default": text("''")})
     instruction: str = Field(sa_type=StorableText)
     source: str
-    instance_id: str
-    heartbeat_at: datetime
+    instance_id: str | None = None
+    heartbeat_at: datetime | None = None
     stop_asked_at: datetime | None = None
     watched_at: datetime | None = None
     provenance: str = Field("real", sa_column_kwargs={"server_default": text("'real'")})
@@ -206,8 +209,8 @@ class TraceSession(Tally, table=True):
     )
     id: str = Field(primary_key=True)
     task_trace_id: str = Field(foreign_key="task_trace.id", index=True)
-    agent_id: str = Field(foreign_key="agents.id")
-    agent_version: int
+    agent_id: str | None = Field(None, foreign_key="agents.id")
+    agent_version: int | None = None
     session_type: str
     model: str = Field(sa_type=StorableText)
     notes: list[str] | None = Field(None, sa_type=JSON(none_as_null=True))

@@ -70,7 +70,7 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
     asked = first_line_asked(services, detail.trace.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"“{as_text(asked)}”", width="stretch")
-        if detail.owner_id == services.me.id:
+        if detail.trace.conversation_id is not None and detail.owner_id == services.me.id:
             st.page_link(
                 "pages/chat.py",
                 label="Open the conversation",
@@ -206,7 +206,7 @@ def _draw_usage(detail: TraceDetail, labels: Mapping[str, str]) -> None:
 
 def _draw_ids(detail: TraceDetail, labels: Mapping[str, str]) -> None:
     trace = detail.trace
-    ids = {"Trace": trace.id, "Conversation": trace.conversation_id}
+    ids = {"Trace": trace.id} | ({"Conversation": trace.conversation_id} if trace.conversation_id else {})
     ids |= {labels[span.id]: span.request_id for span in detail.spans if span.request_id}
     width = max(12, *map(len, ids)) + 2
     with st.expander("Ids", icon=":material/tag:"):

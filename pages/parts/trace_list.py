@@ -24,7 +24,7 @@ def as_row(trace: TraceRow, cost: str, names: Names) -> dict[str, object]:
         "Status": trace.status,
         "Agent": as_cell(trace.agent_name),
         "Model": as_cell(trace.model),
-        "Person": as_cell(names.person.get(trace.person_id, trace.person)),
+        "Person": as_cell(names.person.get(trace.person_id or "", trace.person)),
         "Basis": trace.basis or "not known yet",
         "Input": trace.usage.input,
         "Cache write": trace.usage.cache_write,

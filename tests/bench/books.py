@@ -11,15 +11,15 @@ from sqlalchemy import Connection, text
 
 from core.access.local import local_person
 from core.books.books import Books
-from core.books.entries import NewTurn, TurnEnd
 from core.books.instance import read_instance
-from core.books.opening import open_turn
 from core.books.spool import Spool
+from core.books.values import TraceEnd
+from core.chat.new_turn import NewTurn, open_turn
 from core.demo.agents import read_demo_agents
 from core.registry.agents import Agents
 from core.store.database import Store, open_store
 from tests.bench.report import Figure, percentile, show
-from tests.core.books.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.books.histories import BOOK, a_call, a_finish, a_reply, an_end, an_opening
 from tests.postgresql import postgresql
 
 PRODUCERS = 8
@@ -81,7 +81,7 @@ def run(store: Store, jobs: list[Callable[[Connection], object]]) -> Timed:
     return timed
 
 
-def opened(store: Store) -> list[tuple[NewTurn, TurnEnd]]:
+def opened(store: Store) -> list[tuple[NewTurn, TraceEnd]]:
     person, agents = local_person(store), Agents(store)
     agents.begin_with(read_demo_agents(), person.id)
     agent = agents.active()[0].id
@@ -100,19 +100,19 @@ def opening(turn: NewTurn) -> Callable[[Connection], object]:
 
 
 def opening_again(turn: NewTurn) -> Callable[[Connection], object]:
-    return opening(an_opening(turn.owner_id, turn.agent_id))
+    return opening(an_opening(turn.head.owner_id, turn.head.agent_id))
 
 
-async def finish_all(store: Store, ends: list[TurnEnd]) -> Timed:
+async def finish_all(store: Store, ends: list[TraceEnd]) -> Timed:
     """As the engine does it: every producer waits for its turn's end to be committed before the next one."""
     timed = Timed()
     with tempfile.TemporaryDirectory() as folder:
         books = Books(store, BOOK, Spool(Path(folder), "bench:1:a"), read_instance("bench:1:a"))
 
-        async def produce(share: list[TurnEnd]) -> None:
+        async def produce(share: list[TraceEnd]) -> None:
             for end in share:
                 began = time.perf_counter()
-                await books.finish(end)
+                await books.close(end)
                 timed.waits.append((time.perf_counter() - began) * 1e3)
 
         began = time.perf_counter()
@@ -121,9 +121,9 @@ async def finish_all(store: Store, ends: list[TurnEnd]) -> Timed:
     return timed
 
 
-def ending(turn: NewTurn) -> TurnEnd:
+def ending(turn: NewTurn) -> TraceEnd:
     reply = a_reply("word " * 300, USAGE)
-    return a_finish(turn, an_end(an_attempt(turn, reply=reply), "completed"), "completed", reply)
+    return a_finish(turn, an_end(a_call(turn, reply=reply), "completed"), "completed", reply)
 
 
 def insert_three(number: int) -> Callable[[Connection], object]:

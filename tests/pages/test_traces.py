@@ -253,7 +253,7 @@ def test_a_deleted_conversation_leaves_its_figures() -> None:
     open_app("traces")
     turn("[[say: Yes.]] Forget this")
     [row] = services().traces.page(services().me)
-    services().conversations.delete(services().me, row.conversation_id)
+    services().conversations.delete(services().me, row.conversation_id or "")
     app = one(row.id)
     assert "The conversation was deleted" in words(app)
     assert "Forget this" not in words(app)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from core.analytics.served import billed_model
 from core.quarters import Quarter, start_of
-from core.store.rollups import MEASURES, OUTCOME
+from core.store.rollups import MEASURES, OUTCOME, UNASSIGNED
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
@@ -63,9 +63,9 @@ def _fact(row: Row[Any]) -> Fact:
 def _facts(dialect: str) -> Select[Any]:
     group = {
         "at": quarter(dialect),
-        "agent": _sessions.c.agent_id,
+        "agent": func.coalesce(_sessions.c.agent_id, UNASSIGNED),
         "model": billed_model(),
-        "person": _traces.c.owner_id,
+        "person": func.coalesce(_traces.c.owner_id, UNASSIGNED),
         "status": _traces.c.status,
         "basis": func.coalesce(_traces.c.cost_basis, ""),
         "provenance": _traces.c.provenance,
@@ -80,7 +80,7 @@ def _facts(dialect: str) -> Select[Any]:
         .select_from(_traces)
         .join(_sessions, _sessions.c.task_trace_id == _traces.c.id)
         .join(_spans, _spans.c.trace_session_id == _sessions.c.id)
-        .join(_conversations, _conversations.c.id == _traces.c.conversation_id)
+        .outerjoin(_conversations, _conversations.c.id == _traces.c.conversation_id)
         .outerjoin(_lines, _lines.c.span_id == _spans.c.id)
         .where(_spans.c.status != "running")
         .group_by(*(literal_column(name) if name == "at" else group[name] for name in GROUP))

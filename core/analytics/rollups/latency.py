@@ -13,7 +13,7 @@ from core.analytics.rollups.pieces import Interval, Pieces, joined
 from core.analytics.rollups.question import Question
 from core.analytics.rollups.tables import read_rows
 from core.quarters import start_of
-from core.store.rollups import LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS
+from core.store.rollups import LATENCY_DAYS, LATENCY_HOURS, LATENCY_MONTHS, UNASSIGNED
 from core.store.tables import TaskTrace
 from core.store.text import storable
 
@@ -21,9 +21,9 @@ _traces = TaskTrace.__table__
 (_hours,) = LATENCY_HOURS.values()
 
 GROUP: Mapping[str, ColumnElement[str]] = {
-    "agent": _traces.c.master_agent_id,
+    "agent": func.coalesce(_traces.c.master_agent_id, UNASSIGNED),
     "model": func.coalesce(_traces.c.answered_model, _traces.c.model),
-    "person": _traces.c.owner_id,
+    "person": func.coalesce(_traces.c.owner_id, UNASSIGNED),
     "status": _traces.c.status,
     "basis": func.coalesce(_traces.c.cost_basis, ""),
     "provenance": _traces.c.provenance,

@@ -19,7 +19,7 @@ from core.api.problems import SAFE, not_answered, problem
 from core.api.sse.dialects import Dialect, asks
 from core.api.sse.wire import KEEPALIVE, begun
 from core.chat.following import END, Following, Place, WholeText, gone
-from core.chat.turn import Head
+from core.chat.new_turn import Head
 from core.errors import AppError, NotSignedIn, StoreError
 from core.events import ApprovalRequested, Delegated, Event, TextDelta, TurnEnded
 from core.store.text import storable

@@ -9,7 +9,7 @@ from core.analytics.costs import Costs
 from core.estimates import estimate
 from core.pricing.__main__ import report
 from core.store.database import Store
-from tests.core.books.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.histories import AT, MODEL, a_call, a_finish, a_reply, an_end
 from tests.core.books.in_store import finished, opened
 from tests.core.rows import Rows
 
@@ -21,7 +21,7 @@ def _turn(store: Store, ids: tuple[str, str], number: int, text: str, counted: i
     usage = {"input_tokens": 10, "output_tokens": counted}
     reply = a_reply(text, usage, stop_reason="end_turn" if ended else None)
     status = "completed" if ended else "stopped"
-    finish = a_finish(opening, an_end(an_attempt(opening, reply=reply), status), status, reply)  # type: ignore[arg-type]
+    finish = a_finish(opening, an_end(a_call(opening, reply=reply), status), status, reply)  # type: ignore[arg-type]
     assert finished(store, finish)
 
 

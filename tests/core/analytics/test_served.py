@@ -17,7 +17,7 @@ from core.chat.tally import Tally
 from core.store.database import Store
 from core.store.rollups import SERVED
 from core.store.tables import LedgerLine, TaskTrace
-from tests.core.books.histories import AT, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.histories import AT, a_call, a_finish, a_reply, an_end
 from tests.core.books.in_store import finished, opened, recovered
 from tests.core.exports.ledgers import exported, rows_of
 from tests.core.rows import ADMIN, Rows
@@ -58,9 +58,7 @@ def filled(store: Store) -> Store:
     for hours, (asked, answered, usage) in enumerate(ASKED_AND_ANSWERED):
         opening = opened(store, ids, model=asked, at=AT - timedelta(hours=hours))
         reply = a_reply("Much.", usage, model=answered)
-        assert finished(
-            store, a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
-        )
+        assert finished(store, a_finish(opening, an_end(a_call(opening, reply=reply), "completed"), "completed", reply))
     return store
 
 
@@ -144,8 +142,8 @@ def test_b3_counters_of_metrics_go_by_the_model_that_was_billed_as_the_ledger_do
     tally = Tally()
     for asked, answered, usage in ASKED_AND_ANSWERED:
         opening = opened(filled, _ids(filled), model=asked)
-        end = an_end(an_attempt(opening, reply=a_reply("Much.", usage, model=answered)), "completed")
-        tally.add("completed", [(asked, end)])
+        end = an_end(a_call(opening, reply=a_reply("Much.", usage, model=answered)), "completed")
+        tally.add("completed", [end])
     counts, expected = tally.read(), _in_ledger(filled)
     assert counts.nanos == expected
     assert {model for model, _ in counts.tokens} == set(expected)
@@ -160,7 +158,7 @@ def test_b3_a_true_end_that_comes_late_says_which_model_answered(store: Store) -
     recovered(store)
     assert _answered(store) == [None]
     reply = a_reply("Much.", PLAIN, model="claude-haiku-5-5")
-    finished(store, a_finish(lost, an_end(an_attempt(lost, reply=reply), "completed"), "completed", reply))
+    finished(store, a_finish(lost, an_end(a_call(lost, reply=reply), "completed"), "completed", reply))
     assert _answered(store) == ["claude-haiku-5-5"]
 
 

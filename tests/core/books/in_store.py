@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.books import writes
-from core.books.entries import NewTurn, TurnEnd
+from core.books.closing import close
 from core.books.fence import running
-from core.books.opening import open_turn
 from core.books.recovery import recover
+from core.books.values import TraceEnd
+from core.chat.new_turn import NewTurn, open_turn
 from core.store.database import Store
-from tests.core.books.histories import BOOK, a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.books.histories import BOOK, a_call, a_finish, a_reply, an_end, an_opening
 
 USAGE = {"input_tokens": 1_000, "output_tokens": 50}
 
@@ -21,8 +21,8 @@ def opened(store: Store, ids: tuple[str, str], **changes: Any) -> NewTurn:
     return opening
 
 
-def finished(store: Store, end: TurnEnd) -> bool:
-    return store.write(lambda connection: writes.finish(connection, [end])).result()[0]
+def finished(store: Store, end: TraceEnd) -> bool:
+    return store.write(lambda connection: close(connection, [end])).result()[0]
 
 
 def recovered(store: Store) -> int:
@@ -32,9 +32,9 @@ def recovered(store: Store) -> int:
     return recover(store, BOOK, lost, "the taker")
 
 
-def completed(opening: NewTurn, words: str = "Much.") -> TurnEnd:
+def completed(opening: NewTurn, words: str = "Much.") -> TraceEnd:
     reply = a_reply(words, USAGE)
-    return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
+    return a_finish(opening, an_end(a_call(opening, reply=reply), "completed"), "completed", reply)
 
 
 def rows(store: Store, table: Any, **where: Any) -> list[Any]:

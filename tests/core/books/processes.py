@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import wait
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 from core.books.books import Books
-from core.books.entries import Checkpoint, NewAttempt, NewTurn, Step
 from core.books.instance import read_instance
 from core.books.liveness import PATIENCE_SECONDS
 from core.books.spool import Spool
+from core.books.values import Advance, Answer, Checkpoint
+from core.chat.new_turn import NewTurn
 from core.clock import new_id
 from core.store.database import Store
 from core.usage import Usage
-from tests.core.books.histories import AT, BOOK, an_attempt, an_end, refused
+from tests.core.books.histories import BOOK, a_call, a_point, an_end, refused
 from tests.interleave import Play
 
 LOOKS = range(0, int(PATIENCE_SECONDS) + 15, 5)
@@ -56,26 +58,17 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
 
 
-def a_point(opening: NewTurn, text: str = "Mu") -> Checkpoint:
-    return Checkpoint(
-        span_id=opening.span_id,
-        answer_message_id=opening.answer_message_id,
-        usage=Usage(input=1_000, output=9),
-        usage_json={"input_tokens": 1_000, "output_tokens": 1},
-        response_model=opening.model,
-        request_id="req_1",
-        time_to_first_token_ms=300,
-        content=[{"type": "text", "text": text}],
-        text=text,
-    )
+def a_saved_point(opening: NewTurn, text: str = "Mu") -> Checkpoint:
+    answer = Answer(opening.head.message_id, [{"type": "text", "text": text}], text)
+    told = {"input_tokens": 1_000, "output_tokens": 1}
+    return a_point(opening, Usage(input=1_000, output=9), told, request_id="req_1", answer=answer)
 
 
-def a_step(opening: NewTurn) -> Step:
+def a_step(opening: NewTurn) -> Advance:
     """The first attempt failed, another one is made."""
-    turn, session = opening.task_trace_id, opening.session_id
-    attempt = NewAttempt(new_id(), turn, session, opening.model, 2, opening.at)
-    ended = an_end(an_attempt(opening), "failed", refused())
-    return Step(turn, session, opening.at, ended, attempt=attempt, prompt_estimate=40, at=AT)
+    call = replace(opening.call, id=new_id(), attempt=2)
+    ended = an_end(a_call(opening), "failed", refused())
+    return Advance(opening.trace.id, opening.run.id, opening.head.at, ended, call=call)
 
 
 class StoppingStore:

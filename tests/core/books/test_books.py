@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from core.books.entries import NewTurn
 from core.books.instance import Instance
 from core.books.spool import Spool
+from core.chat.new_turn import NewTurn
 from core.errors import StoreError, TurnLost
 from core.store.database import Store
 from core.store.instances import Instance as InstanceRow
 from core.store.tables import LedgerLine, TaskTrace, TraceSpan
 from tests.core.books.histories import AT
 from tests.core.books.in_store import completed, opened, rows
-from tests.core.books.processes import LOOKS, Processes, StoppingStore, a_point, a_step, run
+from tests.core.books.processes import LOOKS, Processes, StoppingStore, a_saved_point, a_step, run
 from tests.interleave import Actor, Play, in_every_order
 
 
@@ -25,7 +25,7 @@ def processes(store: Store, tmp_path: Path) -> Processes:
 
 
 def status(store: Store, opening: NewTurn) -> str:
-    return str(rows(store, TaskTrace, id=opening.task_trace_id)[0]["status"])
+    return str(rows(store, TaskTrace, id=opening.head.task_trace_id)[0]["status"])
 
 
 def test_an_own_opening_that_no_turn_followed_is_closed_after_a_while(
@@ -33,9 +33,9 @@ def test_an_own_opening_that_no_turn_followed_is_closed_after_a_while(
 ) -> None:
     books = processes.one()
     forgotten, live = (opened(store, ids, instance_id=books.instance_id) for _ in range(2))
-    processes.watch(books, live=(live.task_trace_id,))
+    processes.watch(books, live=(live.head.task_trace_id,))
     fresh = opened(store, ids, instance_id=books.instance_id)
-    books.take_over([live.task_trace_id])
+    books.take_over([live.head.task_trace_id])
     assert [status(store, opening) for opening in (forgotten, live, fresh)] == ["interrupted", "running", "running"]
 
 
@@ -47,7 +47,7 @@ def test_c4_turns_of_who_beats_are_left_and_of_who_stopped_are_taken_over(
     alive, lost = (opened(store, ids, instance_id=each.instance_id) for each in (living, dead))
     processes.watch(observer, living)
     assert [status(store, opening) for opening in (alive, lost)] == ["running", "interrupted"]
-    (row,) = rows(store, TaskTrace, id=lost.task_trace_id)
+    (row,) = rows(store, TaskTrace, id=lost.head.task_trace_id)
     assert row["instance_id"] == observer.instance_id
     assert row["error_text"].startswith("Taken over after a crash of process 1 on host-2.")
 
@@ -111,16 +111,16 @@ def test_c4_the_exact_cost_of_who_lost_its_turn_is_not_lost(
     opening = opened(store, ids, instance_id=frozen.instance_id)
     processes.watch(observer)
     assert status(store, opening) == "interrupted"
-    run(frozen.finish(completed(opening)))
+    run(frozen.close(completed(opening)))
     (trace,) = rows(store, TaskTrace)
     assert (trace["status"], trace["cost_nanos"], trace["cost_basis"]) == ("completed", 5_000_000, "computed")
 
 
 MEETINGS = {
-    "a checkpoint": lambda books, opening: books.checkpoint({opening.task_trace_id: [a_point(opening)]}),
+    "a checkpoint": lambda books, opening: books.checkpoint({opening.head.task_trace_id: [a_saved_point(opening)]}),
     "a step": lambda books, opening: books.advance(a_step(opening)),
-    "a beat": lambda books, opening: books.heartbeat([opening.task_trace_id]),
-    "an end": lambda books, opening: books.finish(completed(opening)),
+    "a beat": lambda books, opening: books.heartbeat([opening.head.task_trace_id]),
+    "an end": lambda books, opening: books.close(completed(opening)),
 }
 
 
@@ -146,9 +146,9 @@ def test_c4_the_living_and_its_taker_may_meet_in_any_order(
 
         def check() -> None:
             processes.watch(taker)
-            (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
-            spans = rows(store, TraceSpan, task_trace_id=opening.task_trace_id)
-            lines = rows(store, LedgerLine, task_trace_id=opening.task_trace_id)
+            (trace,) = rows(store, TaskTrace, id=opening.head.task_trace_id)
+            spans = rows(store, TraceSpan, task_trace_id=opening.head.task_trace_id)
+            lines = rows(store, LedgerLine, task_trace_id=opening.head.task_trace_id)
             assert trace["status"] == ("completed" if living == "an end" else "interrupted")
             assert {span["status"] for span in spans} <= {"success", "failed", "interrupted"}
             assert sum(line["amount_nanos"] for line in lines) == trace["cost_nanos"]

@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import update
 
 from core.books.books import Books
-from core.books.entries import NewAttempt, NewSession, NewTurn, SessionEnd
+from core.books.values import ModelCall, Run
 from core.chat.approvals import Approvals
+from core.chat.new_turn import NewTurn
 from core.clock import new_id
 from core.errors import TurnLost
 from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSpan
 from core.store.tool_tables import ToolApproval
 from tests.core.books.in_store import completed, opened, rows
-from tests.core.books.processes import Processes, a_point, a_step, run
+from tests.core.books.processes import Processes, a_saved_point, a_step, run
 
 
 @pytest.fixture
@@ -27,21 +28,17 @@ def processes(store: Store, tmp_path: Path) -> Processes:
 
 WRITES: dict[str, Callable[[Books, NewTurn], Coroutine[Any, Any, Any]]] = {
     "advance": lambda books, opening: books.advance(a_step(opening)),
-    "end_session": lambda books, opening: books.end_session(
-        SessionEnd(opening.session_id, "success", 1, completed(opening).attempt), opening.task_trace_id, opening.at
-    ),
-    "open_session": lambda books, opening: books.open_session(a_session(opening)),
+    "close_run": lambda books, opening: books.close_run(completed(opening).runs[0], opening.head.at),
+    "open_run": lambda books, opening: books.open_run(*a_run(opening), opening.run.id),
     "approvals": lambda books, opening: Approvals(books._store, 60, books.instance_id).ask(
-        opening.span_id, opening.task_trace_id, "a tool"
+        opening.call.id, opening.head.task_trace_id, "a tool"
     ),
 }
 
 
-def a_session(opening: NewTurn) -> NewSession:
-    session = new_id()
-    attempt = NewAttempt(new_id(), opening.task_trace_id, session, opening.model, 1, opening.at)
-    agent = opening.agent_id, opening.agent_version, opening.session_type
-    return NewSession(session, opening.session_id, opening.span_id, *agent, attempt, 40, opening.at)
+def a_run(opening: NewTurn) -> tuple[Run, ModelCall]:
+    run = replace(opening.run, id=new_id(), parent_step_id=opening.call.id)
+    return run, replace(opening.call, id=new_id(), run_id=run.id)
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -56,8 +53,8 @@ def test_c4_whoever_lost_its_turn_cannot_write_to_it(
     before = everything(store)
     with pytest.raises(TurnLost):
         run(WRITES[write](old, opening))
-    assert run(old.checkpoint({opening.task_trace_id: [a_point(opening)]})) == {opening.task_trace_id}
-    assert run(old.heartbeat([opening.task_trace_id])) == {opening.task_trace_id}
+    assert run(old.checkpoint({opening.head.task_trace_id: [a_saved_point(opening)]})) == {opening.head.task_trace_id}
+    assert run(old.heartbeat([opening.head.task_trace_id])) == {opening.head.task_trace_id}
     assert everything(store) == before
 
 
@@ -67,17 +64,17 @@ def test_c4_of_several_turns_only_the_lost_one_is_not_saved(
     old, new = processes.one(), processes.one()
     lost, kept = (opened(store, ids, instance_id=old.instance_id) for _ in range(2))
     taken_from(store, lost, new, closed=True)
-    points = {opening.task_trace_id: [a_point(opening)] for opening in (lost, kept)}
-    assert run(old.checkpoint(points)) == {lost.task_trace_id}
-    assert [rows(store, Message, id=each.answer_message_id)[0]["text"] for each in (lost, kept)] == ["Much.", "Mu"]
+    points = {opening.head.task_trace_id: [a_saved_point(opening)] for opening in (lost, kept)}
+    assert run(old.checkpoint(points)) == {lost.head.task_trace_id}
+    assert [rows(store, Message, id=each.head.message_id)[0]["text"] for each in (lost, kept)] == ["Much.", "Mu"]
 
 
 def taken_from(store: Store, opening: NewTurn, by: Books, *, closed: bool) -> None:
     row = TaskTrace.__table__.c
-    taken = update(TaskTrace.__table__).where(row.id == opening.task_trace_id).values(instance_id=by.instance_id)
+    taken = update(TaskTrace.__table__).where(row.id == opening.head.task_trace_id).values(instance_id=by.instance_id)
     store.write(lambda connection: connection.execute(taken)).result()
     if closed:
-        run(by.finish(replace(completed(opening), recovered=True)))
+        run(by.close(replace(completed(opening), recovered=True)))
 
 
 def everything(store: Store) -> list[Any]:

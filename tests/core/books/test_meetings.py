@@ -16,7 +16,7 @@ from core.store.database import Store
 from core.store.tables import LedgerLine, Message, TaskTrace, TraceSpan
 from tests.core.books.histories import AT
 from tests.core.books.in_store import completed, opened, recovered, rows
-from tests.core.books.processes import Processes, StoppingStore, a_point, run
+from tests.core.books.processes import Processes, StoppingStore, a_saved_point, run
 from tests.interleave import Actor, Play, in_every_order
 
 UTC = ZoneInfo("UTC")
@@ -45,22 +45,22 @@ def test_c2_an_end_meets_what_the_same_process_wrote_before_it(
     def stage(play: Play) -> tuple[list[Actor], Actor]:
         books = processes.one(StoppingStore(store, play))
         opening = opened(store, ids, instance_id=books.instance_id)
-        turn = opening.task_trace_id
+        turn = opening.head.task_trace_id
         works: dict[str, Callable[[], Any]] = {
-            "a checkpoint": lambda: run(books.checkpoint({turn: [a_point(opening, "Mu")]})),
+            "a checkpoint": lambda: run(books.checkpoint({turn: [a_saved_point(opening, "Mu")]})),
             "a beat": lambda: run(books.heartbeat([turn])),
         }
 
         def check() -> None:
             (trace,) = rows(store, TaskTrace, id=turn)
-            (answer,) = rows(store, Message, id=opening.answer_message_id)
+            (answer,) = rows(store, Message, id=opening.head.message_id)
             lines = rows(store, LedgerLine, task_trace_id=turn)
             assert (trace["status"], answer["text"], answer["status"]) == ("completed", "Much.", "complete")
             assert sum(line["amount_nanos"] for line in lines) == trace["cost_nanos"]
             (span,) = rows(store, TraceSpan, task_trace_id=turn)
             assert (span["status"], span["output_tokens"], trace["cost_nanos"]) == ("success", 50, 5_000_000)
 
-        return [tolerant(works[other], TurnLost), lambda: run(books.finish(completed(opening)))], check
+        return [tolerant(works[other], TurnLost), lambda: run(books.close(completed(opening)))], check
 
     assert in_every_order(stage) >= 2
 
@@ -83,9 +83,9 @@ def test_c4_a_late_correction_meets_the_refresher_of_the_sums(
             while refresh(store, UTC, LATER):
                 pass
             assert list(differences(store)) == []
-            (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
+            (trace,) = rows(store, TaskTrace, id=opening.head.task_trace_id)
             assert (trace["status"], trace["cost_nanos"]) == ("completed", 5_000_000)
 
-        return [tolerant(refreshing, Overtaken), lambda: run(books.finish(completed(opening)))], check
+        return [tolerant(refreshing, Overtaken), lambda: run(books.close(completed(opening)))], check
 
     assert in_every_order(stage) >= 3

@@ -14,39 +14,51 @@ from typing import TypeVar
 import pytest
 
 from core.books import spool as spool_module
-from core.books.entries import TurnEnd, as_json, from_json
+from core.books.end_lines import as_json, from_json
 from core.books.spool import Spool, replay
+from core.books.values import Answer, TraceEnd
 from core.errors import StoreError
 from core.store.text import storable
-from tests.core.books.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+from core.usage import Usage
+from tests.core.books.histories import a_call, a_finish, a_reply, an_end, an_opening
 from tests.forked import forked
 from tests.interleave import Actor, Play, in_every_order
 
 T = TypeVar("T")
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
-def into(booked: list[T], take: Callable[[TurnEnd], T]) -> Callable[[TurnEnd], bool]:
+def into(booked: list[T], take: Callable[[TraceEnd], T]) -> Callable[[TraceEnd], bool]:
     """A writer that keeps what it is given."""
 
-    def write(end: TurnEnd) -> bool:
+    def write(end: TraceEnd) -> bool:
         booked.append(take(end))
         return True
 
     return write
 
 
-def an_ended_turn(text: str = "Much.") -> TurnEnd:
+def said(end: TraceEnd) -> Answer:
+    assert end.answer is not None
+    return end.answer
+
+
+def text_of(end: TraceEnd) -> str:
+    return said(end).text
+
+
+def an_ended_turn(text: str = "Much.") -> TraceEnd:
     opening = an_opening("user", "agent")
     reply = a_reply(text, {"input_tokens": 7, "output_tokens": 3})
-    return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
+    return a_finish(opening, an_end(a_call(opening, reply=reply), "completed"), "completed", reply)
 
 
 @pytest.mark.parametrize(
     "text", ["Much.", "two\nlines", 'quotes " and \\', "ünïcödé 🙂", "nul \x00", "half a pair \ud83d"]
 )
 def test_an_end_comes_back_from_the_file_as_it_was(tmp_path: Path, text: str) -> None:
-    spool, end, booked = Spool(tmp_path / "spool", "host:1:a"), an_ended_turn(text), list[TurnEnd]()
-    end = replace(end, text=storable(end.text))
+    spool, end, booked = Spool(tmp_path / "spool", "host:1:a"), an_ended_turn(text), list[TraceEnd]()
+    end = replace(end, answer=replace(said(end), text=storable(text_of(end))))
     spool.append(end)
     [path] = spool.take()
     assert replay(path, into(booked, lambda back: back)) == 1
@@ -55,7 +67,7 @@ def test_an_end_comes_back_from_the_file_as_it_was(tmp_path: Path, text: str) ->
 
 
 def test_ends_are_booked_in_the_order_they_came(tmp_path: Path) -> None:
-    spool, ends, booked = Spool(tmp_path, "host:1:a"), [an_ended_turn(str(n)) for n in range(5)], list[TurnEnd]()
+    spool, ends, booked = Spool(tmp_path, "host:1:a"), [an_ended_turn(str(n)) for n in range(5)], list[TraceEnd]()
     for end in ends:
         spool.append(end)
     [path] = spool.take()
@@ -69,10 +81,10 @@ def test_while_the_database_is_away_the_file_stays_whole(tmp_path: Path, refusin
     for end in ends:
         spool.append(end)
 
-    def write(end: TurnEnd) -> bool:
+    def write(end: TraceEnd) -> bool:
         if len(booked) == refusing:
             raise StoreError("The database is away.")
-        booked.append(end.text)
+        booked.append(text_of(end))
         return True
 
     [path] = spool.take()
@@ -93,7 +105,7 @@ def test_c2_a_torn_row_swallows_neither_its_neighbour_nor_the_rest(tmp_path: Pat
     for end in ends[1:]:
         spool.append(end)
     [path] = spool.take()
-    assert replay(path, into(booked, lambda back: back.text)) == 3
+    assert replay(path, into(booked, text_of)) == 3
     assert booked == ["first", "second", "third"]
     assert path.with_suffix(".refused").read_bytes().count(b"\n") == 1
 
@@ -111,7 +123,7 @@ def test_c2_an_end_written_while_the_spool_is_replayed_is_not_lost_in_any_order(
 
         def give_back() -> None:
             for path in spool.take():
-                replay(path, into(booked, lambda back: back.text))
+                replay(path, into(booked, text_of))
 
         def check() -> None:
             give_back()
@@ -136,7 +148,7 @@ def test_c2_of_two_who_give_back_one_file_one_books_it(tmp_path: Path) -> None:
         def taking(spool: Spool) -> Actor:
             def actor() -> None:
                 for path in spool.take():
-                    replay(path, into(booked, lambda back: back.text))
+                    replay(path, into(booked, text_of))
 
             return actor
 
@@ -154,10 +166,10 @@ def test_an_end_that_can_never_be_booked_is_set_aside_for_a_person(tmp_path: Pat
     spool.append(poison)
     spool.append(good)
 
-    def write(end: TurnEnd) -> bool:
-        if end.text == "poison":
+    def write(end: TraceEnd) -> bool:
+        if text_of(end) == "poison":
             raise ValueError("no row takes this")
-        booked.append(end.text)
+        booked.append(text_of(end))
         return True
 
     [path] = spool.take()
@@ -173,7 +185,7 @@ def test_c3_what_lies_in_the_folder_and_is_not_locked_is_ones_own(tmp_path: Path
     (tmp_path / f"{left_by}.lock").write_bytes(b"of a folder that was copied or given back from a backup")
     spool, booked = Spool(tmp_path, "host:1:a"), list[str]()
     [path] = spool.take()
-    assert replay(path, into(booked, lambda back: back.text)) == 1
+    assert replay(path, into(booked, text_of)) == 1
     assert booked == ["left"]
 
 
@@ -216,7 +228,7 @@ def test_c1_a_row_that_the_disk_has_no_room_for_leaves_nothing_of_itself(tmp_pat
     spool.append(an_ended_turn("third"))
     [path] = spool.take()
     booked = list[str]()
-    assert replay(path, into(booked, lambda back: back.text)) == 2
+    assert replay(path, into(booked, text_of)) == 2
     assert booked == ["first", "third"]
 
 
@@ -231,3 +243,20 @@ def files_no_longer_than(size: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_an_end_that_version_0_1_kept_is_read() -> None:
+    """With another agent's run, a tool, and what the first form said once for all its parts."""
+    end = from_json((GOLDEN / "kept_end_0_1.jsonl").read_bytes())
+    own, other = end.runs
+    assert (end.ended.status, end.ended.at, end.ended.first_token_ms) == ("completed", own.last.ended.at, 400)
+    assert (own.last.cost.total, len(own.last.cost.lines), own.last.usage) == (5_000_000, 2, Usage(1_000, output=50))
+    assert (own.last.reported.request_id, own.last.reported.usage) == (
+        "req_1",
+        {"input_tokens": 1_000, "output_tokens": 50},
+    )
+    [tool] = own.tools
+    assert (tool.call.name, tool.ended.status, tool.output, tool.waited_ms) == ("calculator", "completed", "2", 5)
+    assert (other.ended.status, other.ended.error_text, other.unmade) == ("stopped", "It ended.", ("never",))
+    assert said(end).text == "Much."
+    assert from_json(as_json(end)) == end

@@ -7,19 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.books import writes
-from core.books.entries import NewAttempt, NewTurn
-from core.books.settling import Attempt
+from core.books.settling import LiveCall
 from core.books.totals import SUMMED
+from core.books.values import Advance
 from core.budgets.bounds import Bound
+from core.chat.new_turn import NewTurn
 from core.clock import new_id
 from core.errors import ProviderBusy
 from core.events import TurnStatus
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
 from tests.core.books.histories import (
+    a_call,
     a_finish,
     a_reply,
-    an_attempt,
     an_end,
     never_sent,
     no_answer,
@@ -51,7 +52,7 @@ turns = st.fixed_dictionaries(
 def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> NewTurn:
     """One turn: some failed attempts, perhaps given up for lost, its end written any number of times."""
     opening = opened(store, ids)
-    attempt = an_attempt(opening)
+    attempt = a_call(opening)
     for number, kind in enumerate(turn["retries"], 2):
         attempt = retried(store, opening, attempt, number, _ERRORS[kind]())
     if turn["lost"] or not turn["ends"]:
@@ -66,20 +67,16 @@ def play(store: Store, ids: tuple[str, str], turn: dict[str, Any]) -> NewTurn:
     return opening
 
 
-def retried(store: Store, opening: NewTurn, attempt: Attempt, number: int, error: ProviderBusy) -> Attempt:
-    following = an_attempt(opening, number=number, span_id=new_id())
-    row = NewAttempt(
-        span_id=following.span_id,
-        task_trace_id=opening.task_trace_id,
-        session_id=opening.session_id,
-        model=opening.model,
-        number=number,
-        trace_started_at=opening.at,
-        bound=Bound(1_000, 500),
+def retried(store: Store, opening: NewTurn, attempt: LiveCall, number: int, error: ProviderBusy) -> LiveCall:
+    following = a_call(opening, number=number, span_id=new_id())
+    step = Advance(
+        opening.trace.id,
+        opening.run.id,
+        opening.head.at,
+        ended=an_end(attempt, "failed", error),
+        call=replace(following.call, bound=Bound(1_000, 500)),
     )
-    ended = an_end(attempt, "failed", error)
-    job = lambda connection: writes.next_attempt(connection, ended, row, 40, following.started_at)  # noqa: E731
-    store.write(job).result()
+    store.write(lambda connection: writes.advance(connection, step)).result()
     return following
 
 
@@ -90,10 +87,10 @@ def test_every_parent_is_the_sum_of_its_children_and_of_its_ledger(
 ) -> None:
     for turn in turns:
         opening = play(store, ids, turn)
-        (trace,) = rows(store, TaskTrace, id=opening.task_trace_id)
-        sessions = rows(store, TraceSession, task_trace_id=opening.task_trace_id)
-        spans = rows(store, TraceSpan, task_trace_id=opening.task_trace_id)
-        lines = rows(store, LedgerLine, task_trace_id=opening.task_trace_id)
+        (trace,) = rows(store, TaskTrace, id=opening.head.task_trace_id)
+        sessions = rows(store, TraceSession, task_trace_id=opening.head.task_trace_id)
+        spans = rows(store, TraceSpan, task_trace_id=opening.head.task_trace_id)
+        lines = rows(store, LedgerLine, task_trace_id=opening.head.task_trace_id)
         assert "running" not in {trace["status"], *(row["status"] for row in [*sessions, *spans])}
         assert len(spans) == len(turn["retries"]) + 1
         assert_sums([trace], sessions)

@@ -12,7 +12,7 @@ from core.estimates import Estimate
 from core.provider.models import find_model
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
-from tests.core.books.histories import AT, BOOK, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.histories import AT, BOOK, MODEL, a_call, a_finish, a_reply, an_end
 from tests.core.books.in_store import finished, opened
 
 SEARCHING = provider_tools(("web_search", "web_fetch"), MODEL)
@@ -78,7 +78,7 @@ def test_a1_what_the_region_and_the_tools_of_the_provider_add_is_held() -> None:
 def said(store: Store, ids: tuple[str, str], output: int, **changes: Any) -> None:
     opening = opened(store, ids, **changes)
     reply = a_reply("Much.", {"input_tokens": 10, "output_tokens": output})
-    finished(store, a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply))
+    finished(store, a_finish(opening, an_end(a_call(opening, reply=reply), "completed"), "completed", reply))
 
 
 def test_e4_typical_is_what_99_of_100_replies_here_stay_under(store: Store, ids: tuple[str, str]) -> None:

@@ -14,22 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from core.books.entries import NewTurn
-from core.books.opening import open_turn
+from core.books.closing import close
 from core.books.repricing import reprice
-from core.books.writes import finish
 from core.budgets.bounds import UNKNOWN, Bound
 from core.budgets.budgets import BudgetDraft, Budgets
 from core.budgets.counting import counted_in
 from core.budgets.coverage import SCOPES, Scope
 from core.budgets.periods import PERIODS, Period, Window
+from core.chat.new_turn import NewTurn, open_turn
 from core.errors import BudgetSpent
 from core.money import NANOS_PER_USD
 from core.store.budgets import Budget, BudgetReservation
 from core.store.database import Store, open_store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TraceSpan
-from tests.core.books.histories import AT, BOOK, MODEL, a_finish, an_attempt, an_end, an_opening
+from tests.core.books.histories import AT, BOOK, MODEL, a_call, a_finish, an_end, an_opening
 from tests.core.books.in_store import completed, finished, opened, recovered, rows
 from tests.core.books.test_sums import play, turns
 from tests.core.rows import ADMIN, Rows
@@ -122,7 +121,7 @@ def test_fault_13_of_32_that_race_for_room_for_10_exactly_10_get_it(store: Store
 
 def test_room_is_what_the_limit_leaves_to_the_nano(store: Store, ids: tuple[str, str]) -> None:
     finished(store, completed(first := opened(store, ids)))
-    spent = an_end(an_attempt(first, reply=None), "completed").total or 0
+    spent = an_end(a_call(first, reply=None), "completed").cost.total or 0
     a_budget(store, ids)
     (budget,) = rows(store, Budget)
     assert budget["spent_nanos"] > spent
@@ -184,7 +183,7 @@ def test_the_dead_hold_nothing_once_they_are_taken_over(store: Store, ids: tuple
     recovered(store)
     (budget,) = rows(store, Budget)
     assert (budget["reserved_nanos"], rows(store, BudgetReservation)) == (0, [])
-    finished(store, a_finish(lost, an_end(an_attempt(lost), "stopped"), "stopped"))
+    finished(store, a_finish(lost, an_end(a_call(lost), "stopped"), "stopped"))
     assert_true_to_the_ledger(store)
 
 
@@ -201,7 +200,7 @@ def test_a_budget_that_is_made_while_an_end_is_written_counts_it_once(store: Sto
     ending = opened(store, ids)
 
     def slowly(connection: Connection) -> None:
-        finish(connection, [completed(ending)])
+        close(connection, [completed(ending)])
         writing.set()
         assert go_on.wait(10)
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.books.entries import NewTurn
 from core.budgets.budgets import Budgets
 from core.budgets.coverage import SCOPES
 from core.budgets.holding import refuse_full
+from core.chat.new_turn import NewTurn
 from core.errors import BudgetSpent
 from core.money import NANOS_PER_USD
 from core.store.database import Store
@@ -102,7 +102,7 @@ def test_e3_budgets_count_the_ledger_of_their_money_in_whatever_order_it_came(
         if at_once:
             finished(store, late.pop()[1](turn))  # type: ignore[operator]
         assert_true_to_the_ledger(store)
-    for turn, end in sorted(late, key=lambda each: each[0].span_id, reverse=True):
+    for turn, end in sorted(late, key=lambda each: each[0].call.id, reverse=True):
         finished(store, end(turn))  # type: ignore[operator]
         assert_true_to_the_ledger(store)
     assert {view.reserved for view in budgets.list(ADMIN)} <= {0}

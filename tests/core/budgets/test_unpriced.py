@@ -8,24 +8,26 @@ import pytest
 import time_machine
 from sqlalchemy import Connection
 
-from core.books.entries import Checkpoint, NewTurn, TurnEnd
+from core.books.closing import close
 from core.books.repricing import reprice
-from core.books.writes import checkpoint, finish
+from core.books.values import TraceEnd
+from core.books.writes import checkpoint
 from core.budgets.budgets import Budgets
 from core.budgets.coverage import SCOPES
+from core.chat.new_turn import NewTurn
 from core.errors import BudgetSpent
 from core.store.database import Store
 from core.usage import Usage
-from tests.core.books.histories import AT, MODEL, a_finish, a_reply, an_attempt, an_end
+from tests.core.books.histories import AT, MODEL, a_call, a_finish, a_point, a_reply, an_end
 from tests.core.books.in_store import completed, finished, opened, recovered
 from tests.core.budgets.test_holding import KNOWING_ALL, UTC_ZONE, a_budget, assert_true_to_the_ledger
 from tests.core.rows import ADMIN
 
 
-def unpriced(opening: NewTurn) -> TurnEnd:
+def unpriced(opening: NewTurn) -> TraceEnd:
     """An end whose reply has no known price."""
     reply = a_reply("Much.", {"input_tokens": 10, "output_tokens": 5}, model="claude-nobody-9")
-    return a_finish(opening, an_end(an_attempt(opening, reply=reply), "completed"), "completed", reply)
+    return a_finish(opening, an_end(a_call(opening, reply=reply), "completed"), "completed", reply)
 
 
 def test_a1_a_reply_without_a_price_counts_at_what_it_held_until_it_has_one(store: Store, ids: tuple[str, str]) -> None:
@@ -52,7 +54,7 @@ def test_a1_a_late_true_end_without_a_price_counts_at_what_it_held(
 ) -> None:
     a_budget(store, ids)
     lost = opened(store, ids, model=MODEL if guess_has_price else "claude-nobody-9")
-    point = Checkpoint(lost.span_id, None, Usage(input=40), {"input_tokens": 40}, None, None, None, [], "")
+    point = a_point(lost, Usage(input=40), {"input_tokens": 40})
     store.write(lambda connection: checkpoint(connection, [point])).result()
     recovered(store)
     [guessed] = Budgets(store, UTC_ZONE).list(ADMIN)
@@ -99,13 +101,13 @@ def test_a1_a_budget_that_is_made_or_blocks_later_counts_what_had_no_price_befor
 def test_a1_an_end_and_a_repricing_at_once_count_each_reply_once(store: Store, ids: tuple[str, str]) -> None:
     a_budget(store, ids, limit=10**12)
     lost = opened(store, ids, model="claude-nobody-9")
-    point = Checkpoint(lost.span_id, None, Usage(input=40), {"input_tokens": 40}, None, None, None, [], "")
+    point = a_point(lost, Usage(input=40), {"input_tokens": 40})
     store.write(lambda connection: checkpoint(connection, [point])).result()
     recovered(store)
     writing, go_on = threading.Event(), threading.Event()
 
     def slowly(connection: Connection) -> None:
-        finish(connection, [completed(lost)])
+        close(connection, [completed(lost)])
         writing.set()
         assert go_on.wait(10)
 

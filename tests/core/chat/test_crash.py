@@ -42,7 +42,7 @@ def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
             time.sleep(0.02)
     services = make_services()
     (row,) = services.traces.page(services.me)
-    said, answer = services.conversations.transcript(services.me, row.conversation_id)
+    said, answer = services.conversations.transcript(services.me, row.conversation_id or "")
     assert (row.status, row.basis) == ("interrupted", "estimated")
     assert row.total
     assert said.text == f"{SLOW} 0"
@@ -63,7 +63,7 @@ def test_b2_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_the
     [before] = budgets.list(ADMIN)
     first, again = make_services(), make_services()
     (row,) = first.traces.page(first.me)
-    said, answer = first.conversations.transcript(first.me, row.conversation_id)
+    said, answer = first.conversations.transcript(first.me, row.conversation_id or "")
     assert (row.status, row.basis, bool(row.total)) == ("interrupted", "estimated", bool(row.usage.total))
     assert (said.status, answer.status) == ("complete", "partial")
     lines = first.traces.ledger(first.me, row.id)

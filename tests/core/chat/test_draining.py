@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.books.entries import STEP_STATUS
+from core.books.values import STEP_STATUS
 from core.chat.turn import StopReason, Turn
 from core.events import Event, TextDelta, TurnEnded
 from core.store.tables import LedgerLine, Message, TraceSpan

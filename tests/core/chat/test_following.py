@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from core.chat.following import SAVED, Place, TurnElsewhere, WholeText
+from core.chat.new_turn import Head
 from core.chat.saved import SavedTurn
-from core.chat.turn import Head
 from core.errors import AppError, NotFound, ShuttingDown, StoreError
 from core.events import TextDelta, TurnEnded, TurnStarted
 from core.usage import Usage

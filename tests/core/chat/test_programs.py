@@ -15,7 +15,7 @@ import pytest
 import time_machine
 
 from core.access.roles import Person
-from core.books.quota import KEPT
+from core.chat.admission import KEPT
 from core.chat.message_request import MessageRequest
 from core.chat.turn import _STOPPED
 from core.chat.turns import Turns

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.books.books import Books
-from core.books.entries import Step
+from core.books.values import Advance
 from core.errors import StoreError
 from core.events import CostSoFar, IterationStarted, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.simulator.scripted import failed
@@ -163,9 +163,9 @@ def test_a_call_cut_by_the_length_of_the_answer_is_kept_but_not_run(store: Store
 def test_a_step_that_cannot_be_booked_is_not_taken(
     store: Store, work: Open, monkeypatch: pytest.MonkeyPatch, number: int, tool: Any, committed: bool
 ) -> None:
-    advance, seen = Books.advance, list[Step]()
+    advance, seen = Books.advance, list[Advance]()
 
-    async def failing(self: Books, step: Step) -> None:
+    async def failing(self: Books, step: Advance) -> None:
         seen.append(step)
         if len(seen) < number or committed:
             await advance(self, step)

@@ -1,7 +1,7 @@
 """Conversations on both databases: listing, searching, reading, changing, forgetting."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,6 @@ from sqlalchemy import event, func, select
 
 from core.access.roles import Person
 from core.conversations.conversations import Conversations, MessageView
-from core.conversations.unsent import Unsent
 from core.errors import AppError, ConversationBusy, InputError, NotFound
 from core.store.database import Store
 from core.store.tables import Conversation, Message, Row, TaskTrace, TraceSession, TraceSpan
@@ -295,13 +294,3 @@ def test_someone_elses_a_deleted_and_an_unknown_conversation_are_not_found(world
             ask(world.conversations, world.by, conversation)
         assert isinstance(refused.value, AppError)
     assert world.conversations.list(world.by) == []
-
-
-@pytest.mark.parametrize("text", ["a\0b", "half \ud83d here", "\U0001f600 whole", "plain"])
-def test_h3_a_message_that_cannot_be_sent_is_kept_to_the_letter(world: World, text: str) -> None:
-    unsent, message = world.conversations.unsent, Unsent(text, (), None, None, "Refused.", "change")
-    unsent.keep(world.by, message)
-    assert unsent.list(world.by) == [message]
-    mended = replace(message, text="mended")
-    unsent.keep(world.by, mended)
-    assert unsent.list(world.by) == [mended]

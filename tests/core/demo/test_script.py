@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.books.values import ModelCallEnd
+from core.chat.new_turn import NewTurn
 from core.demo.cast import read_cast
 from core.demo.exchange import Exchange, Talk
 from core.demo.script import Month
@@ -49,7 +51,7 @@ def test_it_has_some_thousand_traces(today: date) -> None:
 
 def test_people_work_on_weekdays_by_day_in_the_organisations_zone() -> None:
     for zone in (BERLIN, ZoneInfo("America/Los_Angeles"), ZoneInfo("Asia/Kolkata")):
-        began = [talk[0].opening.at.astimezone(zone) for talk in month(TODAY, zone)]
+        began = [talk[0].opening.head.at.astimezone(zone) for talk in month(TODAY, zone)]
         weekdays = Counter(at.weekday() for at in began)
         assert weekdays[5] + weekdays[6] < weekdays[2] / 2
         assert all(7 <= at.hour < 21 for at in began)
@@ -62,61 +64,68 @@ def test_a_conversation_goes_forward(today: date) -> None:
     for talk in whole.talks(today - timedelta(days=1)):
         assert 1 <= len(talk) <= 12
         for before, after in pairwise(talk):
-            assert after.opening.at > before.finish.attempt.ended_at
-            assert after.opening.last_message_id == before.opening.answer_message_id
-            assert after.opening.user_message_id > before.opening.answer_message_id
+            assert after.opening.head.at > before.end.ended.at
+            assert after.opening.last_message_id == before.opening.head.message_id
+            assert after.opening.user_message_id > before.opening.head.message_id
+
+
+def last_of(exchange: Exchange) -> ModelCallEnd:
+    return exchange.end.runs[0].last
+
+
+def ids_of(opening: NewTurn) -> tuple[str, ...]:
+    return opening.trace.id, opening.run.id, opening.call.id, opening.user_message_id, opening.head.message_id
 
 
 def test_every_id_is_of_its_own_and_all_times_are_utc(exchanges: list[Exchange]) -> None:
-    names = ("task_trace_id", "session_id", "span_id", "user_message_id", "answer_message_id")
-    ids = [getattr(exchange.opening, name) for exchange in exchanges for name in names]
-    ids += [attempt.span_id for exchange in exchanges for _, attempt in exchange.retries]
+    ids = [each for exchange in exchanges for each in ids_of(exchange.opening)]
+    ids += [attempt.id for exchange in exchanges for _, attempt in exchange.retries]
     assert len(set(ids)) == len(ids)
-    assert all(exchange.opening.at.tzinfo is UTC for exchange in exchanges)
+    assert all(exchange.opening.head.at.tzinfo is UTC for exchange in exchanges)
 
 
 def test_the_cached_context_grows_with_a_conversation(talks: tuple[Talk, ...]) -> None:
     reads = [
-        (before.finish.attempt.usage, after.finish.attempt.usage)
+        (last_of(before).usage, last_of(after).usage)
         for talk in talks
         for before, after in pairwise(talk)
-        if after.finish.attempt.usage.cache_read and before.finish.attempt.usage.total
+        if last_of(after).usage.cache_read and last_of(before).usage.total
     ]
     assert len(reads) > 500
     assert all(after.cache_read == before.cache_read + before.cache_write for before, after in reads)
 
 
 def test_about_three_in_a_hundred_end_badly_and_a_few_are_not_exact(exchanges: list[Exchange]) -> None:
-    statuses = Counter(exchange.finish.status for exchange in exchanges)
+    statuses = Counter(exchange.end.ended.status for exchange in exchanges)
     assert 0.02 < share(len(exchanges) - statuses["completed"], exchanges) < 0.045
     assert set(statuses) == {"completed", "failed", "stopped", "interrupted"}
-    bases = Counter(exchange.finish.attempt.basis for exchange in exchanges if "preview" in _answered_by(exchange))
+    bases = Counter(last_of(exchange).cost.basis for exchange in exchanges if "preview" in _answered_by(exchange))
     assert set(bases) == {"unpriced"}
     assert 0.001 < share(bases.total(), exchanges) < 0.012
-    assert 0.01 < share(sum(exchange.finish.attempt.basis == "estimated" for exchange in exchanges), exchanges) < 0.03
+    assert 0.01 < share(sum(last_of(exchange).cost.basis == "estimated" for exchange in exchanges), exchanges) < 0.03
     assert 0.02 < share(sum(bool(exchange.retries) for exchange in exchanges), exchanges) < 0.08
 
 
 def _answered_by(exchange: Exchange) -> str:
-    return exchange.finish.attempt.response_model or ""
+    return last_of(exchange).reported.model or ""
 
 
 def test_all_kinds_of_tokens_are_used(exchanges: list[Exchange]) -> None:
-    used = [exchange.finish.attempt.usage for exchange in exchanges]
+    used = [last_of(exchange).usage for exchange in exchanges]
     for kind in ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "thinking", "web_searches"):
         assert sum(getattr(usage, kind) > 0 for usage in used) > 20, kind
     assert len({agent.models[0] for agent in CAST.agents}) >= 5
 
 
 def test_times_fit_the_tokens(exchanges: list[Exchange]) -> None:
-    fine = [exchange.finish for exchange in exchanges if exchange.finish.status == "completed" and not exchange.retries]
-    for finish in fine:
-        first = finish.attempt.time_to_first_token_ms
+    fine = [exchange.end for exchange in exchanges if exchange.end.ended.status == "completed" and not exchange.retries]
+    for end in fine:
+        first = end.ended.first_token_ms
         assert first is not None
-        assert 300 <= first <= finish.duration_ms
-        assert finish.attempt.usage.output / finish.duration_ms < 0.25, "tokens a millisecond"
-    assert 400 < median(finish.attempt.time_to_first_token_ms or 0 for finish in fine) < 3_000
-    assert 1_500 < median(finish.duration_ms for finish in fine) < 20_000
+        assert 300 <= first <= end.ended.duration_ms
+        assert end.runs[0].last.usage.output / end.ended.duration_ms < 0.25, "tokens a millisecond"
+    assert 400 < median(end.ended.first_token_ms or 0 for end in fine) < 3_000
+    assert 1_500 < median(end.ended.duration_ms for end in fine) < 20_000
 
 
 def test_its_models_are_those_of_the_catalogue() -> None:

@@ -14,15 +14,15 @@ from core.analytics.filters import TraceFilter
 from core.analytics.rollups.histogram import Histogram
 from core.analytics.rollups.latency import Latency
 from core.analytics.rollups.question import Question
-from core.books import writes
-from core.books.entries import NewTurn, TurnEnd
-from core.books.opening import open_turn
+from core.books import closing
+from core.books.values import TraceEnd
+from core.chat.new_turn import NewTurn, open_turn
 from core.events import TurnStatus
 from core.quarters import quarter_of
 from core.store.database import Store
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
 from tests.core.acts import Acts
-from tests.core.books.histories import a_finish, a_reply, an_attempt, an_end, an_opening
+from tests.core.books.histories import a_call, a_finish, a_reply, an_end, an_opening
 from tests.core.books.in_store import recovered
 from tests.core.rows import Rows
 
@@ -41,7 +41,7 @@ class History:
     store: Store
     people: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
-    late: list[TurnEnd] = field(default_factory=list)
+    late: list[TraceEnd] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rows = Rows(self.store)
@@ -56,8 +56,8 @@ class History:
         lost, status = kind % 3 == 2, _ENDINGS[kind % 3]
         reply = a_reply("An answer.", USAGE, model=model, stop_reason="end_turn" if status == "completed" else None)
         first_token = None if kind % 5 == 4 else 11 * kind
-        attempt = replace(an_attempt(opening, reply=reply), time_to_first_token_ms=first_token)
-        end = replace(a_finish(opening, an_end(attempt, status), status, reply), duration_ms=37 * kind**2)
+        attempt = replace(a_call(opening, reply=reply), first_token_ms=first_token)
+        end = a_finish(opening, an_end(attempt, status), status, reply, duration_ms=37 * kind**2)
         if lost:
             recovered(self.store)
             self.late.append(end)
@@ -68,9 +68,11 @@ class History:
         self._finish(end)
 
     def _delegate(self, opening: NewTurn, other: dict[str, str], amount: int) -> None:
-        acts = Acts(self.store, opening.owner_id, opening.agent_id, opening.conversation_id, opening.at)
-        acts.trace = opening.task_trace_id
-        session = acts.session(other["agent_id"], 10, 20, parent=opening.span_id, model=other["model"])
+        acts = Acts(
+            self.store, opening.head.owner_id, opening.head.agent_id, opening.head.conversation_id, opening.head.at
+        )
+        acts.trace = opening.head.task_trace_id
+        session = acts.session(other["agent_id"], 10, 20, parent=opening.call.id, model=other["model"])
         acts.call(session, 1, 10, 20, cost=amount)
         acts.add()
 
@@ -79,8 +81,8 @@ class History:
         if self.late:
             self._finish(self.late.pop(0))
 
-    def _finish(self, end: TurnEnd) -> None:
-        self.store.write(lambda connection: writes.finish(connection, [end])).result()
+    def _finish(self, end: TraceEnd) -> None:
+        self.store.write(lambda connection: closing.close(connection, [end])).result()
 
     def sums(self, question: Question) -> dict[tuple[int, str], tuple[int, ...]]:
         """What the question's answer must be, added up line by line in Python."""

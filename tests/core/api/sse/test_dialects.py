@@ -13,7 +13,7 @@ from core.api.sse.dialects import Dialect, NamedEvents, Tokens, TypedEvents
 from core.api.sse.wire import WireEvent
 from core.chat.following import SAVED, Followed, LiveTurn, Place
 from core.chat.log import EventLog
-from core.chat.turn import Head
+from core.chat.new_turn import Head
 from core.errors import NotSignedIn
 from core.events import (
     ApprovalRequested,

@@ -1,18 +1,19 @@
 """What a turn must pass in the transaction that opens its books: its key is new, and its person asks not too much."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
+from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, tuple_
 
-from core.books.entries import NewTurn
-from core.books.quota import KEPT, Once, Quota
+from core.chat.new_turn import Head
 from core.errors import TooManyRequests
 from core.store.access import User
 from core.store.programs import IdempotencyKey
 from core.store.tables import TaskTrace
 
+KEPT: Final = timedelta(hours=24)
 _WAIT_SECONDS = 5
 _TIDIED_AT_ONCE = 50
 
@@ -20,6 +21,29 @@ _keys, _traces, _users = IdempotencyKey.__table__, TaskTrace.__table__, User.__t
 # Spelled out, not bound: else the index of running turns is of no use.
 _RUNNING = _traces.c.status == literal_column("'running'")
 _KEY = tuple_(_keys.c.owner_id, _keys.c.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What a program names its request by; ``digest`` is the SHA-256 of the request, in hexadecimal.
+
+    The key is good for ``kept``; one that names the turn ``instead_of`` is taken from that turn.
+    """
+
+    key: str
+    digest: str
+    kept: timedelta = KEPT
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many turns a person may have running, and begin in the day from ``since`` to ``until``."""
+
+    at_once: int
+    per_day: int
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +66,19 @@ def read_key(connection: Connection, owner_id: str, once: Once, at: datetime) ->
     return None if row is None else KeptKey(row.digest, row.task_trace_id, row.error_type)
 
 
-def keep_key(connection: Connection, opening: NewTurn) -> None:
+def keep_key(connection: Connection, head: Head, once: Once) -> None:
     """Raises IntegrityError if a request with it was first; tidies some that are kept no longer.
 
     Of two that take it from the same failed turn one is first: what it keeps names another turn by then.
     """
-    once = opening.once
-    if once is None:
-        return
-    own = _keys.c.owner_id == opening.owner_id, _keys.c.key == once.key
-    free = or_(_keys.c.created_at <= opening.at - once.kept, _keys.c.task_trace_id == once.instead_of)
+    own = _keys.c.owner_id == head.owner_id, _keys.c.key == once.key
+    free = or_(_keys.c.created_at <= head.at - once.kept, _keys.c.task_trace_id == once.instead_of)
     connection.execute(delete(_keys).where(*own, free))
-    old = _keys.c.created_at <= opening.at - KEPT
+    old = _keys.c.created_at <= head.at - KEPT
     some = select(_keys.c.owner_id, _keys.c.key).where(old).limit(_TIDIED_AT_ONCE).with_for_update(skip_locked=True)
     connection.execute(delete(_keys).where(_KEY.in_(some)))
-    row = {"digest": once.digest, "task_trace_id": opening.task_trace_id, "created_at": opening.at}
-    connection.execute(insert(_keys), {"owner_id": opening.owner_id, "key": once.key, **row})
+    row = {"digest": once.digest, "task_trace_id": head.task_trace_id, "created_at": head.at}
+    connection.execute(insert(_keys), {"owner_id": head.owner_id, "key": once.key, **row})
 
 
 def free_key(connection: Connection, owner_id: str, key: str, task_trace_id: str) -> None:
@@ -66,19 +87,16 @@ def free_key(connection: Connection, owner_id: str, key: str, task_trace_id: str
     connection.execute(delete(_keys).where(*this))
 
 
-def refuse_too_much(connection: Connection, opening: NewTurn) -> None:
-    """Counts the turn that was just opened with the others of its person. Raises TooManyRequests."""
-    quota = opening.quota
-    if quota is None:
-        return
+def refuse_too_much(connection: Connection, head: Head, quota: Quota) -> None:
+    """Count the turn that was just opened with the others of its person. Raises TooManyRequests."""
     # From here to the commit one at a time, so that no two count without each other; on SQLite all writes are.
-    connection.execute(select(_users.c.id).where(_users.c.id == opening.owner_id).with_for_update(key_share=True))
-    refuse_beyond(connection, opening.owner_id, quota, opening.at)
+    connection.execute(select(_users.c.id).where(_users.c.id == head.owner_id).with_for_update(key_share=True))
+    refuse_beyond(connection, head.owner_id, quota, head.at)
 
 
 def refuse_beyond(connection: Connection, owner_id: str, quota: Quota, at: datetime, more: int = 0) -> None:
     """Where there are more turns than the quota has, with so many more to come. Raises TooManyRequests."""
-    count = select(func.count()).where(_traces.c.owner_id == owner_id)
+    count = select(func.count()).where(_traces.c.owner_id == owner_id, _traces.c.instance_id.is_not(None))
     if connection.execute(count.where(_RUNNING)).scalar_one() + more > quota.at_once:
         raise TooManyRequests(_too_many_at_once(quota), retry_after=_WAIT_SECONDS)
     if connection.execute(count.where(_traces.c.started_at >= quota.since)).scalar_one() + more > quota.per_day:
