@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 import pytest
@@ -79,9 +79,9 @@ def _exploring() -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fewer examples on PostgreSQL."""
-    test = getattr(item, "obj", None)
-    few = getattr(item, "callspec", None) is not None and item.callspec.params.get("database_url") == "postgresql"
-    if not few or _exploring() or not is_hypothesis_test(test):
+    test: Any = getattr(item, "obj", None)
+    chosen = getattr(getattr(item, "callspec", None), "params", {})
+    if chosen.get("database_url") != "postgresql" or _exploring() or not is_hypothesis_test(test):
         return (yield)
     many = test._hypothesis_internal_use_settings
     test._hypothesis_internal_use_settings = settings(many, max_examples=max(many.max_examples // _ON_POSTGRESQL, 3))
