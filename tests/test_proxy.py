@@ -63,7 +63,7 @@ def in_place(folder: Path, port: int, servers: tuple[Served, ...], certificate: 
 
 
 @contextmanager
-def nginx(folder: Path, site: str, url: str, tls: ssl.SSLContext) -> Iterator[None]:
+def nginx(folder: Path, site: str, url: str, tls: ssl.SSLContext | None = None) -> Iterator[None]:
     paths = "".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -80,9 +80,9 @@ def nginx(folder: Path, site: str, url: str, tls: ssl.SSLContext) -> Iterator[No
         process.wait(30)
 
 
-def _await(url: str, tls: ssl.SSLContext, lives: Callable[[], bool], log: Path) -> None:
+def _await(url: str, tls: ssl.SSLContext | None, lives: Callable[[], bool], log: Path) -> None:
     deadline = time.monotonic() + 30
-    with httpx2.Client(verify=tls) as http:
+    with httpx2.Client(verify=tls or True) as http:
         while True:
             try:
                 http.get(f"{url}/healthz").raise_for_status()

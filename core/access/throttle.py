@@ -8,16 +8,17 @@ bucket of its own, so that nobody at the same address can fill it. A sign-in tha
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from math import ceil
+from typing import Final
 
 from sqlalchemy import Connection, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.access.forgetting import forget_old
 from core.clock import now
 from core.errors import TooManyRequests
-from core.store.access import SignInAttempts
+from core.store.access import LoginSession, OneTimeLink, SignInAttempts
 from core.store.database import Store
 
 _buckets = SignInAttempts.__table__
@@ -141,3 +142,16 @@ def _now_ms() -> int:
 
 def _said(seconds: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{ceil(seconds / 60)} minutes"
+
+
+KEPT: Final = timedelta(days=90)
+"""How long sessions and links stay after their end; what people did with them stands in the audit log."""
+
+
+def forget_old(connection: Connection) -> None:
+    """Also buckets of attempts that are empty."""
+    ended = now() - KEPT
+    for table in (LoginSession.__table__, OneTimeLink.__table__):
+        connection.execute(delete(table).where(table.c.expires_at < ended))
+    buckets = SignInAttempts.__table__
+    connection.execute(delete(buckets).where(buckets.c.due_ms < int(now().timestamp() * 1000)))

@@ -11,11 +11,10 @@ from core.access.roles import Person
 from core.clock import now
 from core.conversations.attachments import read_file, read_previews
 from core.conversations.ownership import belongs_to, owned
-from core.conversations.search import contains
 from core.conversations.stamp import Stamp, read_stamp
 from core.conversations.transcript import MessageView, Transcript, TurnFigures, read_transcript
 from core.conversations.unsent import UnsentMessages
-from core.conversations.window import TURNS, Window, newest_mention, read_window, turns_after
+from core.conversations.window import TURNS, Window, contains, newest_mention, read_window, turns_after
 from core.errors import ConversationBusy, ConversationGone, InputError
 from core.events import CostBasis
 from core.money import Nanos

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
 
 from core.access.roles import Person
 from core.conversations.ownership import owned
-from core.conversations.search import contains
 from core.conversations.transcript import Transcript, read_transcript
 from core.store.tables import Conversation, Message
 from core.store.text import storable
@@ -80,3 +79,18 @@ def newest_mention(connection: Connection, by: Person, conversation_id: str, wor
     )
     found: str | None = connection.execute(query).scalar()
     return found
+
+
+def contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether the text contains the part; the wildcards of LIKE stand for themselves.
+
+    Case never matters for ASCII letters. For others it matters to SQLite, and to PostgreSQL with a plain C locale, so
+    the part is also looked for in lower case, in upper case and capitalised: only mixed spellings are missed.
+    """
+    return or_(*(column.icontains(spelling, autoescape=True) for spelling in _spellings(part)))
+
+
+def _spellings(part: str) -> list[str]:
+    if part.isascii():
+        return [part]
+    return list(dict.fromkeys((part, part.lower(), part.upper(), part.capitalize(), part.title())))

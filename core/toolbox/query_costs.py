@@ -21,12 +21,12 @@ from core.analytics.names import Names
 from core.analytics.rollups.pieces import Piece
 from core.analytics.rollups.question import Dimension, Question
 from core.analytics.rollups.snapshot import snapshot
-from core.analytics.spend import Spend
+from core.analytics.spend import Spend, known
 from core.clock import now
 from core.errors import ToolError
+from core.money import exact_usd
 from core.store.database import Store
 from core.store.rollups import MEASURES
-from core.toolbox.spend_table import spend_table
 
 Period: TypeAlias = Literal["today", "yesterday", "7d", "week", "last-week", "30d", "90d", "month", "last-month", "12m"]
 Step: TypeAlias = Literal["day", "week", "month"]
@@ -141,3 +141,48 @@ def _last_of(step: Step, day: date) -> date:
             return day + timedelta(days=6 - day.weekday())
         case "month":
             return last_of_month(day)
+
+
+_MOST_ROWS = 100
+_COLUMNS = (
+    "of",
+    "US dollars",
+    "of them estimated",
+    "model calls",
+    "of them without a known price",
+    "uncached input tokens",
+    "cache write tokens",
+    "cache read tokens",
+    "output tokens",
+)
+
+
+def spend_table(rows: Sequence[tuple[str, Spend]]) -> str:
+    """A line each, those beyond the first hundred as one, and a line for the total."""
+    total = _added_up(rows)
+    rest = rows[_MOST_ROWS:]
+    shown = [*rows[:_MOST_ROWS], *([(f"{len(rest)} others", _added_up(rest))] if rest else [])]
+    lines = [_COLUMNS, *(_cells(*row) for row in [*shown, ("total", total)])]
+    table = "\n".join(" | ".join(cells) for cells in lines)
+    if not total.unpriced_calls:
+        return table
+    return f"{table}\nCalls without a known price cost something too; the dollars leave them out."
+
+
+def _added_up(rows: Sequence[tuple[str, Spend]]) -> Spend:
+    return sum((spend for _, spend in rows), Spend())
+
+
+def _cells(name: str, spend: Spend) -> tuple[str, ...]:
+    counts = (
+        spend.calls,
+        spend.unpriced_calls,
+        spend.input_tokens,
+        spend.cache_write_tokens,
+        spend.cache_read_tokens,
+        spend.output_tokens,
+    )
+    spent = known(spend)
+    dollars = "unknown" if spent is None else exact_usd(spent)
+    one_line = " ".join(name.replace("|", "/").split())
+    return (one_line, dollars, exact_usd(spend.estimated), *map(str, counts))

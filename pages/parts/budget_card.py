@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
+import altair as alt
 import streamlit as st
 
 from core.budgets.views import BudgetView
@@ -10,13 +11,14 @@ from core.chat.budget_room import rooms
 from core.clock import now
 from core.registry.agents import AgentView
 from core.wiring import Services
-from pages.parts.budget_bar import budget_bar
 from pages.parts.budget_words import (
+    Fullness,
     badge,
     beyond,
     consequence,
     costs_address,
     exact_sums,
+    fullness,
     money_counted,
     no_room,
     overrun,
@@ -29,6 +31,7 @@ from pages.parts.budget_words import (
     unpriced,
 )
 from pages.parts.confirm import confirm
+from pages.parts.figures import usd
 from pages.parts.markdown import as_text
 
 _ICONS = {"organisation": ":material/domain:", "person": ":material/person:", "agent": ":material/smart_toy:"}
@@ -91,3 +94,40 @@ def _draw_steps(services: Services, view: BudgetView, change: Callable[[BudgetVi
         key=f"end-{view.id}",
         icon=":material/event_busy:",
     )
+
+
+_COLORS: dict[Fullness, str] = {"room": "#0072b2", "little": "#e69f00", "none": "#cf3a2b"}
+_PALE, _PALER, _TRACK = "b0", "70", "#8b93a340"
+_HEIGHT = 14
+
+
+def budget_bar(view: BudgetView) -> alt.LayerChart:
+    """What is spent and, paler, what is held, on a track as long as the limit; a tick marks a limit that is passed."""
+    taken, known = view.taken, view.spent + view.held_as_spent
+    whole = max(taken, view.limit)
+    edges = {
+        "spent": (0, view.spent),
+        "held as spent": (view.spent, known),
+        "held": (known, taken),
+        "left": (taken, whole),
+    }
+    parts = [
+        {"part": part, "from": start / whole, "to": end / whole, "usd": usd(end - start)}
+        for part, (start, end) in edges.items()
+        if end > start
+    ]
+    color = _COLORS[fullness(view)]
+    colors = [color, color + _PALE, color + _PALER, _TRACK]
+    bar = (
+        alt.Chart(alt.InlineData(values=parts))
+        .mark_bar(height=_HEIGHT)
+        .encode(
+            x=alt.X("from:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None),
+            x2="to:Q",
+            color=alt.Color("part:N", scale=alt.Scale(domain=list(edges), range=colors), legend=None),
+            tooltip=[alt.Tooltip("part:N", title="part"), alt.Tooltip("usd:N", title="dollars")],
+        )
+    )
+    passed = [{"limit": view.limit / whole}] if taken > view.limit else []
+    tick = alt.Chart(alt.InlineData(values=passed)).mark_tick(thickness=2, size=_HEIGHT, color="white")
+    return alt.LayerChart(layer=[bar, tick.encode(x="limit:Q")], height=_HEIGHT)

@@ -1,17 +1,20 @@
 """Running tools: whatever one does, the model gets a clean, bounded text and the turn goes on."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import anyio
 import structlog
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import validator_for
+from referencing import Registry
 
-from core.agent.tools.fitting import misfits
-from core.agent.tools.result_text import bounded, is_binary, size_of
 from core.agent.tools.tool import Tool, ToolContext, ToolFailure, ToolOutcome
 from core.errors import AppError, ToolDenied, ToolInputInvalid, ToolUnavailable
 
@@ -107,3 +110,57 @@ def _failed(tool: Tool, error: BaseException) -> _Failed:
             return _Failed("failed", error.for_user)
     _log.error("a tool failed", tool=tool.name, exc_info=error)
     return _Failed("failed", f"The tool {tool.name} failed with an error of its own ({type(error).__name__}).")
+
+
+_MOST, _LONGEST = 8, 300
+# Given in place of the default, which would fetch a schema that another one points to from anywhere.
+_NOTHING_ELSE: Registry[Any] = Registry()
+
+
+def misfits(schema: dict[str, Any], given: Any) -> list[str]:
+    """A sentence for each misfit, the first few. Raises what jsonschema raises for a schema that is none."""
+    if not isinstance(given, dict):
+        return ["The input must be a JSON object."]
+    kind = validator_for(schema, default=Draft202012Validator)
+    errors = list(islice(kind(schema, registry=_NOTHING_ELSE).iter_errors(given), _MOST + 1))
+    told = [_told(error) for error in errors[:_MOST]]
+    return [*told, "There are more."] if len(errors) > _MOST else told
+
+
+def _told(error: ValidationError) -> str:
+    message = error.message
+    if len(message) > _LONGEST:  # most begin with the value and end with what is wrong
+        message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
+    return f"{error.json_path}: {message}" if error.absolute_path else message
+
+
+LONGEST = 50_000
+"""Bytes of UTF-8 that are kept of a result."""
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls except tab and newline
+    "\u202a-\u202e\u2066-\u2069"  # what turns the direction of text around
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # no characters at all
+    "\U000e0000-\U000e007f]"  # invisible letters
+)
+_INSTEAD = "\ufffd"
+_BINARY_SHARE = 0.1
+
+
+def size_of(text: str) -> int:
+    """In bytes of UTF-8, half a surrogate pair counting as three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def bounded(text: str, size: int) -> str:
+    """The text, or as much of it as fits and a line that says of how much; a mark for each unprintable character."""
+    head = text[: LONGEST + 1].replace("\r\n", "\n").replace("\r", "\n")
+    clean = _UNPRINTABLE.sub(_INSTEAD, head).encode()
+    if len(clean) <= LONGEST:
+        return clean.decode()
+    kept = clean[:LONGEST].decode(errors="ignore")
+    return f"{kept}\n[Cut: these are the first {size_of(kept):,} of {size:,} bytes.]"
+
+
+def is_binary(clean: str) -> bool:
+    return clean.count(_INSTEAD) > len(clean) * _BINARY_SHARE

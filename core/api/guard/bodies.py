@@ -1,13 +1,15 @@
 """What a request may bring: so many bytes, as they are, in time, and JSON that is not too deep."""
 
 import asyncio
+import re
+from array import array
 from dataclasses import dataclass
+from itertools import accumulate
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.api.guard.nesting import is_deeper_than
 from core.api.guard.places import PROGRAMS, UPLOADS, within
 from core.api.guard.refusal import refuse
 from core.api.problems import details
@@ -136,3 +138,17 @@ def _too_large(most: int) -> _Refused:
 
 def _too_slow() -> _Refused:
     return _Refused(details(408, "body_too_slow", "The body did not come in time: send it again, at once."))
+
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+
+
+def is_deeper_than(text: bytes, levels: int) -> bool:
+    """Whether the brackets of a UTF-8 text, those in its strings aside, are open more than ``levels`` deep anywhere."""
+    if text.count(b"[") + text.count(b"{") <= levels:
+        return False
+    # As signed bytes, each bracket is its step down or up.
+    steps = array("b", _STRING.sub(b"", text).translate(_STEPS, _NO_BRACKETS))
+    return max(accumulate(steps), default=0) > levels

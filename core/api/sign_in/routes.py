@@ -3,17 +3,17 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
+from urllib.parse import urlencode
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from core.access.links import PATH as JOIN
 from core.api.sign_in.asked import Asked, read_form, refuse_foreign, visit_of
 from core.api.sign_in.card import Card, show, show_error
 from core.api.sign_in.joining import join, join_page
-from core.api.sign_in.provider import at_provider
 from core.api.sign_in.signing import SIGN_IN, SIGN_OUT, sign_in, sign_in_page, sign_out, sign_out_page
 from core.api.sub_path import origin_of
 from core.errors import AppError
@@ -76,3 +76,16 @@ def _by_way_in(with_password: Answer, provider: Answer) -> Answer:
                 return show(Card("No sign-in is needed", "This installation serves one person.", link=("/", "Open it")))
 
     return answer
+
+
+_LEAD = "People sign in here with their organisation's account."
+
+
+def at_provider(asked: Asked, *, way: Callable[[], str]) -> Response:
+    """A click leads there by a way that is made then, because it is good for seconds only.
+
+    No form does: browsers would not let one lead to another site, as its page's policy has it.
+    """
+    if asked.field("go"):
+        return RedirectResponse(way(), 303, {"Cache-Control": "no-store"})
+    return show(Card("Sign in", _LEAD, link=(f"{SIGN_IN}?{urlencode({'go': '1', 'next': asked.next})}", "Sign in")))

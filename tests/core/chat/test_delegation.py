@@ -150,12 +150,12 @@ def watch(turn: Turn, wanted: Callable[[Any], bool]) -> None:
                 return
 
 
-@pytest.mark.parametrize("step", ["open_session", "end_session"])
+@pytest.mark.parametrize("step", ["open_run", "close_run"])
 @pytest.mark.parametrize("committed", [False, True], ids=["refused", "committed but not said"])
 def test_a_database_that_fails_there_costs_nothing_but_the_step(
     store: Store, work: Open, monkeypatch: pytest.MonkeyPatch, step: str, committed: bool
 ) -> None:
-    asked = step == "end_session"
+    asked = step == "close_run"
     shop = with_helper(work(asks(ASK), *([helped()] if asked else []), says("Done.")))
     write = getattr(Books, step)
 

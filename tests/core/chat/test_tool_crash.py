@@ -63,9 +63,9 @@ def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span
 @pytest.mark.parametrize(
     ("when", "method", "status"),
     [
-        ("after", "open_session", "interrupted"),
-        ("before", "end_session", "interrupted"),
-        ("after", "end_session", "success"),
+        ("after", "open_run", "interrupted"),
+        ("before", "close_run", "interrupted"),
+        ("after", "close_run", "success"),
     ],
 )
 def test_another_agents_run_is_closed_once_with_what_is_known_of_it(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.analytics.spend import Spend
-from core.toolbox.spend_table import spend_table
+from core.toolbox.query_costs import spend_table
 
 SPENDS = st.builds(Spend, calls=st.integers(0, 10**6), spend=st.integers(0, 10**18), estimated=st.integers(0, 10**9))
 ROWS = st.lists(st.tuples(st.text(max_size=20), SPENDS), max_size=130)

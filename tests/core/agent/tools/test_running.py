@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from core.agent.tools.result_text import LONGEST
-from core.agent.tools.running import run_tool
+from core.agent.tools.running import LONGEST, run_tool
 from core.agent.tools.tool import Tool, ToolContext
 from core.errors import ToolDenied, ToolError, ToolInputInvalid, ToolUnavailable
 from tests.core.agent.tools.asking import ADA, ANYTHING, run, run_named

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.api.guard.nesting import is_deeper_than
+from core.api.guard.bodies import is_deeper_than
 
 Json: TypeAlias = "str | list[Json] | dict[str, Json] | None"
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from core.access.forgetting import KEPT
 from core.access.links import VALID
 from core.access.sessions import LONGEST
+from core.access.throttle import KEPT
 from core.clock import now
 from core.errors import NotSignedIn
 from tests.core.access.conftest import HOME, PASSWORD, House, eventually
