@@ -105,7 +105,7 @@ def _settings(chosen: Settings) -> Iterator[Finding]:
         why = "so that only people with a key of their own or of the organisation get answers"
         yield Finding("note", "settings", f"PROVIDER=anthropic without ANTHROPIC_API_KEY, {why}.")
     elif chosen.provider == "simulated" or chosen.anthropic_api_key is None:
-        yield Finding("note", "settings", "Without a key on Settings answers are simulated, and nothing is billed.")
+        yield Finding("note", "settings", "Without a key on Settings answers are simulated, and not billed.")
 
 
 def _disk(chosen: Settings) -> Iterator[Finding]:

@@ -1,10 +1,24 @@
 """Token usage as the provider reports it: folded, read field by field, and split into disjoint buckets."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from reprlib import repr as shown
 from typing import Any, TypeAlias
+
+from core.units import APIECE, PARTS, PROMPT, TOKENS, UNITS, Count, Usage
+
+__all__ = [
+    "CONTRADICTIONS",
+    "Iteration",
+    "Reading",
+    "Usage",
+    "UsageJson",
+    "as_reported",
+    "fold_usage",
+    "read_usage",
+    "whole_number",
+]
 
 UsageJson: TypeAlias = Mapping[str, Any]
 
@@ -13,50 +27,20 @@ CONTRADICTIONS = "contradictions"
 
 # Far beyond any reply, and small enough that what it costs still fits the books' 64-bit columns.
 _LARGEST_COUNT = 10**12
-_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-_SPLIT = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-_BUCKETS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+_WRITTEN = "cache_creation_input_tokens"
+"""All writes to the cache together, which the usage tells beside the single ones."""
+_CUMULATIVE = {_WRITTEN, *(unit.reported[0] for unit in UNITS if len(unit.reported) == 1)}
+_CUMULATIVE_PARTS = {unit.reported[0] for unit in UNITS if len(unit.reported) > 1} - {"cache_creation"}
+_PLACES = sorted(
+    ((unit.field, "".join(unit.reported[:-1]), unit.reported[-1]) for unit in UNITS), key=lambda place: bool(place[1])
+)
+"""The part of the usage and the key in it where each unit is; first those that stand at its top level."""
+_IN_PROMPT = {unit.field for unit in PROMPT}
+_IN_OUTPUT = {unit.field for unit in TOKENS if unit.kind == "output"}
 _SERVING = ("message", "fallback_message")
 _WHOLE = re.compile(r"\s*([0-9]{1,13})(?:\.0*)?\s*")
 _PLACEHOLDER = 3
 """``message_start`` has so many output tokens at most, which are none that were counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Every token in exactly one bucket; ``thinking`` is a part of ``output``."""
-
-    input: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    cache_read: int = 0
-    output: int = 0
-    thinking: int = 0
-    web_searches: int = 0
-
-    @property
-    def cache_write(self) -> int:
-        return self.cache_write_5m + self.cache_write_1h
-
-    @property
-    def prompt(self) -> int:
-        """All tokens the model read, cached or not: what length tiers look at."""
-        return self.input + self.cache_write + self.cache_read
-
-    @property
-    def total(self) -> int:
-        return self.prompt + self.output
-
-    def with_output(self, tokens: int) -> "Usage":
-        return replace(self, output=tokens)
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
-
-    @classmethod
-    def from_json(cls, usage: object) -> "Usage":
-        """All of a reply's usage that makes sense."""
-        return read_usage(usage).usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +74,7 @@ class Reading:
     @property
     def counted(self) -> bool:
         """Whether there is any count: nothing used is a fact only if the provider said so."""
-        return self.prompt_counted or self.output_counted or bool(self.usage.web_searches)
+        return self.prompt_counted or self.output_counted or bool(self.usage.sum_of(APIECE))
 
 
 def read_usage(usage: object) -> Reading:
@@ -117,7 +101,7 @@ def _with_the_rest(runs: Sequence[Iteration], top: Usage, reader: "_Reader") -> 
     serving = [place for place, each in enumerate(runs) if each.kind in _SERVING]
     rest = _beyond(top, sum((runs[place].usage for place in serving), start=Usage()))
     if rest.total:
-        names = ", ".join(f"{getattr(rest, name)} {name}" for name in _BUCKETS if getattr(rest, name))
+        names = ", ".join(f"{rest.of(unit)} {unit.name}" for unit in TOKENS if rest.of(unit))
         reader.doubt(f"the runs hold fewer tokens than the whole; the rest ({names}) is given to the last that served")
     if not serving:
         return (*runs, Iteration("message", None, rest)) if rest != Usage() else tuple(runs)
@@ -125,13 +109,14 @@ def _with_the_rest(runs: Sequence[Iteration], top: Usage, reader: "_Reader") -> 
     whole = last.usage + rest
     if len(serving) == 1 and whole.cache_write == top.cache_write:
         whole = replace(whole, cache_write_5m=top.cache_write_5m, cache_write_1h=top.cache_write_1h)
-    served = replace(last, usage=replace(whole, thinking=min(whole.thinking, whole.output)))
+    parts = {part.field: min(whole.of(part), getattr(whole, part.part_of)) for part in PARTS}
+    served = replace(last, usage=replace(whole, **parts))
     return (*runs[: serving[-1]], served, *runs[serving[-1] + 1 :])
 
 
 def _beyond(top: Usage, listed: Usage) -> Usage:
     """What the top level has more; runs need not tell how long they wrote to the cache for."""
-    more = Usage(*(max(0, mine - theirs) for mine, theirs in zip(astuple(top), astuple(listed), strict=True)))
+    more = Usage(*(max(0, mine - theirs) for mine, theirs in zip(top.numbers(), listed.numbers(), strict=True)))
     return replace(more, cache_write_5m=max(0, top.cache_write - listed.cache_write), cache_write_1h=0)
 
 
@@ -151,15 +136,19 @@ class _Reader:
         self.certain = False
 
     def read(self, usage: UsageJson) -> Usage:
-        input_, total, cache_read = (self.count(usage, key) for key in _PROMPT)
-        output = self.count(usage, "output_tokens")
-        split = [self.count(self.part(usage, "cache_creation"), key) for key in _SPLIT]
-        write_5m, write_1h = self._cache_writes(split[0] or 0, split[1] or 0, total)
-        self.prompt_counted |= any(count is not None for count in (input_, total, cache_read, *split))
-        self.output_counted |= output is not None
-        searches = self.count(self.part(usage, "server_tool_use"), "web_search_requests")
-        thinking = self._thinking(usage, output or 0)
-        return Usage(input_ or 0, write_5m, write_1h, cache_read or 0, output or 0, thinking, searches or 0)
+        counts: dict[str, int] = {}
+        for field, part, key in _PLACES:
+            count = self.count(self.part(usage, part) if part else usage, key)
+            if count is not None:
+                counts[field] = count
+        written = self.count(usage, _WRITTEN)
+        self.prompt_counted |= written is not None or not _IN_PROMPT.isdisjoint(counts)
+        self.output_counted |= not _IN_OUTPUT.isdisjoint(counts)
+        writes = self._cache_writes(counts.get("cache_write_5m", 0), counts.get("cache_write_1h", 0), written)
+        counts["cache_write_5m"], counts["cache_write_1h"] = writes
+        for inner in PARTS:
+            counts[inner.field] = self._part(usage, inner, counts.get(inner.part_of, 0))
+        return Usage(**counts)
 
     def entries(self, usage: UsageJson) -> Sequence[object]:
         listed = usage.get("iterations")
@@ -187,20 +176,23 @@ class _Reader:
 
     def count(self, usage: UsageJson, key: str) -> int | None:
         value = usage.get(key)
+        if value is None:
+            return None
         number = whole_number(value)
-        if value is not None and number is None:
+        if number is None:
             self.doubt(f"{key} is {shown(value)}, not a count")
         return number
 
-    def _thinking(self, usage: UsageJson, output: int) -> int:
-        """It is billed as the output that it is a part of, so nothing hangs on what is wrong with it."""
-        details = usage.get("output_tokens_details")
-        given = details.get("thinking_tokens") if isinstance(details, Mapping) else details
+    def _part(self, usage: UsageJson, part: Count, whole: int) -> int:
+        """It is billed as what it is a part of, so nothing hangs on what is wrong with it."""
+        details, key = usage.get(part.reported[0]), part.reported[-1]
+        given = details.get(key) if isinstance(details, Mapping) else details
         number = whole_number(given)
         if given is not None and number is None:
-            self.remarks[f"thinking_tokens is {shown(given)}, not a count"] = None
-        elif number is not None and number > output:
-            self.remarks[f"{number} thinking tokens are more than the {output} output tokens they are part of"] = None
+            self.remarks[f"{key} is {shown(given)}, not a count"] = None
+        elif number is not None and number > whole:
+            of = f"the {whole} {part.part_of} tokens they are part of"
+            self.remarks[f"{number} {part.field} tokens are more than {of}"] = None
             return 0
         return number or 0
 
@@ -217,6 +209,18 @@ class _Reader:
             self.doubt(f"cache_creation_input_tokens {total} is less than its parts {parts}, which stand")
             return write_5m, write_1h
         return total - write_1h, write_1h
+
+
+def as_reported(usage: Usage, counts: Iterable[Count]) -> dict[str, Any]:
+    """Say some of its counts as the provider would."""
+    told: dict[str, Any] = {}
+    for count in counts:
+        *parts, key = count.reported
+        place = told
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[key] = usage.of(count)
+    return told
 
 
 def whole_number(value: object) -> int | None:
@@ -250,11 +254,11 @@ def _given(usage: UsageJson) -> Iterator[tuple[str, Any]]:
 
 
 def _later(key: str, before: Any, value: Any, doubts: list[str]) -> Any:
-    if key in (*_PROMPT, "output_tokens"):
+    if key in _CUMULATIVE:
         return _larger(key, before, value, doubts)
     if key == "output_tokens_details" or before is None:
         return value
-    if key == "server_tool_use" and isinstance(before, Mapping):
+    if key in _CUMULATIVE_PARTS and isinstance(before, Mapping):
         after = value if isinstance(value, Mapping) else {}
         return {**before, **{name: _larger(name, before.get(name), count, doubts) for name, count in _given(after)}}
     if key == "cache_creation" and isinstance(before, Mapping):

@@ -149,13 +149,6 @@ def docstring_breaches(module: Module) -> Iterator[str]:
         yield f"{module.name} does not say in a docstring what it is"
 
 
-def comment_share(modules: Iterable[Module]) -> float:
-    """Lines that are only a comment, as a part of the lines with code on them."""
-    lines = [line.strip() for module in modules for line in module.text.splitlines() if line.strip()]
-    comments = sum(line.startswith("#") for line in lines)
-    return comments / (len(lines) - comments)
-
-
 _FORBIDDEN_IMPORTS = ("unittest", "pickle", "marshal", "shelve", "yaml")
 _FORBIDDEN_NAMES = {"skip", "skipif", "xfail", "importorskip"}
 _FORBIDDEN_CALLS = {"eval", "exec"}

@@ -11,7 +11,6 @@ from tests.house_rules import (
     PROJECT,
     Module,
     broad_excepts,
-    comment_share,
     docstring_breaches,
     home_breaches,
     layer_breaches,
@@ -43,6 +42,7 @@ LAYERS = [
     "core.store",
     "core.settings core.events core.files core.key_file",
     "core.usage core.estimates core.money core.clock core.quarters core.errors core.logs core.children core.place",
+    "core.units",
 ]
 _SQL = (
     "core.store core.access core.budgets core.registry core.conversations core.toolbox core.chat core.books "
@@ -123,10 +123,6 @@ def test_the_usual_file_and_function_are_small() -> None:
     assert quantiles(lengths, n=20)[-1] <= 30
     assert median(parameters(function) for function in functions) <= 2
     assert sum(parameters(function) > 5 for function in functions) <= len(functions) * 0.05
-
-
-def test_comments_are_rare() -> None:
-    assert comment_share(PRODUCT) <= 0.06
 
 
 def test_every_module_says_what_it_is() -> None:
@@ -237,7 +233,6 @@ def test_a_handler_that_raises_again_is_not_broad() -> None:
     assert list(broad_excepts(Module("core.x", text))) == []
 
 
-def test_a_missing_docstring_and_too_many_comments_are_seen() -> None:
+def test_a_missing_docstring_is_seen() -> None:
     module = Module("core.x", "# one\n# two\nx = 1\ny = 2")
     assert list(docstring_breaches(module)) == ["core.x does not say in a docstring what it is"]
-    assert comment_share([module]) == 1.0

@@ -172,7 +172,7 @@ class _View:
 
     def _course(self, steps: Sequence[Piece]) -> list[tuple[datetime, Spend]]:
         sums = self._ask(steps)
-        return [(self.choice.range.wall_clock(step.start), Spend(*sums.get((step.slot, ""), ()))) for step in steps]
+        return [(self.choice.range.wall_clock(step.start), Spend.of(sums.get((step.slot, ""), ()))) for step in steps]
 
     def _top(self, dimension: Dimension) -> list[Group]:
         sums = self._ask((self.choice.range.whole,), _SHOWN_OF_GROUPS, dimension)
@@ -246,4 +246,4 @@ def round_half_even(numerator: int, denominator: int) -> int:
 
 
 def _total(sums: Sums) -> Spend:
-    return sum((Spend(*values) for values in sums.values()), Spend())
+    return sum((Spend.of(values) for values in sums.values()), Spend())

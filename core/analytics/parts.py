@@ -35,7 +35,7 @@ def read_parts(moment: Snapshot, choice: Choice, unit: Unit, names: Names) -> li
     if unit == "hour" or unit == "day":
         return _by_time(moment, choice, unit)
     sums = moment.ask(Question((choice.range.whole,), MEASURES, choice.filter, unit))
-    parts = [Part(id_, names.of(unit, id_), Spend(*values)) for (_, id_), values in sums.items()]
+    parts = [Part(id_, names.of(unit, id_), Spend.of(values)) for (_, id_), values in sums.items()]
     return sorted(parts, key=lambda part: (-part.spend.spend, -part.spend.calls, part.name))
 
 
@@ -45,7 +45,7 @@ def _by_time(moment: Snapshot, choice: Choice, step: Step) -> list[Part]:
     buckets = choice.range.each(step)
     sums = moment.ask(Question(buckets, MEASURES, choice.filter))
     names = {slot: _name(choice.range, step, buckets[slot]) for slot, _ in sums}
-    return [Part(names[slot], names[slot], Spend(*sums[slot, ""])) for slot in sorted(names)]
+    return [Part(names[slot], names[slot], Spend.of(sums[slot, ""])) for slot in sorted(names)]
 
 
 def _name(of: Range, step: Step, bucket: Piece) -> str:

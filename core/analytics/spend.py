@@ -1,9 +1,14 @@
 """Sums of the books over some time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from operator import add, attrgetter
 from typing import Protocol
 
 from core.money import Nanos
+from core.units import QUANTITIES
+
+_PLACES = {measure: place for place, measure in enumerate(QUANTITIES)}
 
 
 class Billed(Protocol):
@@ -23,7 +28,10 @@ def known(sums: Billed) -> Nanos | None:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Sums over some time; money in nano-dollars. ``estimated`` is the part of ``spend`` that is not exact."""
+    """Sums over some time; money in nano-dollars. ``estimated`` is the part of ``spend`` that is not exact.
+
+    ``quantities`` are what the tables of sums count, in the order of QUANTITIES.
+    """
 
     traces: int = 0
     conversations: int = 0
@@ -32,14 +40,30 @@ class Spend:
     spend: Nanos = 0
     estimated: Nanos = 0
     saved: Nanos = 0
-    input_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
+    quantities: tuple[int, ...] = (0,) * len(QUANTITIES)
+
+    @classmethod
+    def of(cls, sums: Sequence[int]) -> "Spend":
+        """Sums in the order of MEASURES."""
+        if not sums:
+            return cls()
+        traces, conversations, calls, unpriced_calls, spend, estimated, saved, *quantities = sums
+        return cls(traces, conversations, calls, unpriced_calls, spend, estimated, saved, tuple(quantities))
+
+    def quantity(self, measure: str) -> int:
+        """How much of one of QUANTITIES."""
+        return self.quantities[_PLACES[measure]]
 
     @property
     def tokens(self) -> int:
-        return self.input_tokens + self.cache_write_tokens + self.cache_read_tokens + self.output_tokens
+        return sum(self.quantity(measure) for measure, units in QUANTITIES.items() if units[0].is_tokens)
+
+    def sums(self) -> tuple[int, ...]:
+        """All sums in the order of MEASURES."""
+        return (*_amounts(self), *self.quantities)
 
     def __add__(self, other: "Spend") -> "Spend":
-        return Spend(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Spend.of(tuple(map(add, self.sums(), other.sums())))
+
+
+_amounts = attrgetter(*(each.name for each in fields(Spend) if each.name != "quantities"))

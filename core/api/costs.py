@@ -1,7 +1,7 @@
 """What was spent, in sums: exact at every moment, and open about what is not known."""
 
 from datetime import date
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -12,8 +12,9 @@ from core.analytics.spend import Spend
 from core.api.caller import Caller, Running
 from core.api.choosing import Filters
 from core.api.problems import raises, wrong
-from core.api.wire import Data, Money, Wire, exactly
+from core.api.wire import Data, Money, Wire, exactly, with_fields
 from core.errors import NotAllowed
+from core.units import QUANTITIES
 
 costs = APIRouter(prefix="/api/costs", tags=["costs"])
 
@@ -30,7 +31,7 @@ class Named(Wire):
     name: str = Field(description="What it is called today.")
 
 
-class Sum(Wire):
+class _Amounts(Wire):
     cost: Money | None = Field(description="Null as soon as one call has no known price.")
     known_cost: Money = Field(description="Of the calls whose price is known.")
     unpriced_calls: int = Field(description="Calls without a known price, which are in no sum.")
@@ -39,10 +40,15 @@ class Sum(Wire):
     )
     saved_by_cache: Money = Field(description="What tokens of the cache would have cost more as plain input.")
     calls: int = Field(description="Calls to the provider, repeated ones included.")
-    input_tokens: int
-    cache_write_tokens: int
-    cache_read_tokens: int
-    output_tokens: int
+
+
+if TYPE_CHECKING:
+
+    class Sum(_Amounts):
+        """Amounts, and a field for each quantity that the tables of sums count."""
+
+else:
+    Sum = with_fields("Sum", _Amounts, dict.fromkeys(QUANTITIES))
 
 
 class Row(Sum, Named):
@@ -107,8 +113,5 @@ def _sums(spend: Spend) -> dict[str, Money | int | None]:
         "estimated_cost": exactly(spend.estimated),
         "saved_by_cache": exactly(spend.saved),
         "calls": spend.calls,
-        "input_tokens": spend.input_tokens,
-        "cache_write_tokens": spend.cache_write_tokens,
-        "cache_read_tokens": spend.cache_read_tokens,
-        "output_tokens": spend.output_tokens,
+        **dict(zip(QUANTITIES, spend.quantities, strict=True)),
     }

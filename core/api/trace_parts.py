@@ -9,6 +9,7 @@ from pydantic import Field
 from core.analytics import trace_detail, trace_parts, trace_row, trace_tree
 from core.analytics.unconfirmed import Unconfirmed
 from core.api.wire import Money, Tokens, Wire, money, sendable, tokens
+from core.units import unit_names
 
 
 class Trace(Wire):
@@ -120,7 +121,7 @@ class LedgerLine(Wire):
     span_id: str
     line: int
     model: str
-    unit: str
+    unit: str = Field(description=f"What was billed: {unit_names()}.")
     quantity: int
     unit_price_usd: str | None = Field(description="Exact, of one unit; null if no price is known.")
     amount: Money | None

@@ -1,15 +1,15 @@
 """How bodies are written: JSON with camelCase names, times with their zone, money exact and never as a float."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from pydantic.alias_generators import to_camel
 
 from core.errors import InputError
 from core.money import Nanos, exact_usd
 from core.store.text import storable, whole_characters
-from core.usage import Usage
+from core.units import COUNTS, Usage
 
 T = TypeVar("T")
 
@@ -61,16 +61,26 @@ class Money(Wire):
     usd: str = Field(description="The same in US dollars, with nine decimals.", examples=["0.007117500"])
 
 
-class Tokens(Wire):
-    """Every token in exactly one bucket; ``thinking`` is a part of ``output``."""
+def with_fields(name: str, base: type[Wire], fields: Mapping[str, str | None], doc: str | None = None) -> type[Wire]:
+    """Make a model that has a whole number more for each name; what is given with it describes it."""
+    numbers = {field: (int, Field(alias=_camel(field), description=words)) for field, words in fields.items()}
+    return create_model(name, __base__=base, __doc__=doc, __module__=base.__module__, **numbers)  # type: ignore[call-overload, no-any-return]
 
-    input: int
-    cache_write_5m: int = Field(alias="cacheWrite5m")
-    cache_write_1h: int = Field(alias="cacheWrite1h")
-    cache_read: int
-    output: int
-    thinking: int
-    web_searches: int
+
+def _camel(name: str) -> str:
+    """Without a mark before a digit: ``cacheWrite5m``."""
+    first, *more = name.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in more)
+
+
+if TYPE_CHECKING:
+
+    class Tokens(Wire):
+        """All that is counted of a call, as core/units.py lists it."""
+
+else:
+    _TOKENS = "Every token in exactly one bucket; ``thinking`` is a part of ``output``."
+    Tokens = with_fields("Tokens", Wire, {count.field: count.meaning for count in COUNTS}, _TOKENS)
 
 
 def money(nanos: Nanos | None) -> Money | None:

@@ -22,7 +22,7 @@ from core.pricing.price_book import names_in
 from core.store.rollups import UNASSIGNED
 from core.store.tables import LedgerLine, TraceSpan
 from core.store.text import StorableText
-from core.usage import Usage
+from core.units import COLUMNS, Usage
 
 RUNNING = "running"
 NOT_MADE = "not_made"
@@ -157,15 +157,7 @@ def begun_tally(at: datetime) -> dict[str, Any]:
 
 
 def token_columns(usage: Usage) -> dict[str, int]:
-    return {
-        "input_tokens": usage.input,
-        "cache_write_5m_tokens": usage.cache_write_5m,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "cache_read_tokens": usage.cache_read,
-        "output_tokens": usage.output,
-        "thinking_tokens": usage.thinking,
-        "web_searches": usage.web_searches,
-    }
+    return dict(zip(COLUMNS, usage.numbers(), strict=True))
 
 
 def _free() -> dict[str, Any]:

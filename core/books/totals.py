@@ -8,23 +8,15 @@ from sqlalchemy.sql.sqltypes import BigInteger
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.store.text import StorableText
+from core.units import COLUMNS
 
-SUMMED = (
-    "input_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "web_searches",
-)
 _ENDED = ("status", "ended_at", "duration_ms", "time_to_first_token_ms", "error_type", "error_text")
 
 
 def _sums(child: str, key: str) -> str:
     """A cost with an unknown part is unknown; of the bases the least certain wins, as their names happen to sort."""
-    columns = ", ".join((*SUMMED, "cost_nanos", "cost_basis"))
-    sums = ", ".join(f"sum({column})" for column in SUMMED)
+    columns = ", ".join((*COLUMNS, "cost_nanos", "cost_basis"))
+    sums = ", ".join(f"sum({column})" for column in COLUMNS)
     cost = "CASE WHEN count(*) = count(cost_nanos) THEN sum(cost_nanos) END"
     return f"({columns}) = (SELECT {sums}, {cost}, max(cost_basis) FROM {child} WHERE {key} = :id)"  # noqa: S608
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from core.provider.reply import Reply
+from core.units import APIECE, PROMPT_COLUMNS
 from core.usage import Usage, read_usage, whole_number
 
 AT_LEAST = "at least"
@@ -17,7 +18,7 @@ NO_PROMPT = "the provider reported no prompt, so our estimate of it stands"
 NO_OUTPUT = "the provider reported no output, so it is estimated from what the model wrote"
 TOOLS_SEEN = "calls of the provider's tools are counted by the results that were seen"
 
-_PROMPT = ("input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens")
+_TOOLS = "server_tool_use"
 _PLACEHOLDER, _CERTAINLY_MORE = 3, 20
 """A reply of so many estimated tokens has more than the count that a reply begins with."""
 
@@ -80,7 +81,7 @@ def complete(reported: Mapping[str, Any], seen: Seen) -> Used:
         remarks.append(NO_PROMPT)
     tools = _tools(reported, seen.tools)
     if tools:
-        changed["server_tool_use"] = tools
+        changed[_TOOLS] = tools
         remarks.append(TOOLS_SEEN)
     if not seen.ended:
         remarks += _lower_bounds(seen)
@@ -97,7 +98,7 @@ def _missing_prompt(reported: Mapping[str, Any], usage: Usage, estimate: int) ->
 
 def _tools(reported: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
     """The counts of the provider's tools, if more calls were seen than are reported."""
-    given = reported.get("server_tool_use")
+    given = reported.get(_TOOLS)
     known = given if isinstance(given, Mapping) else {}
     more = {name: count for name, count in seen.items() if count > (whole_number(known.get(name)) or 0)}
     return {**known, **more} if more else {}
@@ -112,6 +113,6 @@ def used_in_row(row: RowMapping, *, ended: bool) -> Used:
     """What a row of a model call says: the provider's usage, what was counted beside it, and the estimated prompt."""
     if not row["usage"]:
         return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
-    searches = {"web_search_requests": row["web_searches"]} if row["web_searches"] else {}
-    prompt = sum(row[column] for column in _PROMPT)
-    return complete(row["usage"], Seen(prompt, row["output_tokens"], searches, ended=ended))
+    prompt = sum(row[column] for column in PROMPT_COLUMNS)
+    tools = {unit.reported[-1]: row[unit.column] for unit in APIECE if unit.reported[0] == _TOOLS and row[unit.column]}
+    return complete(row["usage"], Seen(prompt, row["output_tokens"], tools, ended=ended))

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final
@@ -17,6 +17,7 @@ from core.provider.models import find_model
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE
 from core.store.tables import TaskTrace, TraceSpan
+from core.units import APIECE
 
 LEAST_TYPICAL: Final = 1_000
 ROUNDS_AT_PROVIDER: Final = 10
@@ -39,15 +40,16 @@ UNKNOWN: Final = Bound(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What bounds a call: the model, the prompt, and what the reply may write, search the web and read there.
+    """What bounds a call: the model, the prompt, and what the reply may write, read, and use of what is billed apiece.
 
-    ``most_read`` are the tokens that may be read where the provider's own tools add to the prompt; None: none do.
+    ``apiece`` is by the names of ``Usage``. ``most_read`` are the tokens that may be read where the provider's own
+    tools add to the prompt; None: none do.
     """
 
     model: str
     prompt: Estimate
     max_tokens: int
-    searches: int = 0
+    apiece: Mapping[str, int] = field(default_factory=dict)
     most_read: int | None = None
 
 
@@ -63,7 +65,7 @@ class Bounds:
         """By the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
         prompt = max(asked.prompt.upper, asked.most_read or 0)
-        most = self._book.max_cost(asked.model, prompt, asked.max_tokens, at, searches=asked.searches)
+        most = self._book.max_cost(asked.model, prompt, asked.max_tokens, at, **asked.apiece)
         return Bound(most, self._book.max_cost(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:
@@ -94,9 +96,13 @@ def _percentile(counts: list[int]) -> int:
     return sorted(counts)[math.ceil(0.99 * len(counts)) - 1]
 
 
-def most_searches(tools: Sequence[Mapping[str, Any]]) -> int:
-    """How often the provider may search the web for one reply that has these tools."""
-    return sum(_uses(tool, "web_search") for tool in tools)
+def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How much of what is billed apiece the provider may use for one reply that has these tools: one a use.
+
+    The type of such a tool begins with the unit's name, as ``web_search_20260318`` does.
+    """
+    uses = {unit.field: sum(_uses(tool, unit.name) for tool in tools) for unit in APIECE}
+    return {name: number for name, number in uses.items() if number}
 
 
 def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:

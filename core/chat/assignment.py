@@ -7,7 +7,7 @@ from functools import partial
 from core.agent.context import HistoryMessage, Persona, build_request, estimate_prompt
 from core.agent.limits import Limits
 from core.agent.tools.tool import ToolContext
-from core.budgets.bounds import Asked, most_read, most_searches
+from core.budgets.bounds import Asked, most_apiece, most_read
 from core.estimates import Estimate
 from core.provider.blocks import Block
 from core.provider.request import CallKey, ModelRequest
@@ -41,8 +41,8 @@ class Assignment:
     def asked(self) -> Asked:
         """What bounds its first model call."""
         request = self.request
-        searches, read = most_searches(request.tools), most_read(request.tools, request.model)
-        return Asked(request.model, self.prompt_estimate, request.max_tokens, searches, read)
+        apiece, read = most_apiece(request.tools), most_read(request.tools, request.model)
+        return Asked(request.model, self.prompt_estimate, request.max_tokens, apiece, read)
 
 
 def assign(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.agent.context import Persona, estimate_prompt
 from core.agent.tools.catalogue import provider_tools
-from core.budgets.bounds import Asked, Bounds, most_read, most_searches, runs_code
+from core.budgets.bounds import Asked, Bounds, most_apiece, most_read, runs_code
 from core.budgets.holding import amount_held
 from core.budgets.views import BudgetView
 from core.money import Nanos
@@ -46,7 +46,7 @@ def _room(view: BudgetView, agent: AgentView, bounds: Bounds, at: datetime) -> R
     persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, tools)
     prompt = estimate_prompt(persona, (), "")
     read, uncounted = most_read(tools, agent.model), runs_code(tools)
-    asked = Asked(agent.model, prompt, agent.max_output_tokens, most_searches(tools), read)
+    asked = Asked(agent.model, prompt, agent.max_output_tokens, most_apiece(tools), read)
     bound = bounds.of(asked, at)
     holds = amount_held(view.reserve, bound)
     if holds is None:

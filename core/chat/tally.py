@@ -7,11 +7,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
+from core import units
 from core.books.spans import answered_model, is_same
 from core.books.values import STEP_STATUS, ModelCallEnd
 from core.events import TurnStatus
 
-TOKENS: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+TOKENS: Final = tuple(unit.name for unit in units.TOKENS)
 """Buckets of usage that no token is in twice."""
 
 

@@ -1,6 +1,8 @@
 """What was said so far in a conversation, as its next request needs it."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, func, select
@@ -13,17 +15,12 @@ from core.conversations.ownership import owned
 from core.errors import ConversationGone, MessageGone
 from core.provider.blocks import Block
 from core.store.tables import Conversation, Message, TaskTrace, TraceSession, TraceSpan
+from core.units import TOKENS
 
 _conversations, _messages, _traces = Conversation.__table__, Message.__table__, TaskTrace.__table__
 _sessions, _spans = TraceSession.__table__, TraceSpan.__table__
 
-_TOKENS = (
-    _spans.c.input_tokens
-    + _spans.c.cache_read_tokens
-    + _spans.c.cache_write_5m_tokens
-    + _spans.c.cache_write_1h_tokens
-    + _spans.c.output_tokens
-)
+_TOKENS: ColumnElement[int] = reduce(add, (_spans.c[bucket.column] for bucket in TOKENS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from core.store.rollups import SERVED
 from core.store.tables import Agent, LedgerLine, TaskTrace, TraceSession, TraceSpan
 from core.store.text import storable
 from core.store.unindexed import unindexed
+from core.units import COUNTS, FIRST, Count, unit_names
 
 Kind: TypeAlias = Literal["text", "time", "usd", "number", "flag"]
 FileName: TypeAlias = Literal["traces", "ledger"]
@@ -55,8 +56,8 @@ class ExportFile:
     order: tuple[ColumnElement[Any], ...]
 
 
-def _tokens(name: str, meaning: str) -> Column:
-    return Column(name, meaning, "number", _traces.c[name])
+def _counted(count: Count) -> Column:
+    return Column(count.column, count.meaning, "number", _traces.c[count.column])
 
 
 _calls = _spans.c.task_trace_id == _traces.c.id, _spans.c.kind == "model_call"
@@ -121,13 +122,7 @@ TRACES = ExportFile(
         _SOURCE,
         SIMULATED,
         Column("attempts", "Calls to the provider, repeated ones included.", "number", _attempts),
-        _tokens("input_tokens", "Input tokens neither written to nor read from the cache."),
-        _tokens("cache_write_5m_tokens", "Tokens written to the cache for 5 minutes."),
-        _tokens("cache_write_1h_tokens", "Tokens written to the cache for 1 hour."),
-        _tokens("cache_read_tokens", "Tokens read from the cache."),
-        _tokens("output_tokens", "Output tokens, thinking included."),
-        _tokens("thinking_tokens", "The part of the output tokens that was thinking."),
-        _tokens("web_searches", "Web searches billed."),
+        *map(_counted, COUNTS[:FIRST]),
         Column("cost_usd", "Cost in US dollars, nine decimals; empty if not known (yet).", "usd", _traces.c.cost_nanos),
         Column(
             "cost_basis",
@@ -155,6 +150,7 @@ TRACES = ExportFile(
         _KEY_SOURCE,
         _KEY_LABEL,
         _PROVENANCE,
+        *map(_counted, COUNTS[FIRST:]),
     ),
     cost=_traces.c.cost_nanos,
     source=_traces,
@@ -183,7 +179,7 @@ LEDGER = ExportFile(
         Column("model", "The model that was billed.", "text", _lines.c.model),
         Column(
             "unit",
-            "What was billed: input, cache_write_5m, cache_write_1h, cache_read, output or web_search.",
+            f"What was billed: {unit_names()}.",
             "text",
             _lines.c.unit,
         ),

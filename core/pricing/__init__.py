@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from core.pricing.book_file import read_price_book
 from core.pricing.price_book import PriceBook
-from core.pricing.priced import Priced, PricedLine, Unit
+from core.pricing.priced import Priced, PricedLine
 from core.pricing.rates import RateCard
 
-__all__ = ["PriceBook", "Priced", "PricedLine", "RateCard", "Unit", "price_book", "price_usage", "rate_card"]
+__all__ = ["PriceBook", "Priced", "PricedLine", "RateCard", "price_book", "price_usage", "rate_card"]
 
 
 @cache

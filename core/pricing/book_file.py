@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from core.pricing.price_book import PriceBook
-from core.pricing.priced import Unit
 from core.pricing.rates import ALWAYS, FOR_EVER, PER_MILLION, ModelRates, Rates, Row, in_order
+from core.units import APIECE, TOKENS, Count
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "prices"
 
@@ -26,7 +26,7 @@ def read_price_book(name: str, *, other_vendors: bool) -> PriceBook:
         name=table["name"],
         models=MappingProxyType(_models(table["models"], sources)),
         multipliers=MappingProxyType({key: _decimals(value) for key, value in table["multipliers"].items()}),
-        searches=in_order(_fee(entry, sources) for entry in table.get("fees", {}).get("web_search", ())),
+        fees=MappingProxyType(_fees(table.get("fees", {}), sources)),
         refusals=_refusals(table.get("refusals"), sources),
         other_vendors=other_vendors,
     )
@@ -45,7 +45,7 @@ def _models(models: Mapping[str, Table], sources: Mapping[str, str]) -> dict[str
 
 
 def _row(entry: Table, sources: Mapping[str, str]) -> Row:
-    usd = {unit: Decimal(entry[unit]).scaleb(-PER_MILLION) for unit in _units(entry)}
+    usd = {unit.name: Decimal(entry[unit.name]).scaleb(-PER_MILLION) for unit in TOKENS if unit.name in entry}
     return Row(
         rates=_rates(usd, entry, sources),
         since=_midnight(entry["from"]) if "from" in entry else ALWAYS,
@@ -55,9 +55,14 @@ def _row(entry: Table, sources: Mapping[str, str]) -> Row:
     )
 
 
-def _fee(entry: Table, sources: Mapping[str, str]) -> Row:
-    usd: dict[Unit, Decimal] = {"web_search": Decimal(entry["usd"])}
-    return Row(rates=_rates(usd, entry, sources), since=_midnight(entry["from"]))
+def _fees(table: Mapping[str, Sequence[Table]], sources: Mapping[str, str]) -> dict[str, tuple[Row, ...]]:
+    if unknown := table.keys() - {unit.name for unit in APIECE}:
+        raise ValueError(f"there are fees for {', '.join(sorted(unknown))}, which nothing is counted of")
+    return {unit.name: in_order(_fee(unit, entry, sources) for entry in table.get(unit.name, ())) for unit in APIECE}
+
+
+def _fee(unit: Count, entry: Table, sources: Mapping[str, str]) -> Row:
+    return Row(rates=_rates({unit.name: Decimal(entry["usd"])}, entry, sources), since=_midnight(entry["from"]))
 
 
 def _refusals(entry: Table | None, sources: Mapping[str, str]) -> Row | None:
@@ -66,13 +71,9 @@ def _refusals(entry: Table | None, sources: Mapping[str, str]) -> Row | None:
     return Row(rates=_rates({}, entry, sources), since=_midnight(entry["from"]))
 
 
-def _rates(usd: Mapping[Unit, Decimal], entry: Table, sources: Mapping[str, str]) -> Rates:
+def _rates(usd: Mapping[str, Decimal], entry: Table, sources: Mapping[str, str]) -> Rates:
     since = _midnight(entry["from"]) if "from" in entry else None
     return Rates(MappingProxyType(usd), sources[entry["source"]], since)
-
-
-def _units(entry: Table) -> Sequence[Unit]:
-    return [unit for unit in get_args(Unit) if unit in entry]
 
 
 def _decimals(table: Mapping[str, str]) -> Mapping[str, Decimal]:

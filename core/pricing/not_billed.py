@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from core.units import PROMPT, UNITS
 from core.usage import Iteration
+
+_OTHERS = tuple(unit for unit in UNITS if unit not in PROMPT)
 
 
 def why_not_billed(iterations: Sequence[Iteration], *, refused: bool, silent: bool) -> list[str | None]:
@@ -19,7 +22,7 @@ def why_not_billed(iterations: Sequence[Iteration], *, refused: bool, silent: bo
 
 def _why(iteration: Iteration, *, serving: Sequence[str | None], unheard: bool) -> str | None:
     used = iteration.usage
-    if used.output or used.web_searches or iteration.kind not in ("message", "fallback_message"):
+    if used.sum_of(_OTHERS) or iteration.kind not in ("message", "fallback_message"):
         return None
     if serving and iteration.kind == "message" and iteration.model not in serving:
         return f"not billed: {iteration.model or 'an attempt'} declined before any output and another model took over"

@@ -5,21 +5,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from core.pricing.priced import NoPrice, Unit
+from core.pricing.priced import NoPrice
 from core.pricing.rates import PER_MILLION, Rates
+from core.units import UNITS
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, TieredPrices
 
-# Where a vendor has no price of its own for a bucket, those tokens are billed as the next wider one.
-_PRICE_KEYS: Mapping[Unit, tuple[str, ...]] = {
-    "input": ("input_mtok",),
-    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_read": ("cache_read_mtok", "input_mtok"),
-    "output": ("output_mtok",),
-    "web_search": ("web_searches_kcount",),
-}
+# Where a vendor has no price of its own for a unit, it is billed as the next wider one: its keys are in that order.
+_SCALES: Mapping[str, int] = {"_mtok": -PER_MILLION, "_kcount": -3}
+"""For how many a price is, by the end of its key: a million tokens, or a thousand."""
 
 
 def vendor_rates(model: str, at: datetime, prompt: int) -> Rates:
@@ -32,14 +27,21 @@ def vendor_rates(model: str, at: datetime, prompt: int) -> Rates:
         found = calc_price(Usage(), model, genai_request_timestamp=at)
     except LookupError:
         raise NoPrice(f"no price is known for the model {model!r}") from None
-    prices = {unit: _first(found.model_price, keys) for unit, keys in _PRICE_KEYS.items()}
-    usd = {unit: _for_one(unit, _at_length(price, prompt)) for unit, price in prices.items() if price is not None}
+    prices = {unit.name: _first(found.model_price, unit.vendor_prices) for unit in UNITS}
+    usd = {unit: _for_one(price, prompt) for unit, price in prices.items() if price is not None}
     return Rates(usd, source, None)
 
 
-def _first(prices: "ModelPrice", keys: tuple[str, ...]) -> "Decimal | TieredPrices | None":
-    known = (getattr(prices, key) for key in keys)
-    return next((price for price in known if price is not None), None)
+def _first(prices: "ModelPrice", keys: tuple[str, ...]) -> "tuple[Decimal | TieredPrices, str] | None":
+    """Return the price and the key it stands under."""
+    known = ((getattr(prices, key), key) for key in keys)
+    return next(((price, key) for price, key in known if price is not None), None)
+
+
+def _for_one(found: "tuple[Decimal | TieredPrices, str]", prompt: int) -> Decimal:
+    price, key = found
+    [scale] = [scale for end, scale in _SCALES.items() if key.endswith(end)]
+    return _at_length(price, prompt).scaleb(scale)
 
 
 def _at_length(price: "Decimal | TieredPrices", prompt: int) -> Decimal:
@@ -48,8 +50,3 @@ def _at_length(price: "Decimal | TieredPrices", prompt: int) -> Decimal:
         return price
     reached = [tier.price for tier in price.tiers if prompt > tier.start]
     return reached[-1] if reached else price.base
-
-
-def _for_one(unit: Unit, price: Decimal) -> Decimal:
-    """Searches are priced by the thousand, tokens by the million."""
-    return price.scaleb(-3 if unit == "web_search" else -PER_MILLION)

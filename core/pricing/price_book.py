@@ -11,9 +11,10 @@ from core.money import Nanos, nanos_from_usd
 from core.pricing.call import Call
 from core.pricing.not_billed import why_not_billed
 from core.pricing.other_vendors import vendor_rates
-from core.pricing.priced import NoPrice, Priced, PricedLine, Unit
+from core.pricing.priced import NoPrice, Priced, PricedLine
 from core.pricing.rates import ModelRates, RateCard, Rates, Row, find_row, rate_card
-from core.usage import Iteration, Reading, Usage, UsageJson, read_usage
+from core.units import APIECE, UNITS, Count
+from core.usage import Iteration, Reading, Usage, UsageJson, as_reported, read_usage
 
 STANDARD = "standard"
 FREE = Decimal(0)
@@ -33,15 +34,15 @@ _DATE = re.compile(r"-(?:20[0-9]{6}|latest)$")
 class PriceBook:
     """Immutable once read; every method is pure.
 
-    ``models`` are by id and alias, ``multipliers`` by the usage field they are for and its value, ``searches`` are
-    fees apiece, ``refusals`` tells since when what was refused before any output is free (None: never), and
+    ``models`` are by id and alias, ``multipliers`` by the usage field they are for and its value, ``fees`` are
+    by unit, ``refusals`` tells since when what was refused before any output is free (None: never), and
     ``other_vendors`` whether models that are not Anthropic's are looked up in genai-prices.
     """
 
     name: str
     models: Mapping[str, ModelRates]
     multipliers: Mapping[str, Mapping[str, Decimal]]
-    searches: Sequence[Row]
+    fees: Mapping[str, Sequence[Row]]
     refusals: Row | None
     other_vendors: bool
 
@@ -71,12 +72,13 @@ class PriceBook:
             reason = "; ".join((str(problem), *reading.remarks))
             return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
-    def max_cost(self, model: str, prompt: int, output: int, at: datetime, *, searches: int = 0) -> Nanos | None:
+    def max_cost(self, model: str, prompt: int, output: int, at: datetime, **apiece: int) -> Nanos | None:
         """The most that a call may cost which has no more tokens than these, by all that may decide without our asking.
 
-        The prompt may be new to the cache, and a workspace may run all of it in the dearest region.
+        The prompt may be new to the cache, and a workspace may run all of it in the dearest region. ``apiece`` is how
+        much it may have of what is billed by the piece, by the names of ``Usage``.
         """
-        terms: dict[str, Any] = {"output_tokens": output, "server_tool_use": {"web_search_requests": searches}}
+        terms: dict[str, Any] = {"output_tokens": output, **as_reported(Usage(**apiece), APIECE)}
         if self._named(model) in self.models:
             terms |= {field: max(of, key=of.__getitem__) for field, of in self.multipliers.items() if of}
         read = self.price_usage(model, {"input_tokens": prompt, **terms}, at).total
@@ -123,12 +125,12 @@ class PriceBook:
         token_rates = self._rates(model, call.at, self._speed(call, model), iteration.usage.prompt)
         factor = self._factor(call, model)
         for unit, quantity in _quantities(iteration.usage):
-            rates = self._search_rates(model, call.at, token_rates) if unit == "web_search" else token_rates
-            usd = rates.of(unit, model) * (UNCHANGED if unit == "web_search" else factor)
+            rates = token_rates if unit.is_tokens else self._fee(unit, model, call.at, token_rates)
+            usd = rates.of(unit.name, model) * (factor if unit.is_tokens else UNCHANGED)
             amount, plain = nanos_from_usd(usd * quantity), None
-            if unit.startswith("cache"):
+            if unit.cached:
                 plain = nanos_from_usd(rates.of("input", model) * factor * quantity)
-            yield PricedLine(unit, quantity, usd, amount, model, rates.source, rates.since, plain)
+            yield PricedLine(unit.name, quantity, usd, amount, model, rates.source, rates.since, plain)
 
     def _why_free(self, call: Call, iterations: Sequence[Iteration]) -> list[str | None]:
         if self.refusals is None or call.at < self.refusals.since or call.model not in self.models:
@@ -139,7 +141,7 @@ class PriceBook:
         assert self.refusals is not None
         rates, model = self.refusals.rates, self._named(iteration.model or call.model)
         for unit, quantity in _quantities(iteration.usage):
-            yield PricedLine(unit, quantity, FREE, 0, model, rates.source, rates.since)
+            yield PricedLine(unit.name, quantity, FREE, 0, model, rates.source, rates.since)
 
     def _rates(self, model: str, at: datetime, speed: str = STANDARD, prompt: int = 0) -> Rates:
         if model in self.models:
@@ -151,12 +153,12 @@ class PriceBook:
             return vendor_rates(model, at, prompt)
         raise NoPrice(f"no price is known for the model {model!r}")
 
-    def _search_rates(self, model: str, at: datetime, vendor: Rates) -> Rates:
+    def _fee(self, unit: Count, model: str, at: datetime, vendor: Rates) -> Rates:
         if model not in self.models:
             return vendor
-        row = find_row(self.searches, at)
+        row = find_row(self.fees.get(unit.name, ()), at)
         if row is None:
-            raise NoPrice(f"web searches have no price on {at:%Y-%m-%d}")
+            raise NoPrice(f"{unit.label.lower()} have no price on {at:%Y-%m-%d}")
         return row.rates
 
     def _speed(self, call: Call, model: str) -> str:
@@ -208,19 +210,11 @@ def _aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _quantities(usage: Usage) -> Iterator[tuple[Unit, int]]:
-    quantities: tuple[tuple[Unit, int], ...] = (
-        ("input", usage.input),
-        ("cache_write_5m", usage.cache_write_5m),
-        ("cache_write_1h", usage.cache_write_1h),
-        ("cache_read", usage.cache_read),
-        ("output", usage.output),
-        ("web_search", usage.web_searches),
-    )
-    return ((unit, quantity) for unit, quantity in quantities if quantity)
+def _quantities(usage: Usage) -> Iterator[tuple[Count, int]]:
+    return ((unit, quantity) for unit in UNITS if (quantity := usage.of(unit)))
 
 
 def _unpriced_lines(model: str, iterations: Sequence[Iteration]) -> Iterator[PricedLine]:
     for iteration in iterations:
         for unit, quantity in _quantities(iteration.usage):
-            yield PricedLine(unit, quantity, None, None, iteration.model or model, None, None)
+            yield PricedLine(unit.name, quantity, None, None, iteration.model or model, None, None)

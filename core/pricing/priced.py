@@ -3,24 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, TypeAlias
 
 from core.events import CostBasis
 from core.money import Nanos
 
-Unit: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_search"]
-
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One billed quantity of tokens or searches.
+    """One billed quantity; ``unit`` is the name of what it is of.
 
     ``unit_price_usd`` is the exact price of one of them with every modifier in it, ``amount`` the two multiplied and
     rounded once; both are None where no price is known. ``price_from`` is when that price took effect, in UTC.
     ``uncached`` is what tokens written to or read from the cache would have cost as plain input, None for others.
     """
 
-    unit: Unit
+    unit: str
     quantity: int
     unit_price_usd: Decimal | None
     amount: Nanos | None

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from core.pricing.priced import NoPrice, Unit
+from core.pricing.priced import NoPrice
+from core.units import BY_NAME
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -15,13 +16,13 @@ PER_MILLION = 6
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Exact US dollars for one unit each, where they were published and since when they hold (None: not known)."""
+    """Exact US dollars for one of each unit, where they were published and since when they hold (None: not known)."""
 
-    usd: Mapping[Unit, Decimal]
+    usd: Mapping[str, Decimal]
     source: str
     since: datetime | None
 
-    def of(self, unit: Unit, model: str) -> Decimal:
+    def of(self, unit: str, model: str) -> Decimal:
         """Raises NoPrice if there is none for that unit."""
         if unit not in self.usd:
             raise NoPrice(f"{self.source} has no price for {unit.replace('_', ' ')} of {model}")
@@ -59,7 +60,7 @@ class RateCard:
     """
 
     model: str
-    usd_per_million: Mapping[Unit, Decimal]
+    usd_per_million: Mapping[str, Decimal]
     source: str
     since: datetime | None
     prompt_over: int = 0
@@ -67,9 +68,8 @@ class RateCard:
 
 
 def rate_card(model: str, rates: Rates, *, prompt_over: int = 0, long_prompts: RateCard | None = None) -> RateCard:
-    per_million: dict[Unit, Decimal] = {
-        unit: price.scaleb(PER_MILLION) for unit, price in rates.usd.items() if unit != "web_search"
-    }
+    tokens = ((unit, price) for unit, price in rates.usd.items() if BY_NAME[unit].is_tokens)
+    per_million = {unit: price.scaleb(PER_MILLION) for unit, price in tokens}
     return RateCard(model, MappingProxyType(per_million), rates.source, rates.since, prompt_over, long_prompts)
 
 

@@ -1,20 +1,16 @@
-"""The catalogue of Anthropic's models: what each can take and how it is asked to think.
+"""The catalogue of models, data/models.toml: what each can take and how it is asked to think."""
 
-Read on 2026-11-21 from platform.claude.com/docs: ``models/*/overview`` (context window, largest answer),
-``about-claude/models/overview`` and ``about-claude/model-deprecations`` (retirement),
-``build-with-claude/prompt-caching`` (shortest cacheable prompt), ``build-with-claude/thinking`` and the
-migration guides of the 5.5 models (thinking). For the 5.1 and 5.2 models no page states the shortest cacheable
-prompt; they are entered with the 512 tokens of all other models from Opus 5 on. Every one takes images and PDF
-(``build-with-claude/vision`` and ``pdf-support``); those from Opus 4.7 on see images in high resolution.
-"""
-
+import tomllib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from pydantic import TypeAdapter
+
+from core.place import PROJECT
 
 Thinking: TypeAlias = Literal["budget", "optional", "default", "between_tools", "always"]
-"""How a model thinks: with a budget of tokens when asked; adaptively when asked; adaptively unless disabled;
-adaptively unless reduced to notes between tool calls; adaptively and always."""
+"""How a model thinks; the file says what each word means."""
 
 _WARN_AHEAD = timedelta(days=60)
 
@@ -25,15 +21,15 @@ class Model:
 
     id: str
     label: str
-    context_window: int = 1_000_000
-    max_output_tokens: int = 128_000
-    cache_minimum_tokens: int = 512
-    thinking: Thinking = "always"
-    images: bool = True
-    sharp_images: bool = True
-    pdf: bool = True
-    legacy: bool = False
-    by_invitation: bool = False
+    context_window: int
+    max_output_tokens: int
+    cache_minimum_tokens: int
+    thinking: Thinking
+    images: bool
+    sharp_images: bool
+    pdf: bool
+    legacy: bool
+    by_invitation: bool
     retires: date | None = None
     replacement: str | None = None
     snapshot: str | None = None
@@ -43,72 +39,14 @@ class Model:
         return self.snapshot or self.id
 
 
-MODELS: tuple[Model, ...] = (
-    Model("claude-sonnet-5-5", "Claude Sonnet 5.5", thinking="between_tools"),
-    Model("claude-opus-5-5", "Claude Opus 5.5"),
-    Model("claude-haiku-5-5", "Claude Haiku 5.5", thinking="default"),
-    Model("claude-fable-5-2", "Claude Fable 5.2"),
-    Model("claude-mythos-5-2", "Claude Mythos 5.2", by_invitation=True),
-    Model("claude-fable-5-1", "Claude Fable 5.1", legacy=True),
-    Model("claude-mythos-5-1", "Claude Mythos 5.1", legacy=True, by_invitation=True),
-    Model("claude-fable-5", "Claude Fable 5", legacy=True),
-    Model("claude-mythos-5", "Claude Mythos 5", legacy=True, by_invitation=True),
-    Model("claude-opus-5", "Claude Opus 5", thinking="default", legacy=True),
-    Model("claude-sonnet-5", "Claude Sonnet 5", cache_minimum_tokens=1_024, thinking="default", legacy=True),
-    Model("claude-opus-4-8", "Claude Opus 4.8", cache_minimum_tokens=1_024, thinking="optional", legacy=True),
-    Model("claude-opus-4-7", "Claude Opus 4.7", cache_minimum_tokens=2_048, thinking="optional", legacy=True),
-    Model(
-        "claude-opus-4-6",
-        "Claude Opus 4.6",
-        cache_minimum_tokens=4_096,
-        thinking="optional",
-        sharp_images=False,
-        legacy=True,
-    ),
-    Model(
-        "claude-sonnet-4-6",
-        "Claude Sonnet 4.6",
-        cache_minimum_tokens=1_024,
-        thinking="optional",
-        sharp_images=False,
-        legacy=True,
-    ),
-    Model(
-        "claude-opus-4-5",
-        "Claude Opus 4.5",
-        context_window=200_000,
-        max_output_tokens=64_000,
-        cache_minimum_tokens=4_096,
-        thinking="budget",
-        sharp_images=False,
-        legacy=True,
-        snapshot="claude-opus-4-5-20251101",
-    ),
-    Model(
-        "claude-sonnet-4-5",
-        "Claude Sonnet 4.5",
-        context_window=200_000,
-        max_output_tokens=64_000,
-        cache_minimum_tokens=1_024,
-        thinking="budget",
-        sharp_images=False,
-        legacy=True,
-        retires=date(2026, 11, 30),
-        replacement="claude-sonnet-5-5",
-        snapshot="claude-sonnet-4-5-20250929",
-    ),
-    Model(
-        "claude-haiku-4-5",
-        "Claude Haiku 4.5",
-        context_window=200_000,
-        max_output_tokens=64_000,
-        cache_minimum_tokens=4_096,
-        thinking="budget",
-        sharp_images=False,
-        legacy=True,
-        snapshot="claude-haiku-4-5-20251001",
-    ),
-)
+def read_models(text: str) -> tuple[Model, ...]:
+    """The models of a catalogue, in its order. Raises ValueError where it is wrong."""
+    table: dict[str, Any] = tomllib.loads(text)
+    rows = [{**table["usual"], "id": id_, **row} for id_, row in table["models"].items()]
+    return TypeAdapter(tuple[Model, ...], config={"extra": "forbid"}).validate_python(rows, strict=False)
+
+
+MODELS = read_models((PROJECT / "data" / "models.toml").read_text("utf-8"))
 
 _BY_ID = {name: model for model in MODELS for name in (model.id, model.wire_id)}
 

@@ -9,11 +9,12 @@ Tables of latencies hold packed histograms, as core/analytics/rollups/histogram.
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, TextClause, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from core.store.tables import Row
 from core.store.text import StorableText
+from core.units import COUNTS, FIRST, QUANTITIES
 
 MEASURES = (
     "traces",
@@ -23,12 +24,9 @@ MEASURES = (
     "spend_nanos",
     "estimated_nanos",
     "saved_nanos",
-    "input_tokens",
-    "cache_write_tokens",
-    "cache_read_tokens",
-    "output_tokens",
+    *QUANTITIES,
 )
-"""``conversations`` are those that began with one of the traces; money and tokens are sums of ledger lines."""
+"""``conversations`` are those that began with one of the traces; money and quantities are sums of ledger lines."""
 
 LATENCIES = ("durations", "first_tokens")
 """Of whole traces, in milliseconds; those that are not known, and those of traces that run, are left out."""
@@ -42,8 +40,14 @@ UNASSIGNED = "unassigned"
 
 
 def _rollup(name: str, *dimensions: str) -> Table:
-    measures = (Column(measure, BigInteger, nullable=False) for measure in MEASURES)
+    measures = (Column(measure, BigInteger, nullable=False, server_default=_default(measure)) for measure in MEASURES)
     return _table(name, dimensions, measures, dimensions)
+
+
+def _default(measure: str) -> TextClause | None:
+    """Of a measure that tables with rows in them were given later."""
+    later = QUANTITIES.get(measure, ())
+    return text("0") if later and later[0] in COUNTS[FIRST:] else None
 
 
 def _latency(name: str, *dimensions: str) -> Table:

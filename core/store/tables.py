@@ -8,12 +8,13 @@ uncached ones, ``thinking_tokens`` are a part of ``output_tokens``.
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Integer, MetaData, Table, text
+from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Table, text
 from sqlalchemy import Index as SqlIndex
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from core.store.text import StorableText
+from core.units import COUNTS, FIRST
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -33,19 +34,13 @@ class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMING
 class Tally(Row):
     """What a trace, a session and a span all carry; a parent's figures are the sums of its children's.
 
-    ``cost_nanos`` is None while it is unknown: still running, or a part of it has no known price.
+    ``cost_nanos`` is None while it is unknown: still running, or a part of it has no known price. ``add_counts`` gives
+    it a column for each count of core/units.py.
     """
 
     status: str = "running"
     cost_nanos: int | None = Field(None, sa_type=BigInteger)
     cost_basis: str | None = None
-    input_tokens: int = Field(0, sa_type=BigInteger)
-    cache_write_5m_tokens: int = Field(0, sa_type=BigInteger)
-    cache_write_1h_tokens: int = Field(0, sa_type=BigInteger)
-    cache_read_tokens: int = Field(0, sa_type=BigInteger)
-    output_tokens: int = Field(0, sa_type=BigInteger)
-    thinking_tokens: int = Field(0, sa_type=BigInteger)
-    web_searches: int = Field(0, sa_type=BigInteger)
     started_at: datetime
     ended_at: datetime | None = None
     duration_ms: int | None = Field(None, sa_type=BigInteger)
@@ -250,6 +245,17 @@ class TraceSpan(Tally, table=True):
     sent_at: datetime | None = None
     answered_at: datetime | None = None
     most_nanos: int | None = Field(None, sa_type=BigInteger)
+
+
+def add_counts(table: Table) -> None:
+    """Add the columns of what is counted."""
+    for place, count in enumerate(COUNTS):
+        default = text("0") if place >= FIRST else None
+        table.append_column(Column(count.column, BigInteger, nullable=False, default=0, server_default=default))
+
+
+for _tally in (TaskTrace, TraceSession, TraceSpan):
+    add_counts(_tally.__table__)
 
 
 class LedgerLine(Row, table=True):

@@ -27,6 +27,7 @@ from core.errors import ToolError
 from core.money import exact_usd
 from core.store.database import Store
 from core.store.rollups import MEASURES
+from core.units import QUANTITIES, words_for
 
 Period: TypeAlias = Literal["today", "yesterday", "7d", "week", "last-week", "30d", "90d", "month", "last-month", "12m"]
 Step: TypeAlias = Literal["day", "week", "month"]
@@ -119,7 +120,7 @@ def _sums(
     pieces = tuple(Piece(slot, each.start, each.end) for slot, each in enumerate(ranges))
     with snapshot(store) as moment:
         sums = moment.ask(Question(pieces, MEASURES, choice.filter, by))
-    return {key: Spend(*values) for key, values in sums.items()}
+    return {key: Spend.of(values) for key, values in sums.items()}
 
 
 def _steps(of: Range, step: Step) -> Iterator[Range]:
@@ -150,10 +151,7 @@ _COLUMNS = (
     "of them estimated",
     "model calls",
     "of them without a known price",
-    "uncached input tokens",
-    "cache write tokens",
-    "cache read tokens",
-    "output tokens",
+    *(words_for(measure) for measure in QUANTITIES),
 )
 
 
@@ -174,14 +172,7 @@ def _added_up(rows: Sequence[tuple[str, Spend]]) -> Spend:
 
 
 def _cells(name: str, spend: Spend) -> tuple[str, ...]:
-    counts = (
-        spend.calls,
-        spend.unpriced_calls,
-        spend.input_tokens,
-        spend.cache_write_tokens,
-        spend.cache_read_tokens,
-        spend.output_tokens,
-    )
+    counts = (spend.calls, spend.unpriced_calls, *spend.quantities)
     spent = known(spend)
     dollars = "unknown" if spent is None else exact_usd(spent)
     one_line = " ".join(name.replace("|", "/").split())

@@ -12,9 +12,16 @@ from core.analytics.choice import Choice, as_address
 from core.analytics.costs import CostsView, round_half_even
 from core.analytics.spend import Spend, known
 from core.money import Nanos, show_usd
+from core.units import QUANTITIES, words_for
 from pages.parts.figures import exact
 
 _SHARES = 10_000
+_TOKENS = ("input", "cache_write", "cache_read", "output")
+_OTHER_TOKENS = tuple(
+    measure
+    for measure, units in QUANTITIES.items()
+    if units[0].is_tokens and measure not in {f"{name}_tokens" for name in _TOKENS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,19 @@ def _explained(sums: Spend) -> str:
 
 
 def _tokens(sums: Spend) -> str:
-    return (
-        f"{sums.input_tokens:,} input, {sums.cache_write_tokens:,} written to and {sums.cache_read_tokens:,} read from "
-        f"the cache, {sums.output_tokens:,} output"
+    input_, write, read, output = (f"{sums.quantity(f'{name}_tokens'):,}" for name in _TOKENS)
+    others = (f", {sums.quantity(measure):,} {words_for(measure)}" for measure in _OTHER_TOKENS)
+    return f"{input_} input, {write} written to and {read} read from the cache, {output} output{''.join(others)}"
+
+
+def _apiece(measure: str, label: str) -> _Figure:
+    """A figure for what is no tokens and billed by the piece."""
+    return _Figure(
+        label,
+        lambda sums: sums.quantity(measure),
+        short,
+        lambda sums: f"{sums.quantity(measure):,} {words_for(measure)}",
+        change,
     )
 
 
@@ -110,12 +127,14 @@ _FIGURES = (
         moved,
     ),
 )
+_APIECE = {measure: _apiece(measure, units[0].label) for measure, units in QUANTITIES.items() if not units[0].is_tokens}
 
 
 def draw_headline(view: CostsView) -> None:
     """Each figure with its course, against the period of as many days just before."""
     with st.container(horizontal=True):
-        for figure in _FIGURES:
+        used = (figure for measure, figure in _APIECE.items() if view.total.quantity(measure))
+        for figure in (*_FIGURES, *used):
             _draw(figure, view)
 
 

@@ -8,7 +8,7 @@ from pandas.io.formats.style import Styler  # type: ignore[import-untyped]
 
 from core.events import CostSoFar
 from core.money import Nanos, exact_usd, nanos_from_usd, show_usd
-from core.usage import Usage
+from core.units import COUNTS, Usage
 
 BASIS = {
     "computed": ("computed", "Every token was counted by the provider and has a known price."),
@@ -70,16 +70,7 @@ def so_far(cost: CostSoFar | None) -> str:
 
 def token_rows(usage: Usage) -> list[tuple[str, int]]:
     """Every bucket that has something in it, under the name of its price."""
-    rows = [
-        ("Input, not cached", usage.input),
-        ("Cache write, 5 min", usage.cache_write_5m),
-        ("Cache write, 1 h", usage.cache_write_1h),
-        ("Cache read", usage.cache_read),
-        ("Output", usage.output),
-        ("of which thinking", usage.thinking),
-        ("Web searches", usage.web_searches),
-    ]
-    return [row for row in rows if row[1]]
+    return [(count.label, number) for count in COUNTS if (number := usage.of(count))]
 
 
 def usd(nanos: Nanos | None) -> str:

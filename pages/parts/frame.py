@@ -96,7 +96,7 @@ def notice(own: Answering, here: Collection[Provenance]) -> str | None:
             "they spend is billed."
         )
     if own == "simulated":
-        return "**Simulated provider.** No key is used: answers are made up, and nothing is billed."
+        return "**Simulated provider.** No key is used: answers are made up, and not billed."
     if "simulated" in here:
         return "**Your key answers you, and is billed.** People without a key get simulated answers."
     return None

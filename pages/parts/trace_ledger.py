@@ -8,19 +8,12 @@ import streamlit as st
 
 from core.analytics.trace_detail import Sum, TraceDetail
 from core.analytics.trace_parts import LedgerRow
+from core.units import BY_NAME
 from pages.parts.amount_column import amount_column
 from pages.parts.figures import NOTHING, exact, in_short, same_length, usd
 from pages.parts.markdown import as_cell, as_text
 from pages.parts.wide import table_height
 
-_UNITS = {
-    "input": "Input",
-    "cache_write_5m": "Cache write, 5 min",
-    "cache_write_1h": "Cache write, 1 h",
-    "cache_read": "Cache read",
-    "output": "Output",
-    "web_search": "Web searches",
-}
 _LEVELS = {"span": "ledger line", "session": "step", "trace": "session"}
 _TIME = "%Y-%m-%d %H:%M:%S"
 _TOLD_APART = 20
@@ -56,7 +49,7 @@ def _line(labels: Mapping[str, str], line: LedgerRow, zone: ZoneInfo) -> dict[st
     marks = [word for word, marked in (("correction", line.correction), ("estimate", line.estimated)) if marked]
     return {
         "Step": as_cell(labels[line.span_id]),
-        "Billed": _UNITS.get(line.unit, as_cell(line.unit)),
+        "Billed": BY_NAME[line.unit].label if line.unit in BY_NAME else as_cell(line.unit),
         "Quantity": line.quantity,
         "Unit price, USD": _price(line),
         _AMOUNT: "",
@@ -72,7 +65,7 @@ def _price(line: LedgerRow) -> str:
     """Exact; of tokens by the million, as price lists have it."""
     if line.unit_price_usd is None:
         return "unknown"
-    if line.unit == "web_search":
+    if line.unit in BY_NAME and not BY_NAME[line.unit].is_tokens:
         return f"{line.unit_price_usd.normalize():f} each"
     return f"{(line.unit_price_usd * 1_000_000).normalize():f} per million"
 

@@ -12,12 +12,12 @@ from sqlalchemy import select, text
 from core.analytics.filters import TraceFilter
 from core.analytics.rollups.facts import read_facts
 from core.analytics.traces import Traces
-from core.books.totals import SUMMED
 from core.errors import AppError
 from core.quarters import quarter_of
 from core.store.database import Store, open_store
 from core.store.rollups import MEASURES
 from core.store.tables import Conversation, LedgerLine, Row, TaskTrace, TraceSession, TraceSpan
+from core.units import COLUMNS
 from tests.bench.generate import generate
 from tests.bench.year import END, Batch, Year
 from tests.core.rows import ADMIN
@@ -62,7 +62,7 @@ def test_the_year_is_whole_and_the_schema_as_it_was(database_url: str) -> None:
 def check_sums(store: Store) -> None:
     traces, spans = rows(store, TaskTrace), rows(store, TraceSpan)
     sessions = {row["id"]: row for row in rows(store, TraceSession)}
-    shared = ("started_at", "ended_at", "cost_nanos", "cost_basis", *SUMMED)
+    shared = ("started_at", "ended_at", "cost_nanos", "cost_basis", *COLUMNS)
     of_trace = {row["id"]: [row[name] for name in shared] for row in traces}
     assert len(of_trace) == TRACES == len(sessions) == len(spans)
     lines = defaultdict[str, list[Any]](list)
@@ -84,7 +84,7 @@ def check_ledger(span: Any, lines: list[Any]) -> None:
     assert span["cost_nanos"] == (None if None in amounts else sum(amounts))
     assert (span["cost_nanos"] is None) == (span["cost_basis"] == "unpriced")
     tokens = {f"{line['unit']}_tokens": line["quantity"] for line in lines}
-    assert tokens == {name: span[name] for name in SUMMED if span[name]}
+    assert tokens == {name: span[name] for name in COLUMNS if span[name]}
     assert all(line["estimated"] == (span["cost_basis"] == "estimated") for line in lines)
 
 

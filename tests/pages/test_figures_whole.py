@@ -94,7 +94,7 @@ def test_e6_just_below_a_million_is_a_million() -> None:
 
 
 def test_e1_every_step_has_a_place_in_every_course() -> None:
-    idle = Spend(*[0] * len(Spend.__dataclass_fields__))
+    idle = Spend()
     assert [_height(figure, idle) for figure in _FIGURES] == [0] * len(_FIGURES)
-    unknown = Spend(**dict.fromkeys(Spend.__dataclass_fields__, 0) | {"calls": 1, "unpriced_calls": 1})
+    unknown = Spend(calls=1, unpriced_calls=1)
     assert math.isnan(_height(_FIGURES[0], unknown))

@@ -1,6 +1,6 @@
 """The ledger itself, summed into the smallest groups that any question tells apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from core.analytics.served import billed_model
 from core.quarters import Quarter, start_of
 from core.store.rollups import MEASURES, OUTCOME, UNASSIGNED
 from core.store.tables import Conversation, LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.units import QUANTITIES, Count
 
 _traces, _sessions, _spans = TaskTrace.__table__, TraceSession.__table__, TraceSpan.__table__
 _lines, _conversations = LedgerLine.__table__, Conversation.__table__
@@ -101,10 +102,7 @@ def _measures() -> dict[str, ColumnElement[int]]:
         "spend_nanos": amount,
         "estimated_nanos": case((_lines.c.estimated, amount), else_=0),
         "saved_nanos": func.coalesce(_lines.c.uncached_nanos - _lines.c.amount_nanos, 0),
-        "input_tokens": _tokens("input"),
-        "cache_write_tokens": _tokens("cache_write_5m", "cache_write_1h"),
-        "cache_read_tokens": _tokens("cache_read"),
-        "output_tokens": _tokens("output"),
+        **{measure: _quantity(units) for measure, units in QUANTITIES.items()},
     }
 
 
@@ -112,8 +110,8 @@ def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return case((condition, 1), else_=0)
 
 
-def _tokens(*units: str) -> ColumnElement[int]:
-    return case((_lines.c.unit.in_(units), _lines.c.quantity), else_=0)
+def _quantity(units: Iterable[Count]) -> ColumnElement[int]:
+    return case((_lines.c.unit.in_([unit.name for unit in units]), _lines.c.quantity), else_=0)
 
 
 def _whole(number: ColumnElement[Any]) -> ColumnElement[int]:

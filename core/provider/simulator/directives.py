@@ -2,9 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from core.units import APIECE, Usage
+from core.usage import as_reported
 
 Shape: TypeAlias = Literal["rich", "plain", "code", "table", "list"]
 
@@ -21,7 +24,8 @@ DIRECTIVES: tuple[tuple[str, str], ...] = (
     ("[[stop: pause_turn]]", "End with this stop_reason; a pause leaves a web search open and is resumed."),
     ('[[call: calculator {"expression": "1+1"}]]', "Ask for this tool first; several of them, one after the other."),
     ("[[also: current_time {}]]", "Ask for this tool together with the one before."),
-    ("[[searches: 2]]", "Report so many web searches."),
+    ("[[web_searches: 2]]", "Report so many of a unit that is no tokens, by its name in core/units.py."),
+    ("[[searches: 2]]", "The same of web searches."),
     ("[[geo: us]] [[speed: fast]] [[tier: priority]]", "Report this inference_geo, speed or service_tier."),
     ("[[fault: overloaded]]", "Fail every time, before the stream begins; the faults are listed below."),
     ("[[fault: rate_limit 2 times]]", "Fail so many times for the same request, then answer."),
@@ -126,6 +130,8 @@ def _obey(orders: Orders, name: str, value: str) -> None:
         elif name in _USAGE:
             key, read = _USAGE[name]
             orders.usage[key] = read(value)
+        elif name in _APIECE:
+            orders.usage |= _with(orders.usage, as_reported(Usage(**{name: _count(value)}), [_APIECE[name]]))
         elif name in ("call", "also"):
             _order_call(orders, name, value)
         else:
@@ -167,6 +173,15 @@ def _amount(value: str) -> float:
     return number
 
 
+def _with(usage: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:
+    """Return what ``more`` has, beside what was ordered of the same part of the usage before."""
+    known = {key: usage.get(key) for key in more}
+    return {
+        key: {**before, **part} if isinstance(before, dict) and isinstance(part, dict) else part
+        for (key, before), part in zip(known.items(), more.values(), strict=True)
+    }
+
+
 def _count(value: str) -> int:
     return int(_amount(value))
 
@@ -187,6 +202,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "refusal": ("refusal", lambda value: _count(_find(r"after (\S+)", value) or "0")),
     "stop": ("stop", str),
 }
+_APIECE = {unit.field: unit for unit in APIECE}
 _USAGE: dict[str, tuple[str, Callable[[str], object]]] = {
     "geo": ("inference_geo", str),
     "speed": ("speed", str),

@@ -187,7 +187,7 @@ def test_what_is_unpriced_is_counted_and_never_a_zero_of_the_ledger(store: Store
     history.turn(NOW, 4)  # on a model nobody knows
     total = view_of(store, choice(date(2026, 11, 12), date(2026, 11, 12))).total
     assert (total.calls, total.unpriced_calls, total.spend) == (1, 1, 0)
-    assert total.input_tokens == 1_000
+    assert total.quantity("input_tokens") == 1_000
 
 
 @pytest.mark.parametrize(

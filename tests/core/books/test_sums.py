@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from core.books import writes
 from core.books.settling import LiveCall
-from core.books.totals import SUMMED
 from core.books.values import Advance
 from core.budgets.bounds import Bound
 from core.chat.new_turn import NewTurn
@@ -17,6 +16,7 @@ from core.errors import ProviderBusy
 from core.events import TurnStatus
 from core.store.database import Store
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
+from core.units import COLUMNS
 from tests.core.books.histories import (
     a_call,
     a_finish,
@@ -102,7 +102,7 @@ def assert_sums(parents: list[Any], children: list[Any]) -> None:
     order = ["computed", "estimated", "unpriced"]
     for parent in parents:
         own = [row for row in children if parent["id"] in (row.get("trace_session_id"), row["task_trace_id"])]
-        for column in SUMMED:
+        for column in COLUMNS:
             assert parent[column] == sum(row[column] for row in own)
         costs = [row["cost_nanos"] for row in own]
         assert parent["cost_nanos"] == (None if None in costs else sum(costs))

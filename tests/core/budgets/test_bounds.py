@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.agent.tools.catalogue import provider_tools
-from core.budgets.bounds import LEAST_TYPICAL, Asked, Bounds, most_read, most_searches, runs_code, typical_replies
+from core.budgets.bounds import LEAST_TYPICAL, Asked, Bounds, most_apiece, most_read, runs_code, typical_replies
 from core.estimates import Estimate
 from core.provider.models import find_model
 from core.store.database import Store
@@ -32,7 +32,7 @@ def asked_and_used(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
     upper, most = draw(st.integers(0, 900_000)), draw(st.integers(1, 128_000))
     tools = provider_tools(names, model)
     asked = Asked(
-        model, Estimate(draw(st.integers(0, upper)), upper), most, most_searches(tools), most_read(tools, model)
+        model, Estimate(draw(st.integers(0, upper)), upper), most, most_apiece(tools), most_read(tools, model)
     )
     known = find_model(model)
     # Each time that the model goes on it reads a prompt that fits its window, at most ten times.

@@ -14,7 +14,7 @@ from genai_prices.data import providers
 from genai_prices.types import Usage as TheirUsage
 
 from core.pricing import price_usage
-from core.usage import Usage
+from core.usage import read_usage
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 FAST, BATCH = {"speed": "fast"}, {"processing": "batch"}
@@ -53,7 +53,7 @@ SEARCHED = {**PLAIN, "server_tool_use": {"web_search_requests": 3}}
 
 
 def _theirs(model: str, usage: Mapping[str, Any], at: datetime, context: Mapping[str, str] | None) -> Decimal | None:
-    ours = Usage.from_json(usage)
+    ours = read_usage(usage).usage
     counts = TheirUsage(
         input_tokens=ours.prompt,
         cache_write_tokens=ours.cache_write,

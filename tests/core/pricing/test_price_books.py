@@ -4,17 +4,18 @@ import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from core.pricing import Unit, price_book, price_usage, rate_card
+from core.pricing import price_book, price_usage, rate_card
 from core.pricing.book_file import FOLDER
 from core.pricing.rates import ModelRates
+from core.units import TOKENS as UNIT_TOKENS
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 MILLION = 1_000_000
-TOKENS = set(get_args(Unit)) - {"web_search"}
+TOKENS = {unit.name for unit in UNIT_TOKENS}
 TABLE: dict[str, Any] = tomllib.loads((FOLDER / "anthropic.toml").read_text("utf-8"))
 ROWS = [
     pytest.param(model, row, id=f"{model}-{number}")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.pricing import Priced, price_usage
-from core.usage import Usage
+from core.usage import read_usage
 from tests.core.pricing import oracle
 
 START, END = datetime(2024, 1, 1), datetime(2027, 1, 1)  # noqa: DTZ001
@@ -73,7 +73,7 @@ def _json(fresh: int, write_5m: int, write_1h: int, read: int, output: int, sear
 
 
 def _with_more(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    mine, theirs = Usage.from_json(usage), Usage.from_json(more)
+    mine, theirs = read_usage(usage).usage, read_usage(more).usage
     both = mine + theirs
     return _json(both.input, both.cache_write_5m, both.cache_write_1h, both.cache_read, both.output, both.web_searches)
 

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from core.provider.models import MODELS, current_models, find_model, retirement_warning
+from core.place import PROJECT
+from core.provider.models import MODELS, current_models, find_model, read_models, retirement_warning
 
 RETIREMENT = date(2026, 11, 30)
 
@@ -56,3 +57,16 @@ def test_every_successor_exists_and_outlives_its_model() -> None:
         successor = find_model(model.replacement or model.id)
         assert successor is not None
         assert model.retires is None or successor.retires is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["thinking = 'sometimes'", "context_windows = 5", "retires = 'soon'", "context_window = 'large'", "label ="],
+)
+def test_a_catalogue_that_is_wrong_is_refused(wrong: str) -> None:
+    text = (PROJECT / "data" / "models.toml").read_text("utf-8")
+    assert read_models(text) == MODELS
+    with pytest.raises(ValueError):
+        read_models(f'{text}\n[models."claude-new-1"]\nlabel = "New"\n{wrong}\n')
+    [new] = read_models(f'{text}\n[models."claude-new-1"]\nlabel = "New"\n')[len(MODELS) :]
+    assert (new.context_window, new.thinking) == (1_000_000, "always")

@@ -11,7 +11,10 @@ ROWS = st.lists(st.tuples(st.text(max_size=20), SPENDS), max_size=130)
 
 
 def test_each_row_and_the_total_have_a_line() -> None:
-    rows = [("a", Spend(calls=2, spend=1_500_000_000, input_tokens=7)), ("b", Spend(calls=1, spend=1, estimated=1))]
+    rows = [
+        ("a", Spend(calls=2, spend=1_500_000_000, quantities=(7, 0, 0, 0))),
+        ("b", Spend(calls=1, spend=1, estimated=1)),
+    ]
     assert spend_table(rows).splitlines()[1:] == [
         "a | 1.500000000 | 0.000000000 | 2 | 0 | 7 | 0 | 0 | 0",
         "b | 0.000000001 | 0.000000001 | 1 | 0 | 0 | 0 | 0 | 0",

