@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from core.money import Nanos
 from core.usage import Usage
@@ -163,8 +163,7 @@ RunEvent: TypeAlias = IterationStarted | TextDelta | ThinkingDelta | ToolEvent |
 Event: TypeAlias = TurnStarted | RunEvent | CostSoFar | TurnEnded
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """An event with its place in the turn's log: 1, 2, 3 … without gaps; ``at`` is seconds since the turn began."""
 
     sequence: int

@@ -19,6 +19,7 @@ from core.settings import settings
 from core.wiring import drain, leave, rescue, services, start
 
 _log = structlog.get_logger(__name__)
+_GARBAGE = 10_000, 20, 20
 _LAST_GOODBYES_SECONDS = 3
 STOP_WITHIN_SECONDS = 22.0
 """From the signal to the end, whatever hangs: a database, a server of tools, a browser."""
@@ -44,13 +45,14 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
 
 
 def _get_warm() -> None:
-    """Import what is left, and let Python look for garbage only in what comes later.
+    """Import what is left, then let the garbage collector look no more at what is there to stay.
 
-    Streamlit has all objects looked through after each run of a page; those of the modules are most of them, and stay.
+    That is half a million objects: each answer of some thousand pieces would have them all looked through again.
     """
     services().provider.warm_up()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def _listen_for_signals() -> None:

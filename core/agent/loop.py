@@ -19,7 +19,7 @@ from core.provider.blocks import Block, ToolCall, tool_calls, tool_result
 from core.provider.client import Provider
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
-from core.provider.stream import ProviderEvent, ReplyEnded
+from core.provider.stream import AttemptFailed, ProviderEvent, ReplyEnded
 
 LONGEST_SHOWN = 4_000
 """Characters of a result that a reader is shown."""
@@ -74,6 +74,8 @@ class CallEnded:
 LoopEvent: TypeAlias = (
     ProviderEvent | IterationStarted | GoingOn | CallsStarting | ToolsExecuting | ToolProgress | CallEnded | CutShort
 )
+BookedFirst: TypeAlias = AttemptFailed | CallsStarting | GoingOn
+"""What goes on only when it is in the books."""
 
 
 class Loop:

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
@@ -18,7 +19,8 @@ from core.wiring import Services
 _HOW = "Send the header Authorization: Bearer TOKEN, with an API token or what /api/auth/login gave you."
 
 
-def running(request: Request) -> Services:
+# What waits for nothing is a coroutine here: FastAPI would have a thread do anything else.
+async def running(request: Request) -> Services:
     services: Services = request.app.state.services()
     return services
 
@@ -34,15 +36,26 @@ _bearer = HTTPBearer(
 _Documented: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-def caller(request: Request, services: Running, _: _Documented) -> Person:
+def caller(request: Request, services: Services) -> Person:
     """By the Bearer token alone, never by a cookie; without sign-in, who calls without one of ours is the local person.
 
     Raises NotSignedIn.
     """
-    header = request.headers.get("authorization", "")
-    if services.settings.auth == "none" and _none_of_ours(header):
-        return services.me
-    return services.access.bearer(bearer_secret(header))
+    return _local(request, services) or services.access.bearer(bearer_secret(_shown(request)))
+
+
+async def _calling(request: Request, services: Running, _: _Documented) -> Person:
+    local = _local(request, services)
+    return await run_in_threadpool(caller, request, services) if local is None else local
+
+
+def _shown(request: Request) -> str:
+    return request.headers.get("authorization", "")
+
+
+def _local(request: Request, services: Services) -> Person | None:
+    is_local = services.settings.auth == "none" and _none_of_ours(_shown(request))
+    return services.me if is_local else None
 
 
 def _none_of_ours(header: str) -> bool:
@@ -51,13 +64,13 @@ def _none_of_ours(header: str) -> bool:
     return not header or (scheme.lower() == "bearer" and not is_secret(secret.strip()))
 
 
-def browser(request: Request, services: Running, documented: _Documented) -> Person:
+def browser(request: Request, services: Running, _: _Documented) -> Person:
     """Who asks by a page of ours, which can set no header: by its session's cookie or, without sign-in, the local one.
 
     Raises NotSignedIn, NotAllowed.
     """
     if request.headers.get("authorization"):
-        return caller(request, services, documented)
+        return caller(request, services)
     if not _is_from_our_page(request, services.settings.origins):
         raise NotAllowed("Only pages of Command Center itself may ask in this way. Send a POST with a token.")
     if services.settings.auth == "none":
@@ -87,18 +100,18 @@ def bearer_secret(header: str) -> str:
     return secret.strip()
 
 
-Caller: TypeAlias = Annotated[Person, Depends(caller)]
+Caller: TypeAlias = Annotated[Person, Depends(_calling)]
 
 
-def checking(request: Request, services: Running, documented: _Documented) -> Callable[[], Person]:
+async def checking(request: Request, services: Running) -> Callable[[], Person]:
     """For answers that take long: who calls may be somebody else, or nobody, by now."""
-    return partial(caller, request, services, documented)
+    return partial(caller, request, services)
 
 
 Browser: TypeAlias = Annotated[Person, Depends(browser)]
 
 
-def checking_browser(request: Request, services: Running, documented: _Documented) -> Callable[[], Person]:
+async def checking_browser(request: Request, services: Running, documented: _Documented) -> Callable[[], Person]:
     return partial(browser, request, services, documented)
 
 

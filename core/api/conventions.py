@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.api.guard.straight import shut_straight
+
 
 class AsPrograms:
     """HEAD is answered as GET is, without a body; JSON is JSON although its sender calls it text, as browsers do."""
@@ -19,6 +21,7 @@ class AsPrograms:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD" and "HEAD" not in _methods(scope):
+            shut_straight(scope)
             head = _Head(send)
             await self._app({**scope, "method": "GET"}, head.receive, head.send)
         elif scope["method"] in ("POST", "PATCH") and _is_plain(Headers(scope=scope)):

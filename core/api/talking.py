@@ -72,7 +72,7 @@ def wants_json(accept: str) -> bool:
     return "application/json" in accept and "text/event-stream" not in accept
 
 
-def request_id(request: Request) -> str:
+async def request_id(request: Request) -> str:
     """What the log calls the request: as its sender does, if that is fit to be written down."""
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else ""

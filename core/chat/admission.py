@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, literal_column, or_, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, or_, select, tuple_
 
 from core.chat.new_turn import Head
 from core.errors import TooManyRequests
@@ -21,6 +21,12 @@ _keys, _traces, _users = IdempotencyKey.__table__, TaskTrace.__table__, User.__t
 # Spelled out, not bound: else the index of running turns is of no use.
 _RUNNING = _traces.c.status == literal_column("'running'")
 _KEY = tuple_(_keys.c.owner_id, _keys.c.key)
+_LOCK = select(_users.c.id).where(_users.c.id == bindparam("owner")).with_for_update(key_share=True)
+_OWN = select(func.count()).where(_traces.c.owner_id == bindparam("owner"), _traces.c.instance_id.is_not(None))
+_COUNTS = select(
+    _OWN.where(_RUNNING).scalar_subquery(),
+    _OWN.where(_traces.c.started_at >= bindparam("since")).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +96,16 @@ def free_key(connection: Connection, owner_id: str, key: str, task_trace_id: str
 def refuse_too_much(connection: Connection, head: Head, quota: Quota) -> None:
     """Count the turn that was just opened with the others of its person. Raises TooManyRequests."""
     # From here to the commit one at a time, so that no two count without each other; on SQLite all writes are.
-    connection.execute(select(_users.c.id).where(_users.c.id == head.owner_id).with_for_update(key_share=True))
+    connection.execute(_LOCK, {"owner": head.owner_id})
     refuse_beyond(connection, head.owner_id, quota, head.at)
 
 
 def refuse_beyond(connection: Connection, owner_id: str, quota: Quota, at: datetime, more: int = 0) -> None:
     """Where there are more turns than the quota has, with so many more to come. Raises TooManyRequests."""
-    count = select(func.count()).where(_traces.c.owner_id == owner_id, _traces.c.instance_id.is_not(None))
-    if connection.execute(count.where(_RUNNING)).scalar_one() + more > quota.at_once:
+    running, begun = connection.execute(_COUNTS, {"owner": owner_id, "since": quota.since}).one()
+    if running + more > quota.at_once:
         raise TooManyRequests(_too_many_at_once(quota), retry_after=_WAIT_SECONDS)
-    if connection.execute(count.where(_traces.c.started_at >= quota.since)).scalar_one() + more > quota.per_day:
+    if begun + more > quota.per_day:
         seconds = (quota.until - at).total_seconds()
         raise TooManyRequests(_too_many_a_day(quota), retry_after=max(1, ceil(seconds)))
 

@@ -10,7 +10,7 @@ import structlog
 from anyio import CancelScope
 
 from core.agent.limits import Allowance, CutShort, Spending, Whole
-from core.agent.loop import CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
+from core.agent.loop import BookedFirst, CallEnded, CallsStarting, GoingOn, Loop, LoopEvent, RunInput
 from core.agent.tools.tool import Tool, ToolContext
 from core.books.books import Books
 from core.books.settling import Spent, total_of
@@ -200,10 +200,10 @@ class AgentRun:
         self._loop = Loop(self.parts.provider, work, self.allowance)
         async with aclosing(self._loop.run()) as events:
             async for event in events:
-                if not self.unseen:
-                    await self._on(event)
-                elif self._is_read(event):
+                if self.unseen and self._is_read(event):
                     break
+                if not self.unseen and (step := self._on(event)) is not None:
+                    await self._on_step(step)
         if self.unseen:
             return ENDED_WITH_IT
         cut = self.cut_short
@@ -237,7 +237,8 @@ class AgentRun:
 
         return Tool(name, agent.description, TASK, run, LONGEST_DELEGATION_SECONDS)
 
-    async def _on(self, event: LoopEvent) -> None:
+    def _on(self, event: LoopEvent) -> BookedFirst | None:
+        """Tell and note it; what has to be in the books before it goes on is returned."""
         match event:
             case TextDelta() | ThinkingDelta():
                 self._on_delta(event)
@@ -257,9 +258,10 @@ class AgentRun:
             case CutShort():
                 self.cut_short = event
             case AttemptFailed() | CallsStarting() | GoingOn():
-                await self._on_step(event)
+                return event
             case _:
                 assert_never(event)
+        return None
 
     def _on_delta(self, delta: TextDelta | ThinkingDelta) -> None:
         self.journal.delta_arrived()
@@ -273,7 +275,7 @@ class AgentRun:
         self._unsaved = True
         self.reader.cost_changed()
 
-    async def _on_step(self, event: AttemptFailed | CallsStarting | GoingOn) -> None:
+    async def _on_step(self, event: BookedFirst) -> None:
         """What ended and what is about to begin are in the books before it begins."""
         match event:
             case AttemptFailed():

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from core.chat.log import EventLog
 from core.chat.new_turn import Head
@@ -29,8 +29,7 @@ class WholeText:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(NamedTuple):
     """``at`` is in seconds since the turn began, ``place`` what to go on from; ``known`` to a reader who came back."""
 
     event: Event | WholeText
@@ -82,7 +81,7 @@ class LiveTurn:
         if batch:
             self._seen = batch[-1].sequence
             self.ended = isinstance(batch[-1].event, TurnEnded)
-        return list(self._catch_up(batch) if self._behind and batch else map(self._follow, batch))
+        return list(self._catch_up(batch)) if self._behind and batch else [self._follow(each) for each in batch]
 
     def reading(self) -> AbstractContextManager[None]:
         return self._log.reading()
@@ -97,14 +96,15 @@ class LiveTurn:
         yield from map(self._follow, batch[len(so_far) :])
 
     def _follow(self, logged: Logged) -> Followed:
-        event = logged.event
-        if isinstance(event, IterationStarted):
+        sequence, at, event = logged
+        if isinstance(event, TextDelta):
+            if event.text:
+                event = TextDelta(f"\n\n{event.text}") if self._new_reply else event
+                self._new_reply = False
+                self._text.append(event.text)
+        elif isinstance(event, IterationStarted):
             self._new_reply = bool(self._text)
-        if isinstance(event, TextDelta) and event.text:
-            event = TextDelta(f"\n\n{event.text}") if self._new_reply else event
-            self._new_reply = False
-            self._text.append(event.text)
-        return Followed(event, logged.at, logged.sequence, known=logged.sequence <= self._known)
+        return Followed(event, at, sequence, known=sequence <= self._known)
 
 
 class TurnElsewhere:

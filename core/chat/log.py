@@ -5,9 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import inf
 from time import monotonic
 
 from core.events import Event, Logged, TurnEnded
+
+_ON_A_PAGE_SECONDS = 2.0
 
 
 class EventLog:
@@ -16,23 +19,33 @@ class EventLog:
     def __init__(self) -> None:
         self._events: list[Logged] = []
         self._changed = threading.Condition()
+        self._waiting = 0
         self._wakers: list[Callable[[], object]] = []
         self._readers = 0
         self._began = monotonic()
         self._last_read = self._began
+        self._last_got = -inf
         self.ended = False
 
     def append(self, event: Event) -> Logged:
         logged = Logged(len(self._events) + 1, monotonic() - self._began, event)
+        self._events.append(logged)
+        if isinstance(event, TurnEnded):
+            self.ended = True
+        # Without the lock: whoever is about to wait says so first, and then looks once more.
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
+        if self._wakers:
+            _soon(self._wake)
+        return logged
+
+    def _wake(self) -> None:
         with self._changed:
-            self._events.append(logged)
-            self.ended = isinstance(event, TurnEnded)
-            self._changed.notify_all()
             wakers, self._wakers = self._wakers, []
         for wake in wakers:
             with suppress(RuntimeError):  # the loop of a reader that went away without a word
                 wake()
-        return logged
 
     @property
     def last(self) -> int:
@@ -42,23 +55,30 @@ class EventLog:
     def get(self, after: int, timeout: float) -> list[Logged]:
         """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
         self.watched()
+        self._last_got = monotonic()
         with self._changed:
-            self._changed.wait_for(lambda: self._has_news(after), timeout)
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._has_news(after), timeout)
+            finally:
+                self._waiting -= 1
             return self._events[after:]
 
     async def wait(self, after: int, seconds: float) -> list[Logged]:
         """The same on an event loop, where no thread waits. A reader is woken once, however much has come by then."""
-        news = asyncio.Event()
-        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
+        if self._has_news(after):
+            return self._events[after:]
+        loop = asyncio.get_running_loop()
+        news: asyncio.Future[None] = loop.create_future()
+        wake = partial(loop.call_soon_threadsafe, _settle, news)
         with self._changed:
-            if self._has_news(after):
-                return self._events[after:]
             self._wakers.append(wake)
+        timer = loop.call_later(seconds, _settle, news)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await news.wait()
+            if not self._has_news(after):
+                await news
         finally:
+            timer.cancel()
             self._forget(wake)
         return self._events[after:]
 
@@ -66,8 +86,9 @@ class EventLog:
         return self.ended or len(self._events) > after
 
     def _forget(self, wake: Callable[[], object]) -> None:
-        with self._changed, suppress(ValueError):
-            self._wakers.remove(wake)
+        if self._wakers:
+            with self._changed, suppress(ValueError):
+                self._wakers.remove(wake)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -85,9 +106,27 @@ class EventLog:
         """Count as read until now."""
         self._last_read = monotonic()
 
+    @property
+    def on_a_page(self) -> bool:
+        """Whether somebody follows it by ``get``, as pages do: programs are told nothing of what it costs so far."""
+        return monotonic() - self._last_got < _ON_A_PAGE_SECONDS
+
     def unread_seconds(self) -> float:
         """How long nobody has asked: readers ask several times a second, so a second or two means nobody is there."""
         return 0.0 if self._readers else monotonic() - self._last_read
 
     def elapsed_ms(self) -> int:
         return round((monotonic() - self._began) * 1000)
+
+
+def _soon(call: Callable[[], object]) -> None:
+    """When all that is ready on the writer's loop has been written: its readers then get it together."""
+    try:
+        asyncio.get_running_loop().call_soon(call)
+    except RuntimeError:
+        call()
+
+
+def _settle(news: "asyncio.Future[None]") -> None:
+    if not news.done():
+        news.set_result(None)

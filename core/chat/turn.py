@@ -170,7 +170,8 @@ class Turn:
     def _tell(self, event: RunEvent) -> None:
         """The cost counts along once there is a reply: before, nothing is known of it, and unknown is not zero."""
         self.log.append(event)
-        if self.cost_so_far is not None and monotonic() - self._cost_at >= COST_EVERY_SECONDS:
+        is_due = self.cost_so_far is not None and monotonic() - self._cost_at >= COST_EVERY_SECONDS
+        if is_due and self.log.on_a_page:
             self._show_cost()
 
     def _show_cost(self) -> None:

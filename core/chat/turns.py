@@ -201,7 +201,8 @@ class Turns:
         said, latest = self._with_files(wanted, agent, history)
         with self._engine.admission():
             path, asking = (agent.id,), ToolContext(wanted.owner, self._quotas.zone)
-            toolset = self._engine.call(partial(self._parts.toolbox.at_once, agent, path))
+            toolbox = self._parts.toolbox
+            toolset = toolbox.offhand(agent) or self._engine.call(partial(toolbox.at_once, agent, path))
             assignment = assign(
                 agent, toolset, asking, path=path, key=key, text=wanted.text, said=said, attached=latest
             )

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from tenacity.wait import wait_exponential_jitter
 from core.errors import ProviderBroken, ProviderBusy, ProviderError, SetupError
 from core.provider.request import CallKey, ModelRequest, message_parameters
 from core.provider.simulator.transport import SimulatorTransport
-from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent
+from core.provider.stream import AttemptFailed, AttemptStarting, ProviderEvent, ReplyEnded, ReplyStarted
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,9 +108,13 @@ class Provider:
             with attempt:
                 upstream = await open_upstream(call)
         try:
-            async with aclosing(upstream.events()) as events:
-                async for event in events:
-                    yield event
+            yield ReplyStarted(upstream.reply)
+            while not upstream.reply.complete:
+                await upstream.wait()
+                for delta in upstream.deltas():
+                    yield delta
+            yield ReplyEnded(upstream.reply)
+            await upstream.drain()
         finally:
             await upstream.close()
 

@@ -2,21 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 import anthropic
+import httpx2
 
 from core.errors import ProviderError
-from core.provider.failures import FAILURES, ContentSilent, IncompleteStream, provider_error
+from core.events import TextDelta, ThinkingDelta, ToolDetected
+from core.provider.failures import FAILURES, IncompleteStream, provider_error
+from core.provider.frames import ERROR, PING, Frames, read_json
 from core.provider.passage import Passage, followed_by
+from core.provider.patience import Patience
 from core.provider.reply import MalformedEvent, Reply, is_content, start_reply
 from core.provider.request import KeySource
-from core.provider.stream import ProviderEvent, ReplyEnded, ReplyStarted
 
 _DRAIN_SECONDS = 0.25
 _CHECK_SECONDS = 10.0
+_OF_THE_BODY: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,55 +52,90 @@ class Call:
 
 
 class Upstream:
-    """A stream whose reply has begun; whoever opened it closes it."""
+    """A call whose answer has begun to come; whoever opened it closes it.
 
-    def __init__(self, call: Call, stream: anthropic.AsyncStream[object], reply: Reply) -> None:
-        self._call = call
-        self._stream = stream
-        self._reply = reply
-        self._content_at = asyncio.get_running_loop().time()
+    The bytes are the SDK's, what they say is read here: an object of the SDK's for each event would cost more than all
+    that is done with it.
+    """
 
-    async def events(self) -> AsyncGenerator[ProviderEvent, None]:
-        """ReplyStarted, the deltas, ReplyEnded; raises ProviderError as soon as the stream fails."""
-        reply = self._reply
-        yield ReplyStarted(reply)
-        while not reply.complete:
-            try:
-                delta = reply.fold(await self._next())
-            except FAILURES as error:
-                raise self._call.failure(error, reply) from error
-            if delta is not None:
-                yield delta
-        yield ReplyEnded(reply)
-        await self._drain()
+    def __init__(self, call: Call, response: anthropic.AsyncAPIResponse[object]) -> None:
+        self._call, self._response = call, response
+        self._bytes = response.iter_bytes()
+        self._frames, self._events = Frames(), deque[tuple[bytes, bytes]]()
+        self._patience = Patience(call.deadline, call.patience)
+        _unclocked(response.http_response)
+        self._reply: Reply | None = None
 
-    async def _next(self) -> object:
-        silent_at = self._content_at + self._call.patience
+    @property
+    def reply(self) -> Reply:
+        assert self._reply is not None
+        return self._reply
+
+    async def begin(self) -> None:
+        """Wait for the first event; raises one of FAILURES."""
+        while self._reply is None:
+            if not self._events:
+                await self._read()
+            self._reply = start_reply(self._next(), self._response.request_id)
+
+    async def wait(self) -> None:
+        """Until more has come, which ``deltas`` has then. Raises ProviderError as soon as the stream fails."""
+        if self._events:
+            return
         try:
-            async with asyncio.timeout_at(min(self._call.deadline, silent_at)):
-                event = await anext(self._stream, None)
-        except TimeoutError:
-            if silent_at < self._call.deadline:
-                raise ContentSilent(f"nothing of the answer came for {self._call.patience:g} s") from None
-            raise
-        if event is None:
-            raise IncompleteStream("the stream ended without message_stop")
-        if is_content(event):
-            self._content_at = asyncio.get_running_loop().time()
-        return event
+            await self._read()
+        except FAILURES as error:
+            raise self._call.failure(error, self._reply) from error
 
-    async def _drain(self) -> None:
+    def deltas(self) -> Iterator[TextDelta | ThinkingDelta | ToolDetected]:
+        """What a reader sees of what has come; raises ProviderError where it cannot be read."""
+        reply = self.reply
+        try:
+            while self._events and not reply.complete:
+                event = self._next()
+                delta = reply.fold(event)
+                if is_content(event):
+                    self._patience.content_came()
+                if delta is not None:
+                    yield delta
+        except FAILURES as error:
+            raise self._call.failure(error, reply) from error
+
+    def _next(self) -> object:
+        name, data = self._events.popleft()
+        if name == ERROR:
+            self._raise_told(data)
+        return read_json(data)
+
+    async def _read(self) -> None:
+        while not self._events:
+            data = await self._patience.read(self._bytes)
+            if data is None:
+                raise IncompleteStream("the stream ended too early")
+            self._events += [event for event in self._frames.feed(data) if event[0] != PING]
+
+    def _raise_told(self, data: bytes) -> None:
+        """As the SDK understands an error in the middle of a stream."""
+        began = self._response.http_response
+        headers = {name: value for name, value in began.headers.items() if name not in _OF_THE_BODY}
+        frame = b"event: error\n" + b"".join(b"data: %b\n" % line for line in data.split(b"\n")) + b"\n"
+        told = httpx2.Response(began.status_code, headers=headers, content=frame, request=began.request)
+        for _ in anthropic.Stream[object](cast_to=object, response=told, client=cast(Any, self._call.client)):
+            pass
+
+    async def drain(self) -> None:
         """Read the last bytes, so that the connection can serve the next call."""
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while await anext(self._stream, None) is not None:
+                async for _ in self._bytes:
                     pass
         except FAILURES:
             return
 
     async def close(self) -> None:
         """Hang up at once; the provider sees it. Closing twice does nothing."""
-        await self._stream.close()
+        self._patience.stop()
+        await self._response.close()
 
 
 async def open_upstream(call: Call) -> Upstream:
@@ -109,31 +149,19 @@ async def open_upstream(call: Call) -> Upstream:
 
 
 async def _open(call: Call) -> Upstream:
-    response = await call.client.messages.with_raw_response.create(**call.parameters)
-    # As plain JSON: what the SDK does not know is kept, and no model is built for each event.
-    stream = await response.parse(to=anthropic.AsyncStream[object])
+    response = await call.client.messages.with_streaming_response.create(**call.parameters).__aenter__()
+    upstream = Upstream(call, response)
     try:
-        return Upstream(call, stream, await _begun(call, stream, response.request_id))
+        await upstream.begin()
     except BaseException:
-        await stream.close()
+        await upstream.close()
         raise
+    return upstream
 
 
-async def _begun(call: Call, stream: anthropic.AsyncStream[object], request_id: str | None) -> Reply:
-    silent_at = asyncio.get_running_loop().time() + call.patience
-    try:
-        async with asyncio.timeout_at(silent_at):
-            return await _first_reply(stream, request_id)
-    except TimeoutError:
-        raise ContentSilent(f"no answer began within {call.patience:g} s") from None
-
-
-async def _first_reply(stream: anthropic.AsyncStream[object], request_id: str | None) -> Reply:
-    while (event := await anext(stream, None)) is not None:
-        reply = start_reply(event, request_id)
-        if reply is not None:
-            return reply
-    raise IncompleteStream("the stream ended before its first event")
+def _unclocked(response: httpx2.Response) -> None:
+    """From its headers on an answer's silence is measured here, and no more by the HTTP client for each read."""
+    response.request.extensions.get("timeout", {})["read"] = None
 
 
 async def check_key(client: anthropic.AsyncAnthropic, source: KeySource) -> None:

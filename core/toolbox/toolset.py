@@ -66,13 +66,19 @@ class Toolbox:
         toolset = await self._equipped(agent, path, found or {})
         return toolset if found is not None else replace(toolset, warnings=(), whole=False)
 
+    def offhand(self, agent: AgentView) -> Toolset | None:
+        """The same from any thread, where neither a server nor another agent is needed for it."""
+        return None if agent.delegates or self._remote(agent) else self._whole(agent, {}, {})
+
     def _remote(self, agent: AgentView) -> list[str]:
         return [name for name in agent.tools if name not in CATALOGUE and name not in self._own]
 
     async def _equipped(self, agent: AgentView, path: tuple[str, ...], found: Mapping[str, Tool]) -> Toolset:
-        tools = {name: self._own[name] for name in agent.tools if name in self._own}
         delegates = await to_thread.run_sync(self._delegates, agent, path) if agent.delegates else {}
-        tools |= found
+        return self._whole(agent, delegates, found)
+
+    def _whole(self, agent: AgentView, delegates: Mapping[str, AgentView], found: Mapping[str, Tool]) -> Toolset:
+        tools = {**{name: self._own[name] for name in agent.tools if name in self._own}, **found}
         return Toolset(
             tools=tools,
             delegates=delegates,

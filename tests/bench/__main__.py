@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import analytics, bill, books, cuts, engine, exports, loop, page, pages, strangers
+from tests.bench import analytics, bill, books, cuts, engine, exports, loop, page, pages, route, strangers
 from tests.bench.filled import filled_databases
 
 OF_A_YEAR: dict[str, Callable[[str], None]] = {
@@ -16,6 +16,7 @@ OTHERS: dict[str, Callable[[], None]] = {
     "books": books.main,
     "engine": engine.main,
     "loop": loop.main,
+    "route": route.main,
     "page": page.main,
     "bill": bill.main,
     "cuts": cuts.main,

@@ -117,11 +117,12 @@ def wait(turn: Turn) -> list[Logged]:
 
 
 @contextmanager
-def services(url: str) -> Iterator[Services]:
+def services(url: str, data_dir: Path | None = None) -> Iterator[Services]:
+    """In a folder that goes with them, unless one is given."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             _env_file=None,
-            data_dir=Path(folder),
+            data_dir=data_dir or Path(folder),
             anthropic_api_key=SecretStr("bench"),
             anthropic_base_url=url,
             answers_at_once=100_000,
@@ -163,8 +164,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 30
+def wait_for_port(port: int, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

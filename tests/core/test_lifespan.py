@@ -1,10 +1,15 @@
 """The server's lifespan: warm before anybody asks twice, and an end that no open connection can put off."""
 
+import gc
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from core import lifespan
 from tests.house_rules import PROJECT
 from tests.served import clean_environment
 
@@ -64,3 +69,18 @@ def test_j1_a_stop_is_bounded_whatever_hangs(tmp_path: Path) -> None:
     _, log = process.communicate(timeout=25)
     assert process.returncode == 0
     assert "the stop took too long" in log.splitlines()[-1]
+
+
+def test_what_is_there_to_stay_is_not_looked_through_again_for_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm = list[str]()
+    provider = SimpleNamespace(warm_up=lambda: warm.append("provider"))
+    monkeypatch.setattr(lifespan, "services", lambda: SimpleNamespace(provider=provider))
+    before = gc.get_threshold()
+    try:
+        lifespan._get_warm()
+        assert warm == ["provider"]
+        assert gc.get_freeze_count() > 50_000
+        assert gc.get_threshold() == lifespan._GARBAGE
+    finally:
+        # What is set aside stays so, as tests/conftest.py has it.
+        gc.set_threshold(*before)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.api.guard.places import PROGRAMS, within
 from core.api.guard.refusal import refuse
 from core.api.guard.reviving import HASH
+from core.api.guard.straight import lay_straight
 from core.api.problems import details
 
 _INLINE_SCRIPT = "'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='"
@@ -57,13 +58,17 @@ class SafeHeaders:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        way = lay_straight(scope, send)
         wanted = self._for_programs if within(scope["path"], PROGRAMS) else self._everywhere
         started = False
 
         async def send_safely(message: Message) -> None:
             nonlocal started
             started = True
-            await send(_completed(message, wanted) if message["type"] in _STARTS else message)
+            if message["type"] in _STARTS:
+                way.begin(message)
+                message = _completed(message, wanted)
+            await send(message)
 
         try:
             await self._app(scope, receive, send_safely)

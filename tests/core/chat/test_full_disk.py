@@ -124,7 +124,7 @@ def test_c1_a_defect_at_the_very_end_still_tells_readers_that_it_is_over(
         def broken(_: object) -> Any:
             raise RuntimeError("a defect for a test")
 
-        monkeypatch.setattr(turn, "_finish", broken)
+        monkeypatch.setattr(turn, "_end", broken)
         turn.stop()
         end = ended(turn)
         wait_until(lambda: any(line["event"] == "task_failed" for line in logs))

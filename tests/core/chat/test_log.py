@@ -92,3 +92,58 @@ def test_while_somebody_reads_it_never_counts_as_unread() -> None:
         log._last_read -= 1_000
         assert log.unread_seconds() == 0
     assert 0 < log.unread_seconds() < 100
+
+
+def test_a_reader_is_woken_once_for_all_that_is_written_at_a_stretch() -> None:
+    log, looks = EventLog(), list[int]()
+
+    async def read() -> None:
+        seen = 0
+        while seen < 6:
+            batch = await log.wait(seen, 30)
+            looks.append(len(batch))
+            seen = batch[-1].sequence
+
+    async def write() -> None:
+        reading = asyncio.create_task(read())
+        for _ in range(2):
+            await asyncio.sleep(0.05)
+            for word in "abc":
+                log.append(TextDelta(word))
+        await reading
+
+    asyncio.run(write())
+    assert looks == [3, 3]
+
+
+def test_who_begins_to_wait_while_something_is_written_is_not_forgotten() -> None:
+    """Readers on loops and in threads, against a writer that never pauses: whoever is missed would wait in vain."""
+    log, rounds, got = EventLog(), 3_000, list[int]()
+
+    def in_a_thread() -> None:
+        seen = 0
+        while seen < rounds:
+            batch = log.get(seen, 20)
+            assert batch
+            seen = batch[-1].sequence
+        got.append(seen)
+
+    async def on_a_loop() -> None:
+        seen = 0
+        while seen < rounds:
+            batch = await log.wait(seen, 20)
+            assert batch
+            seen = batch[-1].sequence
+        got.append(seen)
+
+    readers = [threading.Thread(target=in_a_thread) for _ in range(2)]
+    readers += [threading.Thread(target=lambda: asyncio.run(on_a_loop())) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(rounds):
+        log.append(TextDelta("x"))
+        if number % 50 == 0:
+            threading.Event().wait(0.0005)
+    for reader in readers:
+        reader.join(60)
+    assert got == [rounds] * 4

@@ -82,13 +82,14 @@ def told(events: list[Event], dialect: Dialect, after: Place = 0) -> list[Read]:
     following = LiveTurn(HEAD, logged(events), after)
     batch = asyncio.run(following.next(0))
     assert following.ended
-    pieces = [wire.encode() for each in batch for wire in _placed(each, list(dialect.encode(each))) if not each.known]
+    pieces = [_encoded(each, list(dialect.encode(each))) for each in batch if not each.known]
     return read_events(b"".join(pieces))
 
 
-def _placed(followed: Followed, events: list[WireEvent]) -> list[WireEvent]:
+def _encoded(followed: Followed, events: list[WireEvent]) -> bytes:
     """As a stream does it: the last of what one event became has the place."""
-    return [*events[:-1], *(replace(last, id=str(followed.place)) for last in events[-1:])]
+    encoded = [event.encode() for event in events[:-1]]
+    return b"".join(encoded + [event.encode(str(followed.place)) for event in events[-1:]])
 
 
 def answer_of(events: list[Event]) -> str:

@@ -1,6 +1,5 @@
 """Whole answers of the simulated API."""
 
-import re
 from typing import Any
 
 import pytest
@@ -43,12 +42,8 @@ def test_an_answer_has_the_events_of_the_wire_in_order() -> None:
     assert answer[-2]["delta"]["stop_reason"] == "end_turn"
 
 
-# Where an answer is cut, its share of marked letters may change, and with it how long the simulator's pieces are.
-UNMARKED = re.compile(r"[^\u00c0-\u024f\u1e00-\u1eff]*")
-
-
 @given(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=200).filter(UNMARKED.fullmatch),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
     st.sampled_from(["claude-opus-5-5", "claude-sonnet-4-6"]),
 )
 @settings(max_examples=40, deadline=None)

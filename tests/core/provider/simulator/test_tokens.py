@@ -45,3 +45,14 @@ def test_a6_each_kind_of_text_is_cut_into_about_as_many_pieces_as_were_measured(
     found = estimate(text, model)
     assert 0.6 <= found.central / counted <= 1.5, kind
     assert counted <= found.upper
+
+
+@given(
+    st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("abcdeäöüÉ 012中文я")), max_size=60),
+    st.integers(0, 60),
+    st.sampled_from(["claude-opus-5-5", "claude-sonnet-4-6"]),
+)
+def test_a_text_that_is_cut_off_has_the_pieces_it_had(text: str, kept: int, model: str) -> None:
+    pieces = split_tokens(text, model)
+    assert "".join(pieces) == text
+    assert split_tokens("".join(pieces[:kept]), model) == pieces[:kept]
