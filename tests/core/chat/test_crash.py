@@ -31,6 +31,7 @@ def saved(store: Store) -> str:
         return str(connection.execute(answer).scalar_one())
 
 
+@pytest.mark.each_database
 def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
     store: Store, tmp_path: Path, make_services: Callable[..., Services]
 ) -> None:

@@ -48,6 +48,7 @@ def slowly() -> Any:
     return streamed(answer_events(*WORDS, model=MODEL, usage=USAGE, final=FINAL), gap=0.1)
 
 
+@pytest.mark.each_database
 def test_c2_a_stop_meets_the_wait_between_two_tries(
     store: Store, opened: Callable[..., Workshop], tmp_path: Path
 ) -> None:

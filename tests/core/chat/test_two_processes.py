@@ -86,6 +86,7 @@ def test_c4_who_lives_in_another_pid_namespace_under_the_same_host_name_stays_al
     assert_once(store, turn)
 
 
+@pytest.mark.each_database
 def test_c4_who_was_frozen_for_longer_than_anybody_has_patience_is_fenced_and_hangs_up(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], upstream: SimulatorServer
 ) -> None:
