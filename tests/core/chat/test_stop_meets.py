@@ -168,6 +168,7 @@ def test_c2_a_stop_meets_the_reading_on_after_a_stop(
     assert (("stopped", "estimated", True) in met) == (other == "shutdown")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("moment", ["waits", "is begun", "is done"])
 def test_c2_a_stop_meets_the_books_of_an_agent_that_was_asked(
     store: Store, opened: Callable[..., Workshop], tmp_path: Path, moment: str
