@@ -18,7 +18,6 @@ from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.books.books import Books
 from core.books.instance import this_instance
-from core.books.repricing import reprice
 from core.books.spool import Spool
 from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
@@ -150,7 +149,7 @@ def open_services(
 
 def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
     """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
-    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
+    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
     return Bounds(store, book)
 
 
