@@ -114,9 +114,11 @@ def open_services(
     provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
     engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
     refresher.start()
+    # What had no price until now gets one beside all else, if the book has it.
+    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
-    bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
+    bounds, keys = Bounds(store, book), ProviderKeys(chosen, access.credentials, provider, engine)
     works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
     parts = RunServices(provider, books, book, bounds, toolbox, *works)
     return Services(
@@ -145,12 +147,6 @@ def open_services(
         keys=keys,
         who=partial(_who, chosen, me),
     )
-
-
-def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
-    """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
-    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
-    return Bounds(store, book)
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
