@@ -113,9 +113,7 @@ def open_services(
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
     engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
-    refresher.start()
-    # What had no price until now gets one beside all else, if the book has it.
-    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
+    _begin_chores(engine, refresher, books)
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
     bounds, keys = Bounds(store, book), ProviderKeys(chosen, access.credentials, provider, engine)
@@ -147,6 +145,12 @@ def open_services(
         keys=keys,
         who=partial(_who, chosen, me),
     )
+
+
+def _begin_chores(engine: Engine, refresher: Refresher, books: Books) -> None:
+    """Keep the sums fresh; what had no price until now gets one beside all else, if the price book has it."""
+    refresher.start()
+    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
