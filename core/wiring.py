@@ -18,7 +18,6 @@ from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.books.books import Books
 from core.books.instance import this_instance
-from core.books.repricing import reprice
 from core.books.spool import Spool
 from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
@@ -115,10 +114,10 @@ def open_services(
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
     engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
-    refresher.start()
+    _begin_chores(engine, refresher, books)
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents, provider)
-    bounds, keys = _bounds(store, book, engine), _keys(chosen, access, provider, engine)
+    bounds, keys = Bounds(store, book), _keys(chosen, access, provider, engine)
     works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
     parts = RunServices(provider, books, book, bounds, toolbox, *works, *_seconds(chosen))
     return Services(
@@ -158,10 +157,10 @@ def _seconds(chosen: Settings) -> tuple[float, float]:
     return chosen.turn_seconds, chosen.drain_stopped_seconds
 
 
-def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
-    """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
-    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
-    return Bounds(store, book)
+def _begin_chores(engine: Engine, refresher: Refresher, books: Books) -> None:
+    """Keep the sums fresh; what had no price until now gets one beside all else, if the price book has it."""
+    refresher.start()
+    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
