@@ -1,9 +1,7 @@
 """ToolContext, running tools, asking again: over wires that refuse what the API refuses."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,28 +15,13 @@ from core.agent.tools.tool import ToolContext
 from core.errors import ProviderRefused
 from core.events import IterationStarted, TextDelta, ToolDetected, ToolProgress, ToolsExecuting
 from core.provider.blocks import ToolCall
-from core.provider.provider import Provider
 from core.provider.request import ModelRequest
 from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.wire import WireResponse
 from tests.core.agent.toolkit import ASKING, DEFINITIONS, FINAL, MODEL, TOOLS, USAGE, Strict, asks, results, says, tool
-from tests.core.provider.other import through_other
-from tests.core.provider.wiring import in_process
+from tests.core.agent.wires import connected
 
-_CONNECT: ContextVar[Callable[[Strict], AbstractAsyncContextManager[Provider]]] = ContextVar("connect")
-
-
-@pytest.fixture(scope="module", params=[in_process, through_other], ids=["anthropic", "other"], autouse=True)
-def each_provider(request: pytest.FixtureRequest) -> Iterator[None]:
-    """All that holds of the loop holds whatever wire its provider speaks."""
-    token = _CONNECT.set(request.param)
-    yield
-    _CONNECT.reset(token)
-
-
-def connected(script: Strict) -> AbstractAsyncContextManager[Provider]:
-    return _CONNECT.get()(script)
-
+pytestmark = pytest.mark.usefixtures("each_provider")
 
 QUESTION: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "Go."}]}
 
