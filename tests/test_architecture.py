@@ -56,7 +56,7 @@ ONLY_IN = {
     "anthropic": "core.provider.anthropic",
     "core.provider.anthropic": "core.provider.anthropic core.wiring",
     "core.provider.simulator": "core.provider.simulator core.provider.anthropic",
-    "httpx2": "core.provider core.agent.mcp core.agent.tools core.api.watch",
+    "httpx2": "core.provider.anthropic core.provider.simulator core.agent.mcp core.agent.tools core.api.watch",
     "mcp": "core.agent.mcp core.demo.people_server",
     "sqlalchemy": _SQL,
     "sqlmodel": _SQL,

@@ -14,9 +14,10 @@ from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta, ToolDetected
 from core.provider.anthropic.events import fold, is_content, start_reply
 from core.provider.anthropic.failures import FAILURES, IncompleteStream, provider_error
+from core.provider.anthropic.following import followed_by
 from core.provider.anthropic.frames import ERROR, PING, Frames, read_json
 from core.provider.anthropic.patience import Patience
-from core.provider.passage import Passage, followed_by
+from core.provider.passage import Passage
 from core.provider.reply import MalformedEvent, Reply
 from core.provider.request import KeySource
 
