@@ -29,7 +29,10 @@ def fold(reply: Reply, event: object) -> Shown | None:
 def _fold(reply: Reply, event: RawEvent) -> Shown | None:
     match event["type"]:
         case "content_block_delta":
-            return _grow(reply, event["index"], event["delta"])
+            delta = event["delta"]
+            if (grows := _GROWS.get(delta["type"])) is not None:
+                return reply.grow(event["index"], grows[0], delta[grows[1]])
+            _amend(reply, event["index"], delta)
         case "content_block_start":
             reply.begin_block(event["index"], event["content_block"])
         case "content_block_stop":
@@ -44,16 +47,12 @@ def _fold(reply: Reply, event: RawEvent) -> Shown | None:
     return None
 
 
-def _grow(reply: Reply, index: int, delta: RawEvent) -> Shown | None:
-    kind = delta["type"]
-    if (grows := _GROWS.get(kind)) is not None:
-        key, place = grows
-        return reply.grow(index, key, delta[place])
-    if kind == "signature_delta":
-        reply.amend(index, "signature", delta["signature"])
-    elif kind == "citations_delta":
-        reply.cite(index, delta["citation"])
-    return None
+def _amend(reply: Reply, index: int, delta: RawEvent) -> None:
+    match delta["type"]:
+        case "signature_delta":
+            reply.amend(index, "signature", delta["signature"])
+        case "citations_delta":
+            reply.cite(index, delta["citation"])
 
 
 def is_content(event: object) -> bool:
