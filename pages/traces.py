@@ -119,9 +119,9 @@ def _go(before: list[Key]) -> None:
 
 def draw_nothing(choice: Choice, *, texts: bool) -> None:
     days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-    found = f"No turn that fits began {days}. Choose other days or fewer filters; what is sent on Chat appears here."
+    found = f"No matching turn began {days}. Choose other days or fewer filters; what is sent on Chat appears here."
     if choice.text and not texts:
-        found = f"Nothing that began {days} has this id. You may look for ids only, not for words of what was said."
+        found = f"No trace that began {days} has this id. You can search for ids, but not for words."
     st.info(found, icon=":material/receipt_long:")
 
 

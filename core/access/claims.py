@@ -78,4 +78,4 @@ def _groups(groups: object) -> frozenset[str]:
 
 
 def _unusable(name: str) -> NotSignedIn:
-    return NotSignedIn(f"The identity provider did not tell who you are ({name} is missing or odd). Sign in again.")
+    return NotSignedIn(f"The identity provider did not say who you are ({name} is missing or odd). Sign in again.")

@@ -11,7 +11,7 @@ from core.key_file import key_file, write_key_file
 
 _OTHERS_MAY_READ = 0o077
 _NO_FILE = (
-    "The database holds encrypted secrets, and the file {path} with their keys is not there. No new one was made. "
+    "The database holds encrypted secrets, and the file {path} with their keys is missing. No new one was made. "
     "Put it back from a backup, or set ENCRYPTION_KEYS to what it held."
 )
 _NOT_KEYS = (
@@ -108,7 +108,8 @@ class EncryptionKeys:
         where = str(self._path) if self._given is None else "ENCRYPTION_KEYS"
         return SetupError(
             f"A provider key, or a server's secret, in the database was encrypted with another key than {where} holds. "
-            "Put the right one there (processes that share a database need the same ENCRYPTION_KEYS), or enter it anew."
+            "Put the right one there (processes that share a database need the same ENCRYPTION_KEYS), or enter it "
+            "again."
         )
 
 

@@ -41,12 +41,12 @@ def checked_name(text: str, what: str = "name") -> str:
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise InputError(f"The {what} must have 1 to {_LONGEST_NAME} characters.")
     if not name.translate(_JOINERS).isprintable():
-        raise InputError(f"The {what} has a character in it that cannot be seen. Type it anew.")
+        raise InputError(f"The {what} contains an invisible character. Type it again.")
     return name
 
 
 def checked_role(role: str) -> str:
     """Raises InputError."""
     if role not in ROLES:
-        raise InputError(f"There is no such role. Choose one of {', '.join(ROLES)}.")
+        raise InputError(f"Unknown role. Choose one of {', '.join(ROLES)}.")
     return role

@@ -132,5 +132,5 @@ def _join(connection: Connection, told: Told, role: str) -> Person:
 
 def _unknown(told: Told) -> str:
     if told.email is None:
-        return "Your identity provider tells no verified e-mail address of yours, so that nobody can invite you."
+        return "Your identity provider gave no verified e-mail address. Ask its admin to verify yours."
     return f"You are not known here yet. Ask an admin to invite {told.email}."

@@ -182,7 +182,7 @@ def _begin(connection: Connection, by: Person) -> None:
     allow(by, Permission.PEOPLE)
     row = connection.execute(select(_users.c.role, _users.c.deactivated_at).where(_users.c.id == by.id)).first()
     if row is None or row.deactivated_at is not None:
-        raise NotAllowed("You do not belong here any more.")
+        raise NotAllowed("Your account here is not active any more. Ask an admin.")
     allow(Person(by.id, by.name, row.role), Permission.PEOPLE)
 
 
@@ -191,7 +191,7 @@ def _find(connection: Connection, person_id: str) -> Row[Any]:
     if row is None:
         raise NotFound("There is no such person.")
     if row.email == LOCAL_EMAIL:
-        raise InputError("This is whoever works here without sign-in; nothing about that can be changed.")
+        raise InputError("This account stands for everybody who works here without sign-in, so it cannot be changed.")
     return row
 
 
@@ -204,9 +204,9 @@ def _invited(connection: Connection, email: str, name: str, role: str) -> str:
         connection.execute(insert(_users), person)
         return person_id
     if row.deactivated_at is not None:
-        raise InputError(f"{row.name} was here and was deactivated. Reactivate that person instead.")
+        raise InputError(f"{row.name} is deactivated. Reactivate that person instead.")
     if row.joined_at is not None:
-        raise InputError(f"{row.name} is here already with this address.")
+        raise InputError(f"{row.name} already uses this address.")
     connection.execute(update(_users).where(_users.c.id == row.id).values(name=name, role=role))
     return str(row.id)
 

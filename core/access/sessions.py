@@ -67,7 +67,7 @@ class Sessions:
         with self._store.read() as connection:
             row = connection.execute(query).first()
         if row is None:
-            raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+            raise NotSignedIn("You are not signed in. Sign in to go on.")
         touch(self._store, _sessions.c.last_seen_at, row)
         return Session(row.id, Person(row.user_id, row.name, row.role), row.expires_at)
 

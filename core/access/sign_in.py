@@ -24,7 +24,7 @@ from core.store.database import Store
 log = structlog.get_logger()
 
 _users = User.__table__
-_WRONG = "This e-mail address and this password do not belong together, or the account is not active."
+_WRONG = "Wrong e-mail address or password, or the account is not active."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ class SignIn:
         attempt = Attempt(row.email, f"session {by.id}", stranger=False)
         self._throttle.admit(attempt)
         if not self._passwords.check(old, row.password_hash).fits:
-            raise InputError("The present password is another one. Type it again.")
+            raise InputError("Current password is wrong. Type it again.")
         new_hash = self._passwords.hash(new, email=row.email)
 
         def job(connection: Connection) -> int:
             changed = _unchanged(row).values(password_hash=new_hash)
             if connection.execute(changed).rowcount != 1:
-                raise InputError("The password was changed elsewhere in the meantime. Sign in anew.")
+                raise InputError("The password was changed elsewhere meanwhile. Sign in again.")
             forgive(connection, attempt)
             end_sessions(connection, person.id, but=by.id)
             revoked = revoke_tokens(connection, person.id) if revoke else 0
@@ -169,7 +169,7 @@ def _set_up(connection: Connection, secret: str, who: dict[str, str], visit: Vis
     one_at_a_time(connection)
     use_link(connection, secret)
     if has_admin(connection):
-        raise NotAllowed("There is an admin already. Ask that person for an invitation.")
+        raise NotAllowed("There is an admin already. Ask them for an invitation.")
     if connection.execute(select(_users.c.id).where(_users.c.email == who["email"])).first() is not None:
         raise InputError("Somebody was invited with this e-mail address. Choose another for the first admin.")
     person = Person(first_admin(connection, who), who["name"], "admin")

@@ -27,7 +27,7 @@ def person_now(connection: Connection, person_id: str, token_id: str | None) -> 
     """The same as a part of a transaction, so that what it decides and what it writes are one."""
     found = _person(connection, person_id) if token_id is None else _token(connection, person_id, token_id)
     if found is None:
-        raise NotSignedIn("Whoever began this may not go on: the account or the API token is not valid any more.")
+        raise NotSignedIn("This was stopped: the account or the API token behind it is not valid any more.")
     return found
 
 

@@ -118,7 +118,7 @@ def revoke_tokens(connection: Connection, person_id: str) -> int:
 
 def _checked(draft: TokenDraft) -> TokenDraft:
     if draft.expires_at.tzinfo is None or not now() < draft.expires_at <= now() + LONGEST:
-        raise InputError(f"A token must end, at a time that lies ahead and within {LONGEST.days} days.")
+        raise InputError(f"Choose an end in the future, within {LONGEST.days} days.")
     if draft.agents is not None and not draft.agents:
         raise InputError("Choose the agents that the token is for, or all of them.")
     agents = None if draft.agents is None else tuple(sorted({storable(agent) for agent in draft.agents}))
@@ -154,14 +154,14 @@ def _refuse_too_much(connection: Connection, by: Person, draft: TokenDraft) -> N
     own = select(_users.c.role).where(_users.c.id == by.id, _users.c.deactivated_at.is_(None)).with_for_update()
     role = connection.execute(own).scalar()
     if role is None or lesser(draft.role, role) != draft.role:
-        raise NotAllowed("A token cannot have a role above your own. Choose a lesser one.")
+        raise NotAllowed("A token cannot have a role above your own. Choose a lower one.")
     alive = (_tokens.c.user_id == by.id, _tokens.c.revoked_at.is_(None), _tokens.c.expires_at > now())
     if connection.execute(select(func.count()).select_from(_tokens).where(*alive)).scalar_one() >= MOST:
-        raise InputError(f"You have {MOST} tokens already. Revoke one that is not needed any more.")
+        raise InputError(f"You have {MOST} tokens already. Revoke one you no longer need.")
     if draft.agents is not None:
         known = select(func.count()).select_from(_agents).where(_agents.c.id.in_(draft.agents))
         if connection.execute(known).scalar_one() != len(draft.agents):
-            raise InputError("One of these agents is not there. Choose the agents anew.")
+            raise InputError("One of these agents does not exist any more. Choose again.")
 
 
 def _revoke(connection: Connection, by: Person, token_id: str) -> None:

@@ -34,7 +34,7 @@ _TOOL_CALL_CUT = (
     "Give the agent more output tokens, or ask for less at once."
 )
 _CONTEXT_FULL = (
-    "The results no longer fit the model beside this conversation, so the answer was ended. What had arrived is kept. "
+    "The results and this conversation are too long for the model, so the answer was ended. What had arrived is kept. "
     "Start a new conversation, or ask for less at once."
 )
 

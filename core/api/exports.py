@@ -32,7 +32,7 @@ Token = Annotated[
     Query(description="The link's signature: it alone lets its holder read the file.", examples=["TOKEN_OF_THE_LINK"]),
 ]
 
-_UNFINISHED = "The file is not complete, so there is no manifest of it. Begin the download again if it broke off."
+_UNFINISHED = "The file is not complete, so there is no manifest of it. Start the download again if it broke off."
 _FOLLOWED_SECONDS = VALID_SECONDS + int(KEPT.total_seconds())
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 

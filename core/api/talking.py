@@ -45,7 +45,7 @@ LastEventId: TypeAlias = Annotated[
     str,
     Header(
         alias="Last-Event-ID",
-        description="Of the last event that arrived: its answer goes on after it, and nobody is asked anew.",
+        description="Of the last event that arrived: its answer goes on after it, and no model is asked again.",
     ),
 ]
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")

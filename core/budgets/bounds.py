@@ -22,7 +22,7 @@ from core.units import APIECE
 LEAST_TYPICAL: Final = 1_000
 ROUNDS_AT_PROVIDER: Final = 10
 """How often the provider runs a model for one reply whose tools it runs itself, before it hands the reply back."""
-_RECENT, _ANEW_SECONDS = 20_000, 300.0
+_RECENT, _REFRESH_SECONDS = 20_000, 300.0
 
 _spans, _traces = TraceSpan.__table__, TaskTrace.__table__
 
@@ -70,7 +70,7 @@ class Bounds:
 
     def refresh(self) -> None:
         """At most every five minutes; not for an event loop. Raises StoreError."""
-        if self._read_at is not None and monotonic() - self._read_at < _ANEW_SECONDS:
+        if self._read_at is not None and monotonic() - self._read_at < _REFRESH_SECONDS:
             return
         with self._store.read() as connection:
             self._typical = typical_replies(connection)

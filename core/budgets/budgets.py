@@ -119,7 +119,7 @@ def _check(draft: BudgetDraft) -> None:
     if draft.scope not in SCOPES or draft.period not in PERIODS or draft.reserve not in RESERVES:
         raise InputError("A budget is for the organisation, a person or an agent, and for a day, a week or a month.")
     if (draft.scope == "organisation") != (draft.subject_id is None):
-        raise InputError("Say which person or agent the budget is for; one of the organisation is for nobody else.")
+        raise InputError("Choose the person or agent the budget is for; a budget of the organisation names nobody.")
 
 
 def _check_limit(limit: Nanos) -> None:
@@ -171,7 +171,7 @@ def _check_subject(connection: Connection, draft: BudgetDraft) -> None:
     same = _LIVE, _budgets.c.scope == draft.scope, _budgets.c.period == draft.period
     subject = _budgets.c.subject_id.is_not_distinct_from(draft.subject_id)
     if connection.execute(select(_budgets.c.id).where(*same, subject)).first() is not None:
-        raise InputError("There is a budget for the same and for as long already. Change its limit.")
+        raise InputError("There is such a budget already. Change its limit instead.")
 
 
 def _lock(connection: Connection, budget_id: str) -> RowMapping:

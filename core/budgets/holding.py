@@ -45,7 +45,7 @@ _COUNT_REFUSAL = text(
     "ON CONFLICT (budget_id, agent_id, day) DO UPDATE SET refused = budget_refusals.refused + 1"
 ).bindparams(bindparam("day", type_=Date()))
 _WHOSE = {"organisation": "The organisation's budget", "person": "Your budget", "agent": "This agent's budget"}
-_ANEW = {"day": "tomorrow", "week": "next Monday", "month": "on the first of next month"}
+_RESETS = {"day": "tomorrow", "week": "next Monday", "month": "on the first of next month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,7 @@ def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datet
 def _no_room(row: RowMapping, agent_id: str | None) -> BudgetSpent:
     return BudgetSpent(
         f"{_WHOSE[row['scope']]} for this {row['period']} has no room for what this may cost, so the model was not "
-        f"asked. Wait until it begins anew {_ANEW[row['period']]}, choose an agent that costs less, or ask finance to "
-        "raise it.",
+        f"asked. It resets {_RESETS[row['period']]}. Choose an agent that costs less, or ask finance to raise it.",
         budget_id=row["id"],
         agent_id=agent_id,
     )
@@ -162,7 +161,7 @@ def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, age
     amount = amount_held(row["reserve"], hold.bound)
     if amount is None:
         raise BudgetSpent(
-            f"{whose} cannot be kept to, because no price is known for the model, so it was not asked. "
+            f"{whose} cannot be checked, because no price is known for the model, so it was not asked. "
             "Choose an agent with another model, or ask finance to let the budget only warn.",
             budget_id=row["id"],
             agent_id=agent_id,

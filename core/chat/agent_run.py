@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
-ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
+ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with the agent that asked it.")
 DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 

@@ -126,7 +126,7 @@ def _decide_for(
         raise NotFound("Nobody is asked for this consent any more.")
     person_now(connection, by.id, by.token_id)
     if asked.status != "running" or asked.expires_at <= now():
-        raise InputError("The answer has ended or has waited too long, so that nothing is left to decide.")
+        raise InputError("The answer has ended or has waited too long, so nothing is left to decide.")
     if _decide(connection, *decided) == 0:
         raise InputError("This was decided already.")
 

@@ -11,7 +11,7 @@ from core.agent.tools.tool import Tool, ToolContext
 from core.errors import NotSignedIn, StoreError, ToolDenied
 
 _GONE = "The person who asks may not go on, so this was not done."
-_LESSENED = "What the person who asks may see became less while this ran, so its result is kept back."
+_LESSENED = "The person who asks may see less than when this began, so its result is kept back."
 
 
 class Standing:

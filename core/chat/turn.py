@@ -34,7 +34,7 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     "deactivated": (
         "stopped",
         "deactivated",
-        "This answer was stopped because whoever asked was deactivated. What had arrived is kept.",
+        "This answer was stopped because the account that asked was deactivated. What had arrived is kept.",
     ),
     "revoked": (
         "stopped",

@@ -25,10 +25,10 @@ AT_ONCE = 4
 KEPT = timedelta(hours=1)
 ASKED_EVERY_SECONDS = 2.0
 """How long a file may go on before it is asked again whether whoever ordered it may have it."""
-_UNKNOWN = "Nothing is known of this download: it was not begun here, or ended more than an hour ago. Begin it again."
-_CLOSING = "The server is shutting down. Begin the download again in a moment."
-_LESSENED = "The download broke off: you may not see all of it any more. Begin it again for what you may see."
-_BROKEN = "The download broke off by a fault of ours; the log says more. Begin it again."
+_UNKNOWN = "Unknown download: it was not started here, or ended more than an hour ago. Start it again."
+_CLOSING = "The server is shutting down. Start the download again in a moment."
+_LESSENED = "The download broke off: you may not see all of it any more. Start it again for what you may see."
+_BROKEN = "The download broke off by a fault of ours; the log says more. Start it again."
 
 
 class Download:

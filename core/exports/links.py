@@ -19,7 +19,7 @@ ADDRESS = "/api/exports"
 VALID_SECONDS = 15 * 60
 _KEY_BYTES = 32
 _EXPIRED = "This link has expired. Go back to the page and use the new one there."
-_FORGED = "This link is not a valid one. Go back to the page and use the one there."
+_FORGED = "This link is not valid. Go back to the page and use the one there."
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def _text(name: str, data: bytes) -> Recognized:
 
 
 def _refuse_damaged(name: str, what: str) -> NoReturn:
-    _refuse(name, f"is damaged: the {what} in it cannot be opened. Export it anew and attach that.")
+    _refuse(name, f"is damaged: the {what} in it cannot be opened. Export it again and attach the new file.")
 
 
 def _refuse(name: str, why: str) -> NoReturn:

@@ -236,7 +236,7 @@ def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = N
 def _refuse_unknown_delegates(connection: Connection, draft: AgentDraft, own_id: str | None = None) -> None:
     known = set(connection.execute(select(_agents.c.id)).scalars()) - {own_id}
     if not known.issuperset(draft.delegates):
-        raise InputError("One of the agents it may ask is this agent itself, or is not there any more. Choose others.")
+        raise InputError("One of the agents it may ask is this agent itself, or is gone. Choose others.")
 
 
 def _version_row(draft: AgentDraft, agent_id: str, number: int, at: datetime, person_id: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def args_from(line: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(line))
     except ValueError:
-        raise InputError("The arguments have a quote that is not closed, or end in a backslash. Mend that.") from None
+        raise InputError("The arguments have an open quote, or end in a backslash. Correct that.") from None
 
 
 def line_of(args: Iterable[str]) -> str:

@@ -88,7 +88,7 @@ def _refuse_unusable_file(path: Path) -> None:
     while not path.stat().st_size:
         if time.monotonic() > give_up:
             raise StoreError(
-                f"The database {path} is an empty file. Go back to a copy of it; to begin anew, delete it."
+                f"The database {path} is an empty file. Go back to a copy of it; to start empty, delete it."
             )
         time.sleep(0.02)
 

@@ -113,7 +113,7 @@ def _unsent(agent: AgentView) -> Iterator[str]:
     sent = {definition["name"] for definition in provider_tools(agent.tools, agent.model)}
     for tool in (CATALOGUE[name] for name in agent.tools if name in CATALOGUE):
         if tool.at_provider and tool.name not in sent:
-            yield f"{tool.label} is not sent: which version of it {agent.model} takes is not known."
+            yield f"{tool.label} was left out: which version of it {agent.model} takes is not known."
 
 
 def _free_name(name: str, taken: Mapping[str, AgentView]) -> str:

@@ -55,7 +55,7 @@ def money_counted(view: BudgetView) -> str:
     return "Real money alone." if view.counts == "real" else "Simulated money too, until real money is spent."
 
 
-def begins_anew(view: BudgetView) -> str:
+def resets_on(view: BudgetView) -> str:
     return f"{_next_period(view):%A %-d %B}"
 
 
@@ -105,7 +105,7 @@ def consequence(view: BudgetView) -> str:
     """What follows once it is full; empty before, and if it only warns."""
     if fullness(view) != "none" or not view.blocks:
         return ""
-    return f"What it has no room for is refused until {begins_anew(view)}."
+    return f"What it has no room for is refused. It resets on {resets_on(view)}."
 
 
 def unpriced(view: BudgetView) -> str:

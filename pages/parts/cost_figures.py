@@ -75,7 +75,7 @@ def _explained(sums: Spend) -> str:
     if not sums.unpriced_calls:
         return f"Exactly {exact(sums.spend)}"
     calls = f"{sums.unpriced_calls:,} call{'' if sums.unpriced_calls == 1 else 's'} without a known price"
-    return f"Nothing is known of the cost of {calls}" if known(sums) is None else f"{exact(sums.spend)}, and {calls}"
+    return f"The cost of {calls} is unknown" if known(sums) is None else f"{exact(sums.spend)}, and {calls}"
 
 
 def _tokens(sums: Spend) -> str:

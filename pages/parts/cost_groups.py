@@ -17,7 +17,7 @@ from pages.parts.markdown import as_cell
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
-_EXACTLY = "All nine decimals are there where a cell is opened, or the table is downloaded."
+_EXACTLY = "Open a cell or download the table for all nine decimals."
 _TOP_COLUMNS = {
     "Name": st.column_config.TextColumn(width=160),
     "Share": st.column_config.NumberColumn(format="percent"),
@@ -48,7 +48,7 @@ def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     if groups_of(view.steps):
         _draw_chart(choice, view, default_zone)
     else:
-        st.info("Nothing of it has a known cost, so there are no bars to draw.", icon=":material/help:")
+        st.info("None of it has a known cost, so there are no bars.", icon=":material/help:")
     _draw_table(choice, view, default_zone)
 
 

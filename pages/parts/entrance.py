@@ -21,7 +21,7 @@ def draw_way_in() -> None:
         if settings().auth == "oidc":
             draw_oidc_way_in(services())
         else:
-            st.markdown("You are not signed in, or not any more.")
+            st.markdown("You are not signed in.")
             st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
         _draw_unsent()
 

@@ -17,7 +17,7 @@ from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
 _WHERE = (
-    "Costs of made-up answers are what real ones would come to. To talk to Anthropic, enter a key on the page Account "
+    "Made-up answers are priced as real ones would be. To talk to Anthropic, enter a key on the page Account "
     "or, as an admin, for all on Settings; or set ANTHROPIC_API_KEY and start again."
 )
 
@@ -69,7 +69,7 @@ def _complain(knows: Collection[str]) -> None:
     """Nothing that an address says is silently ignored."""
     for name in sorted(set(st.query_params) - set(knows)):
         st.warning(
-            f"This page does not know “{as_text(name)}” in an address, so it shows what it would without that.",
+            f"This page does not know “{as_text(name)}” in its address, so that part was left out.",
             icon=":material/link_off:",
         )
 

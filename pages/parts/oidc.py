@@ -62,7 +62,7 @@ def draw_oidc_way_in(services: Services) -> None:
     """Raises nothing: why somebody may not come in is said."""
     refusal = _refusal(services)
     if refusal is None:
-        st.markdown("You are not signed in, or not any more.")
+        st.markdown("You are not signed in.")
         st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
     else:
         st.error(as_text(refusal), icon=":material/block:")
@@ -81,5 +81,5 @@ def _refusal(services: Services) -> str | None:
 
 def _oidc(services: Services) -> OidcSignIn:
     if services.access.oidc is None or not st.user.get("is_logged_in"):
-        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+        raise NotSignedIn("You are not signed in. Sign in to go on.")
     return services.access.oidc

@@ -52,6 +52,6 @@ def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
 def _show(services: Services, made: NewToken) -> None:
     st.warning("Copy it now: it is never shown again.", icon=":material/visibility_off:")
     st.code(made.secret, language=None, wrap_lines=True)
-    st.caption(f"It is good until {moment(made.view.expires_at)}. To see whether {as_text(made.view.name)} works:")
+    st.caption(f"It works until {moment(made.view.expires_at)}. To see whether {as_text(made.view.name)} works:")
     line = f'curl -H "Authorization: Bearer {made.secret}" {services.settings.address}/api/agents'
     st.code(line, language="sh", wrap_lines=True)

@@ -65,7 +65,7 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
         st.caption(":material/delete: The conversation was deleted; what it cost stays in the books.")
         return
     if not detail.texts:
-        st.caption(":material/visibility_off: What was said in it is not for finance to read.")
+        st.caption(":material/visibility_off: Finance cannot read what was said in it.")
         return
     asked = first_line_asked(services, detail.trace.id)
     with st.container(horizontal=True, vertical_alignment="center"):

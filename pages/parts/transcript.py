@@ -35,9 +35,9 @@ _CUT_SHORT = {
 }
 
 _STOPPED_SHORT = {
-    "max_tokens": ("Length limit reached", "This is the longest that the agent may answer. Ask it to go on."),
-    "model_context_window_exceeded": ("Context full", "The model can hold no more. Go on in a new conversation."),
-    "refusal": ("Declined", "The model did not want to answer this. Say it differently, or ask another agent."),
+    "max_tokens": ("Length limit reached", "The answer reached the agent's limit on length. Ask it to go on."),
+    "model_context_window_exceeded": ("Context full", "This is all the model can read. Go on in a new conversation."),
+    "refusal": ("Declined", "The model declined to answer this. Say it differently, or ask another agent."),
 }
 """By the provider's reason to stop, of answers in which nothing failed."""
 

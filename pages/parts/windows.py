@@ -51,7 +51,7 @@ def go_to_trace(services: Services, conversation_id: str | None) -> None:
     del st.query_params[TRACE]
     if not show_turn(services, conversation_id, asked):
         st.info(
-            "The message of that trace does not stand in this conversation any more: it was changed or sent again. "
+            "The message of that trace is no longer in this conversation: it was changed or sent again. "
             "What it cost is in its trace.",
             icon=":material/history:",
         )

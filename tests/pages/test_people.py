@@ -112,4 +112,4 @@ def test_others_than_admins_see_nobody(house: House, role: str, page: str) -> No
 def test_l1_a_person_in_the_address_who_is_not_here_is_said(house: House) -> None:
     for there, said in (("nobody", True), (person(house, "Root").id, False)):
         app = house.open(house.root, "people", person=there)
-        assert any("The person that the address names is not here." in each.value for each in app.warning) is said
+        assert any("Nobody here matches this address." in each.value for each in app.warning) is said

@@ -41,7 +41,7 @@ def _said(error: Exception | None, server: McpServer) -> str:
         case TimeoutError() | httpx2.TimeoutException():
             return "It did not answer in time."
         case httpx2.HTTPStatusError(response=response):
-            return f"It answers {response.status_code} {response.reason_phrase}: see to the headers with its secrets."
+            return f"It answers {response.status_code} {response.reason_phrase}: check the headers with its secrets."
         case httpx2.TransportError():
             return f"It cannot be reached at its address: {error}"
         case MCPError():

@@ -85,16 +85,16 @@ class McpServers:
     def _why_missing(self, name: str) -> str:
         """Only of what is known not to be there it says so."""
         if not self._was_read:
-            return f"Which servers of tools there are cannot be read now, so that the tool {name} is not used."
+            return f"The list of tool servers cannot be read now, so the tool {name} was left out."
         server = next((each for each in self._configured.values() if is_of(name, each.name)), None)
         if server is None:
             return f"The tool {name} is not there any more: its server was removed or switched off."
         state = next((each for each in self.states() if each.server_id == server.id), None)
         if state is None or state.condition == "starting":
-            return f"The server {server.name} is still starting, so that none of its tools is used in this answer."
+            return f"The server {server.name} is still starting, so its tools were left out."
         if state.condition == "connected":
             return f"The server {server.name} does not offer the tool {name} any more."
-        return f"The server {server.name} cannot be used now, and none of its tools: {state.reason}"
+        return f"The server {server.name} is unavailable, so its tools were left out: {state.reason}"
 
     def states(self) -> list[ServerState]:
         """Of the servers that were asked for since the start; from any thread."""

@@ -78,7 +78,7 @@ class Doors:
             return Visitor(session.person.id, secret)
         if secret and self._chosen.auth == "oidc" and within(scope["path"], (STREAM, HOST_CONFIG)):
             return STRANGER
-        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+        raise NotSignedIn("You are not signed in. Sign in to go on.")
 
     async def _let_in(self, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises AppError before anything is answered."""

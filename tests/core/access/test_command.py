@@ -85,7 +85,7 @@ def test_the_address_for_the_first_admin_is_printed_until_there_is_one(sqlite_st
     SignIn(sqlite_store).set_up(secret, "root@example.org", "Root", PASSWORD, HOME)
     late = run(sqlite_store.url, tmp_path, "link", PUBLIC_URL="https://command.test")
     assert (late.returncode, late.stdout) == (1, "")
-    assert late.stderr.startswith("There is an admin who can sign in.")
+    assert late.stderr.startswith("There is an admin already")
 
 
 def test_a_forgotten_password_is_replaced_by_whoever_holds_the_console(sqlite_house: House, tmp_path: Path) -> None:
