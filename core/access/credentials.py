@@ -60,7 +60,10 @@ class Credentials:
         self._store, self._encryption = store, keys
 
     def check(self) -> None:
-        """To be called before anything is served. Raises SetupError if a key in the database cannot be read."""
+        """Raise SetupError if a key in the database cannot be read; called before anything is served.
+
+        Raises SetupError if a key in the database cannot be read.
+        """
         with self._store.read() as connection:
             kept = connection.execute(select(_keys.c.encrypted)).scalars().all()
         for encrypted in kept:
@@ -104,7 +107,7 @@ class Credentials:
         return self._store.write(job).result()
 
     def remove(self, by: Person, *, organisation: bool) -> None:
-        """Also if there is none. Raises NotAllowed."""
+        """Remove the key; it is no error if there is none. Raises NotAllowed."""
         _allow(by, organisation)
         owner_id = None if organisation else by.id
 

@@ -72,7 +72,7 @@ class EncryptionKeys:
             self._write([key, *(each for each in self._all(make=True) if each != key)])
 
     def take_from_file(self, key: bytes) -> None:
-        """As it was before the key was added, if anything was; what only that key can read must not be left anywhere.
+        """Undo the adding of a key, if one was added: what only that key can read must not be left anywhere.
 
         Raises SetupError.
         """

@@ -36,7 +36,7 @@ def checked_email(text: str) -> str:
 
 
 def checked_name(text: str, what: str = "name") -> str:
-    """With single spaces. Raises InputError."""
+    """Return the name with single spaces. Raises InputError."""
     name = " ".join(text.split())
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise InputError(f"The {what} must have 1 to {_LONGEST_NAME} characters.")

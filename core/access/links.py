@@ -47,7 +47,7 @@ class Opened:
 
 
 def address(chosen: Settings, link: Link) -> str:
-    """What the person opens."""
+    """Return the address that the person opens."""
     return f"{chosen.address}{PATH}?link={link.secret}"
 
 
@@ -69,7 +69,7 @@ def void_links(connection: Connection, person_id: str) -> None:
 
 
 def open_link(connection: Connection, secret: str) -> Opened:
-    """What a link is good for, without using it up. Raises NotAllowed."""
+    """Return what a link is good for, without using it up. Raises NotAllowed."""
     row = connection.execute(_unused(secret)).first()
     if row is None:
         raise NotAllowed(_SPENT)
@@ -77,7 +77,7 @@ def open_link(connection: Connection, secret: str) -> Opened:
 
 
 def use_link(connection: Connection, secret: str) -> Opened:
-    """Of all who try at once only one comes back from here. Raises NotAllowed."""
+    """Use a link up: of all who try at once only one comes back from here. Raises NotAllowed."""
     opened = open_link(connection, secret)
     mine = update(_links).where(_links.c.id == opened.id, _links.c.used_at.is_(None)).values(used_at=now())
     if connection.execute(mine).rowcount != 1:

@@ -38,7 +38,7 @@ class Rules:
     claim: str = "groups"
 
     def role_of(self, told: Told) -> str | None:
-        """None if these rules know nothing of the person."""
+        """Return the role, None if these rules know nothing of the person."""
         if told.email in self.admins:
             return "admin"
         roles = {self.roles[group] for group in told.groups if group in self.roles}

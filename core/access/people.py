@@ -45,14 +45,14 @@ class People:
         self._store = store
 
     def list(self, by: Person) -> PersonViews:
-        """By name, whoever left last. Raises NotAllowed."""
+        """List people by name, those who left last. Raises NotAllowed."""
         allow(by, Permission.PEOPLE)
         order = (_users.c.deactivated_at.is_not(None), _users.c.name, _users.c.id)
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(select(_users).order_by(*order))]
 
     def own(self, by: Person) -> PersonView:
-        """Oneself. Raises NotFound."""
+        """Return the caller. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(select(_users).where(_users.c.id == by.id)).first()
         if row is None:
@@ -101,7 +101,7 @@ class People:
         self._store.write(job).result()
 
     def rename(self, by: Person, name: str) -> None:
-        """Oneself. Raises InputError, NotAllowed."""
+        """Rename the caller. Raises InputError, NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         name = checked_name(name)
 
@@ -130,7 +130,10 @@ class People:
         self._store.write(job).result()
 
     def reactivate(self, by: Person, person_id: str) -> None:
-        """Who had joined can sign in again, with the old password. Raises InputError, NotFound, NotAllowed."""
+        """Let a person sign in again, with the old password if they had joined.
+
+        Raises InputError, NotFound, NotAllowed.
+        """
 
         def job(connection: Connection) -> None:
             _begin(connection, by)
@@ -142,7 +145,7 @@ class People:
         self._store.write(job).result()
 
     def set_up_link(self) -> Link | None:
-        """For the first admin, to be shown on the console; None once there is an admin who can come in."""
+        """Make the first admin's link, to be shown on the console; None once there is an admin who can come in."""
 
         def job(connection: Connection) -> Link | None:
             one_at_a_time(connection)

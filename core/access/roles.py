@@ -112,7 +112,7 @@ def may_use_agent(person: Person, agent_id: str) -> bool:
 
 
 def scope(person: Person) -> Scope:
-    """Of a list of traces or costs. Raises NotAllowed."""
+    """Return how far a list of traces or costs may reach. Raises NotAllowed."""
     allow(person, Permission.OWN_TRACES)
     everyone = may(person, Permission.ALL_COSTS)
     return Scope(

@@ -29,7 +29,7 @@ def derived_secret(kind: Kind, key: bytes, told: bytes) -> str:
 
 
 def digest(kind: Kind, secret: str) -> str:
-    """What the database knows it by; empty, which nothing is known by, if it is no such secret at all."""
+    """Return what the database knows a secret by; empty, which matches nothing, if it is no such secret at all."""
     begin, rest = secret[:4], secret[4:]
     if begin != _BEGINS[kind] or not _REST.fullmatch(rest):
         return ""

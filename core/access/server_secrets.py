@@ -21,7 +21,10 @@ _servers = RegisteredMcpServer.__table__
 
 
 def sealed(keys: EncryptionKeys, secrets: Mapping[str, Kept]) -> dict[str, Kept]:
-    """To be written, one at a time with a rotation; what is encrypted already stays as it is. Raises SetupError."""
+    """Encrypt secrets to be written, one at a time with a rotation; what is encrypted already stays as it is.
+
+    Raises SetupError.
+    """
     return {name: _sealed(keys, value) for name, value in secrets.items()}
 
 
@@ -68,7 +71,7 @@ def sealed_texts(connection: Connection) -> Iterator[str]:
 
 
 def one_server_at_a_time(connection: Connection) -> None:
-    """Whoever writes servers waits for the others; on SQLite every write does anyway."""
+    """Make writers of servers wait for each other; on SQLite every write does anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE mcp_servers IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -58,7 +58,7 @@ class Sessions:
         self._store = store
 
     def check(self, cookie: str) -> Session:
-        """Whose cookie it is, with that person's role as it is now. Raises NotSignedIn."""
+        """Return whose cookie it is, with that person's role as it is now. Raises NotSignedIn."""
         query = (
             select(_sessions, _users.c.name, _users.c.role)
             .join(_users, _users.c.id == _sessions.c.user_id)
@@ -80,7 +80,10 @@ class Sessions:
             return [_view(row) for row in connection.execute(query.order_by(_sessions.c.last_seen_at.desc()))]
 
     def revoke(self, by: Person, session_id: str) -> None:
-        """One of one's own or, for who manages people, anybody's; again is no error. Raises NotFound, NotAllowed."""
+        """End a session of the caller or, for who manages people, anybody's; again is no error.
+
+        Raises NotFound, NotAllowed.
+        """
         allow(by, Permission.OWN_ACCESS)
         self._store.write(lambda connection: _revoke(connection, by, session_id)).result()
 

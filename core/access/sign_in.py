@@ -68,7 +68,7 @@ class SignIn:
         return signed_in
 
     def open_link(self, secret: str) -> Opened:
-        """Whom a link greets. Raises NotAllowed."""
+        """Return whom a link greets. Raises NotAllowed."""
         with self._store.read() as connection:
             return open_link(connection, secret)
 
@@ -93,7 +93,7 @@ class SignIn:
         return self._store.write(lambda connection: _set_up(connection, secret, who, visit)).result()
 
     def change_password(self, by: Session, old: str, new: str, *, revoke: bool = False) -> int:
-        """One's own; every other browser is out and, with ``revoke``, every API token: returns how many.
+        """Change the caller's password; other browsers are out and, with ``revoke``, API tokens: returns how many.
 
         Raises InputError, TooManyRequests, NotAllowed.
         """

@@ -32,7 +32,7 @@ def person_now(connection: Connection, person_id: str, token_id: str | None) -> 
 
 
 def lost(store: Store, people: Collection[Person]) -> dict[Person, Loss]:
-    """Those of them who may not go on with an answer of theirs, and why; in two queries, however many they are."""
+    """Return those who may not go on with an answer of theirs, and why; in two queries, however many they are."""
     with store.read() as connection:
         active = _active(connection, {person.id for person in people})
         valid = _valid(connection, {person.token_id for person in people if person.token_id is not None})

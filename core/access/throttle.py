@@ -92,7 +92,7 @@ class Throttle:
 
 
 def forgive(connection: Connection, attempt: Attempt) -> None:
-    """It was the right password: its attempts do not count. In the order of ``_admit``, lest the two deadlock."""
+    """Take back the attempts of a right password, in the order of ``_admit``, lest the two deadlock."""
     _take_back(connection, attempt.host_key, FROM_ADDRESS)
     connection.execute(delete(_buckets).where(_buckets.c.key == attempt.own_key))
     if attempt.stranger:
@@ -149,7 +149,7 @@ KEPT: Final = timedelta(days=90)
 
 
 def forget_old(connection: Connection) -> None:
-    """Also buckets of attempts that are empty."""
+    """Forget sessions and links that ended long ago, and buckets of attempts that are empty."""
     ended = now() - KEPT
     for table in (LoginSession.__table__, OneTimeLink.__table__):
         connection.execute(delete(table).where(table.c.expires_at < ended))

@@ -70,13 +70,16 @@ class Tokens:
         self._store = store
 
     def create(self, by: Person, draft: TokenDraft) -> NewToken:
-        """One of one's own. Raises InputError, NotAllowed."""
+        """Make a token of the caller's. Raises InputError, NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         draft = _checked(draft)
         return self._store.write(lambda connection: _create(connection, by, draft)).result()
 
     def check(self, secret: str) -> Person:
-        """Whose it is, with the lesser of the token's role and the person's as they are now. Raises NotSignedIn."""
+        """Return whose token it is, with the lesser of its role and the person's as they are now.
+
+        Raises NotSignedIn.
+        """
         at = now()
         query = (
             select(_tokens, _users.c.name.label("person"), _users.c.role.label("persons_role"))
@@ -97,7 +100,10 @@ class Tokens:
         return Person(row.user_id, row.person, lesser(row.role, row.persons_role), row.id, agents, row.consents)
 
     def list(self, by: Person, person_id: str | None = None) -> TokenViews:
-        """One's own, newest first or, for who manages people, somebody's; revoked ones too. Raises NotAllowed."""
+        """List the caller's, newest first or, for who manages people, somebody's; revoked ones too.
+
+        Raises NotAllowed.
+        """
         owner = person_id or by.id
         allow(by, Permission.OWN_ACCESS if owner == by.id else Permission.PEOPLE)
         query = select(_tokens).where(_tokens.c.user_id == storable(owner)).order_by(_tokens.c.id.desc())
@@ -105,7 +111,10 @@ class Tokens:
             return [_view(row) for row in connection.execute(query)]
 
     def revoke(self, by: Person, token_id: str) -> None:
-        """One of one's own or, for who manages people, anybody's; again is no error. Raises NotFound, NotAllowed."""
+        """Revoke a token of the caller's or, for who manages people, anybody's; again is no error.
+
+        Raises NotFound, NotAllowed.
+        """
         allow(by, Permission.OWN_ACCESS)
         self._store.write(lambda connection: _revoke(connection, by, token_id)).result()
 
