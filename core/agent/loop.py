@@ -207,5 +207,5 @@ def _progress(calls: Sequence[ToolCall], place: int, outcome: ToolOutcome) -> To
 
 
 def shortened(text: str) -> str:
-    """As much of a result as a reader is shown."""
+    """Return as much of a result as a reader is shown."""
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

@@ -13,7 +13,7 @@ _LONGEST = 300
 
 
 def reason_of(error: Exception | None, server: McpServer) -> str:
-    """One sentence or two without the server's secrets."""
+    """Say in one sentence or two why, without the server's secrets."""
     return without_secrets(server)(_said(_innermost(error), server))[:_LONGEST]
 
 

@@ -37,7 +37,7 @@ class McpServers:
         self._closed = self._was_read = False
 
     async def tools(self, server_ids: Sequence[str]) -> list[Tool]:
-        """Those of the servers that answer, and those last known of a server that failed since.
+        """Return the tools of the servers that answer, and those last known of a server that failed since.
 
         What is wrong with a server ``states`` tells; it never makes this raise.
         """
@@ -49,7 +49,7 @@ class McpServers:
         return list((await _tools_of(opened)).values())
 
     async def named(self, names: Sequence[str], tell: Callable[[ServerChanged], object]) -> dict[str, Tool]:
-        """Those of the tools that there are, as ``tools`` gives them; only their servers are opened.
+        """Return those of the tools that there are, as ``tools`` gives them; only their servers are opened.
 
         Of those that have to be waited for it tells how they are doing.
         """
@@ -79,7 +79,7 @@ class McpServers:
         return [each.id for each in self._configured.values() if any(is_of(name, each.name) for name in names)]
 
     def why_missing(self, names: Sequence[str]) -> list[str]:
-        """For whoever reads the answer: what agents have to do without, each server or tool named once."""
+        """Say to the reader of the answer what agents have to do without, each server or tool named once."""
         return list(dict.fromkeys(self._why_missing(name) for name in names))
 
     def _why_missing(self, name: str) -> str:
@@ -97,7 +97,7 @@ class McpServers:
         return f"The server {server.name} is unavailable, so its tools were left out: {state.reason}"
 
     def states(self) -> list[ServerState]:
-        """Of the servers that were asked for since the start; from any thread."""
+        """Return the states of the servers that were asked for since the start; from any thread."""
         return [connection.state for connection in list(self._connections.values())]
 
     async def restart(self, server_id: str) -> None:

@@ -92,7 +92,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
 
 def open_client(reach: Reach, trust: ssl.SSLContext, headers: dict[str, str]) -> httpx2.AsyncClient:
-    """Without proxies, cookies of others or retries; it follows a few redirects, each within reach."""
+    """Make a client without proxies, cookies of others or retries; it follows a few redirects, each within reach."""
     # A kept connection is known by its address alone: another name there would go without its certificate.
     unkept = httpx2.Limits(max_keepalive_connections=0)
     inner = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, limits=unkept)

@@ -148,7 +148,7 @@ _BINARY_SHARE = 0.1
 
 
 def size_of(text: str) -> int:
-    """In bytes of UTF-8, half a surrogate pair counting as three."""
+    """Count bytes of UTF-8, half a surrogate pair counting as three."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
