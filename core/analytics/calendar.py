@@ -52,11 +52,11 @@ class Range:
         return "week" if self.days <= _LONGEST_BY_WEEK else "month"
 
     def before(self) -> "Range":
-        """As many days, just before."""
+        """Return as many days, just before."""
         return Range(self.first - timedelta(days=self.days), self.first - timedelta(days=1), self.zone)
 
     def steps(self) -> tuple[Piece, ...]:
-        """Its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
+        """Return its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
         return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
 
     def days_in(self, step: int) -> tuple[date, date]:
@@ -65,7 +65,7 @@ class Range:
         return day_of(piece.start, self.zone), day_of(piece.end - 1, self.zone)
 
     def each(self, unit: Literal["hour", "day"]) -> tuple[Piece, ...]:
-        """Its hours or days on the zone's clocks, in order and numbered from 0."""
+        """Return its hours or days on the zone's clocks, in order and numbered from 0."""
         return self._between(_hour_edges(self) if unit == "hour" else _midnights(self))
 
     def _between(self, edges: Sequence[Quarter]) -> tuple[Piece, ...]:

@@ -91,7 +91,7 @@ class Choice:
         return replace(self, by=by)
 
     def within(self, limits: Scope) -> "Choice":
-        """What of it may be looked at, for sums of what single agents did; a list of traces has limits of its own."""
+        """Limit sums of what single agents did to what may be looked at; a list of traces has limits of its own."""
         agents, people = self.agents, self.people
         if limits.agents is not None:
             agents = common(agents, tuple(sorted(limits.agents)))
@@ -100,7 +100,7 @@ class Choice:
         return replace(self, agents=agents, people=people)
 
     def narrowed(self, dimension: Dimension, ids: tuple[str, ...]) -> "Choice":
-        """Only these agents, models or people."""
+        """Narrow the choice to these agents, models or people."""
         field: Any = {LISTS[dimension]: ids}
         return replace(self, **field)
 

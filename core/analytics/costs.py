@@ -121,7 +121,7 @@ class Costs:
         return self._accuracy[1]
 
     def names(self, by: Person) -> Names:
-        """What the person can choose."""
+        """Return what the person can choose."""
         with self._store.read() as connection:
             return read_names(connection, scope(by))
 
@@ -132,13 +132,13 @@ class Costs:
             return _View(moment, choice, names, now).read()
 
     def parts(self, by: Person, choice: Choice, unit: Unit, names: Names) -> list[Part]:
-        """What the choice comes to, but for its text, part by part. Raises InputError for more parts than are told."""
+        """Sum up the choice, but for its text, part by part. Raises InputError for more parts than are told."""
         choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return read_parts(moment, choice, unit, names)
 
     def total(self, by: Person, choice: Choice) -> Spend:
-        """What the choice comes to, but for its text."""
+        """Sum up the choice, but for its text."""
         choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return _total(moment.ask(Question((choice.range.whole,), MEASURES, choice.filter)))

@@ -34,12 +34,12 @@ def only_asked(connection: Connection, chosen: TraceFilter) -> bool:
 
 
 def chosen_traces(connection: Connection, chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet, except for ``text``."""
+    """Return the conditions on ``task_trace`` rows, except for ``text``."""
     return asked(chosen) if only_asked(connection, chosen) else taking_part(chosen)
 
 
 def taking_part(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet in which a chosen agent or model took part, whoever asked for it."""
+    """Return the conditions on ``task_trace`` rows in which a chosen agent or model took part, asked by whomever."""
     if not chosen.models:
         return conditions(chosen)
     others = replace(chosen, agents=(), models=())

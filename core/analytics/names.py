@@ -60,7 +60,7 @@ class Names:
 
 
 def read_names(connection: Connection, limits: Scope) -> Names:
-    """Of people and agents those that the limits let through; models are all that were given, asked or billed for."""
+    """Read the people and agents that the limits let through, and all models that were given, asked or billed for."""
     agents = connection.execute(_named_agents(limits).order_by(_agents.c.name))
     people = select(_people.c.id, _people.c.name, _people.c.email).order_by(_people.c.name, _people.c.email)
     if limits.owner_id is not None:

@@ -23,7 +23,7 @@ _PLACE = _traces.c.started_at, _traces.c.id
 
 
 def matching(chosen: TraceFilter, dialect: str) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet to be found by the choice's text; nothing if it is blank."""
+    """Return the conditions on ``task_trace`` rows found by the choice's text; none if it is blank."""
     wanted = sought(chosen.text, ids_only=chosen.ids_only)
     if wanted is None:
         return []

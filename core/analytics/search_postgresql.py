@@ -66,7 +66,7 @@ def has_words(words: tuple[str, ...]) -> ColumnElement[bool]:
 
 
 def newest(wanted: TraceQuery) -> "Select[datetime, str]":
-    """By the part of the choice that as a rule narrows it the most."""
+    """Find the newest by the part of the choice that as a rule narrows it the most."""
     for field, name in _NARROWEST_FIRST:
         values = getattr(wanted.chosen, field)
         if values and USUAL.get(name) not in values:

@@ -31,7 +31,7 @@ class TraceQuery:
     limit: int
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What ``task_trace`` rows must meet in which the choice's agents and models were asked first."""
+        """Return the conditions on ``task_trace`` rows in which the choice's agents and models were asked first."""
         limits = asked(self.chosen)
         if self.before is not None:
             limits.append(tuple_(_traces.c.started_at, _traces.c.id) < self.before)
@@ -62,7 +62,7 @@ class Sought:
 
 
 def sought(text: str, *, ids_only: bool = False) -> Sought | None:
-    """What the text asks for, None if it is blank; of a very long one its first and its last word count."""
+    """Return what the text asks for, None if it is blank; of a very long one its first and its last word count."""
     text = storable(text[:LONGEST_TEXT]).strip()
     if not text:
         return None
@@ -72,7 +72,7 @@ def sought(text: str, *, ids_only: bool = False) -> Sought | None:
 
 
 def words_of(text: str) -> list[str]:
-    """Its runs of letters and digits in lower case, each cut at ``LONGEST_WORD``.
+    """Return its runs of letters and digits in lower case, each cut at ``LONGEST_WORD``.
 
     Letters are those of Unicode 3.2, which every database knows, so that none takes one word for two.
     """

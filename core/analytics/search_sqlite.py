@@ -38,7 +38,7 @@ def facets(chosen: TraceFilter) -> list[list[str]]:
 
 
 def newest_ids(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[str]:
-    """Those wanted, and all others of the last one's second; unordered."""
+    """Find the ids wanted, and all others of the last one's second; unordered."""
     meets = exists().where(_traces.c.id == _search.c.trace_id, checked(*wanted.conditions()))
     query = (
         select(_words.c.rowid, _search.c.trace_id)

@@ -32,7 +32,7 @@ def anything_served(connection: Connection, chosen: TraceFilter) -> bool:
 
 
 def served(chosen: TraceFilter) -> ColumnElement[bool]:
-    """What ``task_trace`` rows must meet in which one of the choice's models was billed for without being asked."""
+    """Return the conditions on ``task_trace`` rows in which a model of the choice was billed without being asked."""
     return exists().where(SERVED.c.task_trace_id == _traces.c.id, *_of(replace(chosen, start=None, end=None)))
 
 

@@ -22,7 +22,7 @@ class Billed(Protocol):
 
 
 def known(sums: Billed) -> Nanos | None:
-    """What was spent as far as prices are known; None if that is nothing because they are not: it is no zero."""
+    """Return what was spent as far as prices are known; None if no part is: unknown is no zero."""
     return None if sums.unpriced_calls and not sums.spend else sums.spend
 
 

@@ -77,7 +77,7 @@ class Traces:
             return read_spans(connection, task_trace_id, texts=limits.texts)
 
     def tool_texts(self, by: Person, task_trace_id: str) -> dict[str, ToolText]:
-        """What a trace's tools were given and gave, by span; none if the person may not read or see it."""
+        """Return what a trace's tools were given and gave, by span; none if the person may not read or see it."""
         limits = scope(by)
         with self._store.read() as connection:
             if not limits.texts or not _sees(connection, limits, task_trace_id):

@@ -49,7 +49,7 @@ class Fact:
 
 
 def read_facts(connection: Connection, start: Quarter, end: Quarter) -> Iterator[Fact]:
-    """Of all traces that began from ``start`` to before ``end``, but for what is still running."""
+    """Read all traces that began from ``start`` to before ``end``, but for what is still running."""
     query = _facts(connection.dialect.name).where(
         _traces.c.started_at >= start_of(start), _traces.c.started_at < start_of(end)
     )

@@ -45,7 +45,7 @@ class Histogram:
 
     @classmethod
     def united(cls, packed: Sequence[bytes]) -> "Histogram":
-        """Of all that several hold."""
+        """Return one histogram of all that several hold."""
         if len(packed) == 1:
             return cls(packed[0])
         return cls._counted(_counts(b"".join(packed)))
@@ -62,7 +62,10 @@ class Histogram:
         return int(_pairs(self.packed)["count"].sum(dtype=np.int64))
 
     def percentile(self, percent: int) -> int | None:
-        """In milliseconds, by nearest rank: the least that so many per cent do not exceed. None if there are none."""
+        """Return milliseconds by nearest rank: the least that so many per cent do not exceed.
+
+        None if there are none.
+        """
         pairs = _pairs(self.packed)
         if not len(pairs):
             return None

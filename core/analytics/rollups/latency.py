@@ -65,7 +65,7 @@ class Gathered(defaultdict[Any, tuple[list[bytes], list[bytes]]]):
 
 
 def latencies(connection: Connection, pieces: Pieces, question: Question) -> dict[str, Latency]:
-    """By group; ``pieces`` may have days and months only if there are tables of such that will do."""
+    """Read latencies by group; ``pieces`` may have days and months only if there are tables of such that will do."""
     found, key = Gathered(), question.dimensions
     for table, parts in (
         (LATENCY_MONTHS.get(key), pieces.months),

@@ -101,7 +101,7 @@ def _cut_fine(piece: Piece, grains: Grains, pieces: Pieces) -> None:
 
 
 def joined(intervals: Iterable[Interval]) -> list[Interval]:
-    """In order, those that touch or overlap made one."""
+    """Return the pieces in order, those that touch or overlap made one."""
     whole: list[Interval] = []
     for start, end in sorted(intervals):
         if whole and start <= whole[-1][1]:

@@ -61,7 +61,7 @@ class Snapshot:
         return dict(answer)
 
     def latencies(self, question: Question) -> dict[str, Latency]:
-        """By group; the slots of the buckets make no difference. ``measures`` are LATENCIES."""
+        """Return latencies by group; the slots of the buckets make no difference. ``measures`` are LATENCIES."""
         return latencies(self._connection, self._latency_pieces(question), question)
 
     def _latency_pieces(self, question: Question) -> Pieces:

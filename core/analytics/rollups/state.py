@@ -14,7 +14,7 @@ _started = TaskTrace.__table__.c.started_at
 
 
 def tables_zone(connection: Connection) -> ZoneInfo | None:
-    """None if the tables have never been made for a zone."""
+    """Return the zone that the tables are made for, None if they have never been."""
     name = connection.execute(select(STATE.c.zone)).scalar()
     return None if name is None else ZoneInfo(name)
 

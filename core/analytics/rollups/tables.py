@@ -39,13 +39,13 @@ def kept_rows(connection: Connection, table: Table, within: Interval) -> Rows:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
-    """Also if there are none."""
+    """Insert rows, also if there are none."""
     if rows:
         connection.execute(insert(table), rows)
 
 
 def sum_up(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Sums:
-    """By slot and group; only those in which anything happened."""
+    """Sum up by slot and group; only those in which anything happened."""
     if not pieces:
         return {}
     query = _query(connection.dialect.name, table, pieces, question)
