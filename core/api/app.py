@@ -57,7 +57,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
 
 
 def api_routes(services: Callable[[], Services], **leading: Callable[[], str]) -> list[Route]:
-    """What of the server is the API's; everything else is the pages'.
+    """Return the API's part of the server's routes; everything else is the pages'.
 
     What is ``leading`` to an identity provider is for the page that people sign in on.
     """

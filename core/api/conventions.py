@@ -55,7 +55,7 @@ def _is_plain(headers: Headers) -> bool:
 
 
 def allowed(request: Request) -> str:
-    """What the address can be asked by, whichever routes it takes; sorted, with commas between."""
+    """Return the methods that the address takes, whichever routes it has; sorted, with commas between."""
     methods = _methods(request.scope) | {"OPTIONS"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 

@@ -125,7 +125,7 @@ def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[Export
     responses={200: {"content": _CSV}, **raises(NotSignedIn, NotAllowed, TooManyExports, ShuttingDown)},
 )
 async def download(services: Running, file: FilePart, token: Token = "") -> Response:
-    """One file, as CSV, for whoever holds the link.
+    """Download one file as CSV, with its link.
 
     It comes in pieces. Whatever goes wrong ends the connection without the last one: a part never looks whole.
     """

@@ -154,7 +154,7 @@ def resume_stream(
 
 @messages.post("/{task_trace_id}/stop", responses=raises(NotFound))
 def stop_answer(services: Running, by: Caller, task_trace_id: str) -> Stopping:
-    """It ends soon; what has arrived of it is kept. After the end nothing is done."""
+    """End the answer soon; what has arrived of it is kept. After the end nothing is done."""
     services.answers.stop(by, task_trace_id)
     return Stopping(task_trace_id=task_trace_id, status="stopping")
 

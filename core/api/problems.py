@@ -71,19 +71,19 @@ def problem(error: AppError) -> JSONResponse:
 
 
 def wrong(field: str, why: str) -> RequestValidationError:
-    """To be raised where a parameter or field is not what its type alone can say."""
+    """Make the error for a parameter or field that is wrong in more than its type."""
     return RequestValidationError([{"type": "value_error", "loc": ("", field), "msg": why}])
 
 
 def unreadable(error: RequestValidationError) -> JSONResponse:
-    """What is wrong with which field; never what was sent."""
+    """Say what is wrong with which field; never what was sent."""
     found = [{"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]} for each in error.errors()]
     detail = "The request is not usable: some fields are missing or wrong. See errors."
     return details(400, "invalid_input", detail, errors=found)
 
 
 def not_there(error: HTTPException) -> JSONResponse:
-    """For an address nothing answers at, or not in this way."""
+    """Answer for an address with nothing at it, or not in this way."""
     known = {
         404: ("not_found", "There is nothing at this address. /api/docs lists what there is."),
         405: ("method_not_allowed", "This address is not used in this way. /api/docs says how."),

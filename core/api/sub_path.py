@@ -19,12 +19,12 @@ _ADDRESSES = ("location", "content-location", "x-waiting-for")
 
 
 def origin_of(public_url: str) -> str:
-    """Without its path."""
+    """Return the address without its path."""
     return public_url.removesuffix(urlsplit(public_url).path)
 
 
 def here() -> str:
-    """What stands before every address of ours that a browser or a program is told: ``/cc``, or nothing."""
+    """Return what stands before every address of ours that a browser or program is told: ``/cc``, or nothing."""
     return _HERE.get()
 
 

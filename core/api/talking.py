@@ -73,7 +73,7 @@ def wants_json(accept: str) -> bool:
 
 
 async def request_id(request: Request) -> str:
-    """What the log calls the request: as its sender does, if that is fit to be written down."""
+    """Return what the log calls the request: as its sender does, if that is fit to be written down."""
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else ""
 
@@ -127,11 +127,11 @@ def place_of(last_event_id: str) -> tuple[str | None, Place]:
 
 
 def stream_headers() -> Response:
-    """What a stream's answer begins with, for who asks for that alone: nobody is asked anything."""
+    """Answer only with the headers of a stream: no model is asked anything."""
     return Response(headers={**STREAM_HEADERS, "Transfer-Encoding": "chunked"})
 
 
 def streamed() -> dict[int | str, dict[str, Any]]:
-    """For the documents: a stream of events, or nothing where its reader has all of it."""
+    """Describe for the documents: a stream of events, or nothing where its reader has all of it."""
     stream: dict[str, Any] = {"content": {"text/event-stream": {}}, "description": "Events as they happen."}
     return {200: stream, 204: {"description": "The answer has ended, and `Last-Event-ID` says that all of it arrived."}}

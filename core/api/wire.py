@@ -84,7 +84,7 @@ else:
 
 
 def money(nanos: Nanos | None) -> Money | None:
-    """None stays unknown."""
+    """Make money of nano-dollars; None stays unknown."""
     return None if nanos is None else exactly(nanos)
 
 

@@ -31,7 +31,7 @@ class Schemas:
         return cls(document["components"]["schemas"])
 
     def fields(self, schema: Json, before: str = "", depth: int = 1) -> Iterator[Field]:
-        """In depth first: what has parts is followed by them."""
+        """List fields in depth first: what has parts is followed by them."""
         whole = self._object(schema)
         for name, part in whole.get("properties", {}).items():
             path, inner = f"{before}{name}", self._object(part)
@@ -42,7 +42,7 @@ class Schemas:
                 yield from self.fields(inner, path + dots, depth + 1)
 
     def kind(self, schema: Json) -> str:
-        """Its type, as people say it."""
+        """Name its type, as people say it."""
         return " or ".join(dict.fromkeys(self._kind(choice) for choice in self._choices(schema)))
 
     def example(self, schema: Json) -> Any:

@@ -12,7 +12,7 @@ class Rooms(Protocol):
         ...
 
     def cookies(self, room: str) -> Mapping[str, str] | None:
-        """With which its page was opened; None if it is not open."""
+        """Return the cookies with which its page was opened; None if it is not open."""
         ...
 
     def drawn_in(self, file: str) -> Collection[str]:

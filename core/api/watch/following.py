@@ -135,7 +135,7 @@ def _refuse(response: Response) -> None:
 
 
 def told(response: Response) -> str:
-    """What the server says is wrong."""
+    """Return what the server says is wrong."""
     response.read()
     try:
         said = response.json()["detail"]
