@@ -160,7 +160,7 @@ class Books:
             self.kept.impossible(end)
 
     def heard(self, live: Sequence[str]) -> list[cross_process.Heard]:
-        """What other processes say of these turns. Raises StoreError."""
+        """Return what other processes say of these turns. Raises StoreError."""
         with self._store.read() as connection:
             return cross_process.heard(connection, live)
 
@@ -191,7 +191,7 @@ class Books:
         self._forget_the_dead()
 
     def check(self) -> None:
-        """That a turn would be booked now, and its end kept, by a small write now and then. Raises StoreError."""
+        """Try by a small write now and then that a turn would be booked, and its end kept. Raises StoreError."""
         with self._checking:
             self.kept.check_room()
             self._spool.check_room()

@@ -13,12 +13,12 @@ _TURN_STATUS = {step: turn for turn, step in STEP_STATUS.items()}
 
 
 def as_json(end: TraceEnd) -> bytes:
-    """One line of ASCII: content blocks may hold characters that UTF-8 cannot."""
+    """Write one line of ASCII: content blocks may hold characters that UTF-8 cannot."""
     return json.dumps(_END.dump_python(end), default=datetime.isoformat).encode("ascii")
 
 
 def from_json(line: bytes) -> TraceEnd:
-    """Also of a line that version 0.1 wrote. Raises ValueError on what was not written whole."""
+    """Read a line, also one that version 0.1 wrote. Raises ValueError on what was not written whole."""
     found = json.loads(line)
     if isinstance(found, dict) and "task_trace_id" in found:
         found = _first_form(found)

@@ -34,7 +34,7 @@ class Kept:
         self._lock = threading.Lock()
 
     def begin(self, end: TraceEnd) -> None:
-        """Its writing begins."""
+        """Keep an end from when its writing begins."""
         with self._lock:
             self._ends.setdefault(end.trace_id, _Kept(end))
 
@@ -57,7 +57,7 @@ class Kept:
             self.booked(end)
 
     def waiting(self) -> list[TraceEnd]:
-        """Those that were refused, in the order they came."""
+        """Return the ends that were refused, in the order they came."""
         with self._lock:
             return [kept.end for kept in self._ends.values() if kept.size]
 

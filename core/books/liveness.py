@@ -43,7 +43,7 @@ class Liveness:
         self._troubled = True
 
     def lost(self, running: Sequence[Running]) -> list[Running]:
-        """Of all turns that run now, but those that this process works on, those of instances that are dead."""
+        """Return the turns that run for instances that are dead; never those that this process works on."""
         at = self._clock()
         passed = 0.0 if self._troubled or self._looked_at is None else at - self._looked_at
         self._looked_at, self._troubled = at, False

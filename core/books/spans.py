@@ -64,7 +64,7 @@ def open_tools(connection: Connection, trace_id: str, run_id: str, tools: Sequen
 
 
 def end_calls(connection: Connection, ends: Sequence[ModelCallEnd]) -> None:
-    """Also notes which models they were billed for unasked."""
+    """End calls, and note which models they were billed for unasked."""
     if ends:
         connection.execute(_CHANGE_SPAN, [_ended_call_columns(end) for end in ends])
     others = [{"span": end.id, "model": model} for end in ends for model in sorted(_not_asked(end))]
@@ -91,7 +91,7 @@ def is_same(model: str, asked: str) -> bool:
 
 
 def end_tools(connection: Connection, ends: Mapping[str, ToolCallEnd]) -> None:
-    """By the id of the span that each one has in the books."""
+    """End tools, by the id of the span that each one has in the books."""
     if ends:
         connection.execute(_CHANGE_SPAN, [{"span": span, **_ended_tool_columns(end)} for span, end in ends.items()])
 

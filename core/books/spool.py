@@ -98,7 +98,7 @@ class Spool:
         (self.folder / f"{instance_id}.lock").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """From now on what is left here belongs to others."""
+        """Let go: from now on what is left here belongs to others."""
         if self._held is not None:
             with suppress(OSError):
                 self.forget(self._instance_id)

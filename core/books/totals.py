@@ -45,7 +45,7 @@ def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> N
 
 
 def close_traces(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
-    """As ``close_sessions``, and answered_model; the traces' sessions must be closed before."""
+    """Close traces as ``close_sessions`` does, and answered_model; the traces' sessions must be closed before."""
     connection.execute(_CLOSE_TRACE, ended)
 
 

@@ -50,7 +50,7 @@ class Used:
 
 
 def used_so_far(reply: Reply, prompt_estimate: int) -> Used:
-    """What a reply used, whether it has ended or not."""
+    """Return what a reply used, whether it has ended or not."""
     seen = Seen(
         prompt=prompt_estimate,
         output=reply.written.central,
@@ -110,7 +110,7 @@ def _lower_bounds(seen: Seen) -> list[str]:
 
 
 def used_in_row(row: RowMapping, *, ended: bool) -> Used:
-    """What a row of a model call says: the provider's usage, what was counted beside it, and the estimated prompt."""
+    """Return what a call's row says: the provider's usage, what was counted beside it, the estimated prompt."""
     if not row["usage"]:
         return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
     prompt = sum(row[column] for column in PROMPT_COLUMNS)
