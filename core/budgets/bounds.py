@@ -62,14 +62,14 @@ class Bounds:
         self._read_at: float | None = None
 
     def of(self, asked: Asked, at: datetime) -> Bound:
-        """By the prices of that time."""
+        """Return the bound by the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
         prompt = max(asked.prompt.upper, asked.most_read or 0)
         most = self._book.max_cost(asked.model, prompt, asked.max_tokens, at, **asked.apiece)
         return Bound(most, self._book.max_cost(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:
-        """At most every five minutes; not for an event loop. Raises StoreError."""
+        """Read again, at most every five minutes; not for an event loop. Raises StoreError."""
         if self._read_at is not None and monotonic() - self._read_at < _REFRESH_SECONDS:
             return
         with self._store.read() as connection:
@@ -78,7 +78,7 @@ class Bounds:
 
 
 def typical_replies(connection: Connection) -> dict[str, int]:
-    """By model, the tokens that 99 of 100 finished replies here do not pass, of the newest calls."""
+    """Return by model the tokens that 99 of 100 finished replies here do not pass, of the newest calls."""
     newest = select(_spans).order_by(_spans.c.id.desc()).limit(_RECENT).subquery()
     query = (
         select(newest.c.model, newest.c.output_tokens)

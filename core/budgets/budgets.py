@@ -70,13 +70,13 @@ class Budgets:
         return may(by, Permission.BUDGETS)
 
     def create(self, by: Person, draft: BudgetDraft) -> str:
-        """What its period has cost so far counts. Returns its id. Raises NotAllowed, InputError."""
+        """Make a budget; what its period has cost so far counts. Returns its id. Raises NotAllowed, InputError."""
         allow(by, Permission.BUDGETS)
         _check(draft)
         return self._store.write(lambda connection: _create(connection, by, draft, self._zone)).result()
 
     def change(self, by: Person, budget_id: str, limit: Nanos, *, blocks: bool, reserve: Reserve | None = None) -> None:
-        """It counts from the next model call on. Raises NotAllowed, InputError, NotFound."""
+        """Change a budget; it counts from the next model call on. Raises NotAllowed, InputError, NotFound."""
         allow(by, Permission.BUDGETS)
         _check_limit(limit)
 
@@ -91,7 +91,7 @@ class Budgets:
         self._store.write(job).result()
 
     def end(self, by: Person, budget_id: str) -> None:
-        """It limits nothing any more; what it held is let go. Raises NotAllowed, NotFound."""
+        """End a budget: it limits nothing any more, and what it held is let go. Raises NotAllowed, NotFound."""
         allow(by, Permission.BUDGETS)
 
         def job(connection: Connection) -> None:

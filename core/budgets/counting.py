@@ -48,12 +48,12 @@ class Standing:
 
 
 def money_of(row: RowMapping, usual: Counts) -> Counts:
-    """What a budget counts now; one that counts real money alone never counts other again."""
+    """Return what money a budget counts now; one that counts real money alone never counts other again."""
     return "real" if row["counts"] == "real" else usual
 
 
 def usual_money(connection: Connection) -> Counts:
-    """What budgets count from now on."""
+    """Return what money budgets count from now on."""
     return "real" if connection.execute(_ANY_REAL).scalar() else "all"
 
 
@@ -74,7 +74,7 @@ def counting(connection: Connection, row: RowMapping, at: datetime, counts: Coun
 
 
 def reserved_of(connection: Connection, row: RowMapping, counts: Counts) -> Nanos:
-    """What is held for calls under way of this money."""
+    """Sum up what is held for calls under way of this money."""
     if row["counts"] == counts:
         return int(row["reserved_nanos"])
     query = select(func.coalesce(func.sum(_reservations.c.amount_nanos), 0))
@@ -85,7 +85,7 @@ def reserved_of(connection: Connection, row: RowMapping, counts: Counts) -> Nano
 def counted_in(
     connection: Connection, of: str, subject_id: str | None, this: Window, counts: Counts = "all"
 ) -> Standing:
-    """What the books say: the ledger's sums, and what replies without a price could cost."""
+    """Sum up what the books say: the ledger's sums, and what replies without a price could cost."""
     chosen = [
         _traces.c.started_at >= this.start,
         _traces.c.started_at < this.end,

@@ -100,7 +100,7 @@ def update_budgets(
 
 
 def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datetime, *, simulated: bool) -> None:
-    """By budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
+    """Refuse by budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
     origin = Origin(person_id, agent_id, at, "simulated" if simulated else "real")
     usual = usual_money(connection) if simulated else "real"
     for row in connection.execute(select(_budgets).where(_LIVE, _budgets.c.blocks)).mappings():
@@ -174,12 +174,12 @@ def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, age
 
 
 def amount_held(reserve: str, bound: Bound) -> Nanos | None:
-    """Of a call; None where no price is known."""
+    """Return the nano-dollars held for a call; None where no price is known."""
     return bound.typical if reserve == "typical" else bound.most
 
 
 def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) -> None:
-    """In a transaction after the one that was refused, of which nothing is kept; what no agent asked is not counted."""
+    """Count a refusal after its transaction, which keeps nothing; what no agent asked is not counted."""
     if refused.agent_id is None:
         return
     zone = connection.execute(select(_budgets.c.time_zone).where(_budgets.c.id == refused.budget_id)).scalar()

@@ -76,7 +76,7 @@ class BudgetView:
 
 
 def read_views(connection: Connection, query: Select[Any], at: datetime) -> list[BudgetView]:
-    """As they stand at a time; ``query`` selects budgets with the names ``person`` and ``agent``."""
+    """Read budgets as they stand at a time; ``query`` selects budgets with the names ``person`` and ``agent``."""
     rows = connection.execute(query).mappings().all()
     usual = usual_money(connection)
     moneys = [money_of(row, usual) for row in rows]
