@@ -144,14 +144,14 @@ class AgentRun:
         return self._consents.waited_for > 0 or any(child.waits for child in self.children)
 
     def spending(self) -> Spending:
-        """Of this run and those it asked for, the latter with what is under way."""
+        """Return what this run spends and those it asked for, the latter with what is under way."""
         own, others = self.journal.total(), [child.cost_so_far() for child in self.children]
         costs = [own.total, *(other.total for other in others)]
         output = own.usage.output + sum(other.usage.output for other in others)
         return Spending(_sum(costs), output, self._elapsed_ms() / 1000)
 
     def total(self) -> Spent:
-        """What all model calls came to that have ended, here and further down."""
+        """Sum up all model calls that have ended, here and further down."""
         return total_of([*self.calls()])
 
     def calls(self) -> Iterator[ModelCallEnd]:
@@ -166,7 +166,7 @@ class AgentRun:
         return CostSoFar(usage, _sum([own.total, *(other.total for other in others)]), own.time_to_first_token_ms)
 
     def checkpoints(self) -> Iterator[Checkpoint]:
-        """What has changed since the last ones, here and further down."""
+        """Return what has changed since the last ones, here and further down."""
         progress = self.journal.progress
         if self._unsaved or progress != self._saved:
             self._unsaved, self._saved = False, progress
@@ -176,13 +176,13 @@ class AgentRun:
             yield from child.checkpoints()
 
     def ends_not_booked(self) -> Iterator[RunEnd]:
-        """Of runs that were asked for, here and further down."""
+        """Return the ends of runs that were asked for, here and further down."""
         yield from self.unbooked
         for child in self.children:
             yield from child.ends_not_booked()
 
     def closed(self, outcome: Outcome) -> RunEnd:
-        """Its end; nothing is left to checkpoint."""
+        """Return its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
         self._saved = self.journal.progress

@@ -84,7 +84,7 @@ class Approvals:
             return Verdict("expired", None, "") if late else None
 
     def pending(self, by: Person, task_trace_id: str) -> list[Pending]:
-        """What the person is asked in a turn that runs, whichever process runs it; the oldest first."""
+        """List what the person is asked in a turn that runs, whichever process runs it; the oldest first."""
         with self._store.read() as connection:
             rows = connection.execute(_pending(by, task_trace_id))
             return [Pending(row.span_id, row.tool_name, row.input or "", row.expires_at) for row in rows]
@@ -92,7 +92,7 @@ class Approvals:
     def decide(
         self, by: Person, span_id: str, *, approved: bool, reason: str = "", task_trace_id: str | None = None
     ) -> None:
-        """In the turn ``task_trace_id``, or in any of the person's own.
+        """Decide in the turn ``task_trace_id``, or in any of the person's own.
 
         Raises NotFound, also for what others were asked, NotAllowed for a token that may not consent, InputError when
         it is decided or the turn is over, and NotSignedIn for who may not go on.

@@ -24,7 +24,7 @@ MOST_RUNS = 20
 
 
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: ToolContext) -> str:
-    """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
+    """Return what the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
     whole = asker.allowance.whole
     if whole.runs >= MOST_RUNS:
         raise ToolError(f"Other agents were asked {MOST_RUNS} times for this answer. Go on with what you know.")

@@ -99,7 +99,7 @@ class Engine:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
     def check(self) -> None:
-        """That it takes turns now. Raises ShuttingDown, NotReady."""
+        """Check that it takes turns now. Raises ShuttingDown, NotReady."""
         with self.admission():
             try:
                 self._portal.start_task_soon(_running_loop).result(ANSWERS_WITHIN_SECONDS)

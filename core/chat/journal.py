@@ -157,7 +157,7 @@ class Journal:
         return CostSoFar(used.usage + ended.usage, total, self.first_token_ms)
 
     def total(self) -> Spent:
-        """What the model calls came to that have ended."""
+        """Sum up the model calls that have ended."""
         return total_of(self.ended)
 
     @property

@@ -68,18 +68,18 @@ class McpStatus:
         self._await(lambda: self._reconnect(server_id))
 
     def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
-        """As in the registry; what ran as it was before is stopped."""
+        """Change it as the registry does; what ran as it was before is stopped."""
         changed = self._registry.change(by, server_id, draft)
         self._stop(server_id)
         return changed
 
     def set_active(self, by: Person, server_id: str, active: bool) -> None:
-        """As in the registry; what ran is stopped."""
+        """Switch it as the registry does; what ran is stopped."""
         self._registry.set_active(by, server_id, active)
         self._stop(server_id)
 
     def remove(self, by: Person, server_id: str) -> None:
-        """As in the registry; what ran is stopped."""
+        """Remove it as the registry does; what ran is stopped."""
         self._registry.remove(by, server_id)
         self._stop(server_id)
 

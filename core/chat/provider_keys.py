@@ -49,7 +49,7 @@ class ProviderKeys:
         return self._environment
 
     def answering(self, by: Person) -> Answering:
-        """Whose key that would be, without looking at it."""
+        """Return whose key that would be, without looking at it."""
         if self._mode == "simulated":
             return "simulated"
         if self._environment is not None:
@@ -99,7 +99,7 @@ class ProviderKeys:
         return self._view(by, organisation)
 
     def remove(self, by: Person, *, organisation: bool) -> None:
-        """Also if there is none. Raises NotAllowed."""
+        """Remove the key; it is no error if there is none. Raises NotAllowed."""
         self._credentials.remove(by, organisation=organisation)
 
     def _try(self, key: CallKey) -> str | None:

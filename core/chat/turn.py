@@ -100,7 +100,7 @@ class Turn:
         self._parts.call_soon(self._read_unseen if reason in _MAY_BE_READ_ON else self._cancel)
 
     def apply_remote(self, said: Heard) -> None:
-        """What another process says of it: each time that it was seen anew counts, whatever the clock is there."""
+        """Apply what another process says of it: each new sight counts, whatever the clock is there."""
         if said.stop_asked:
             self.stop()
         if said.watched_at != self._watched_at:
@@ -122,7 +122,7 @@ class Turn:
             self._scope.cancel()
 
     def unwatched_seconds(self) -> float:
-        """None pass while somebody's consent is waited for, which costs nothing and has a time-out of its own.
+        """Count seconds without a reader; none pass while consent is waited for, which has a time-out of its own.
 
         Counting begins anew after it, because whoever decides may look at the turn from another process.
         """
@@ -131,7 +131,7 @@ class Turn:
         return self.log.unread_seconds()
 
     def checkpoints(self) -> Iterator[Checkpoint]:
-        """What has changed since the last ones, if anything has."""
+        """Return what has changed since the last ones, if anything has."""
         return iter(()) if self.log.ended else self._run.checkpoints()
 
     async def run(self) -> None:
