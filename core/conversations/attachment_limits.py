@@ -32,7 +32,7 @@ def check_request(attached: Sequence[Block], model_id: str) -> None:
 
 
 def check_size(size: int) -> None:
-    """In bytes, of all files together. Raises FileRefused."""
+    """Check the bytes of all files together. Raises FileRefused."""
     if size > LARGEST_TOGETHER:
         raise FileRefused(
             f"The files of this conversation have {size / MEGABYTE:.1f} MB together; "

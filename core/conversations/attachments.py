@@ -54,7 +54,7 @@ class NewAttachment:
 
 
 def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
-    """By number, size and beginning, so that nothing is opened. Raises FileRefused for the first that cannot be."""
+    """Check number, size and beginning, so that nothing is opened. Raises FileRefused for the first that cannot be."""
     if len(files) > MOST_FILES:
         raise FileRefused(
             f"{len(files)} files are attached; a message may have {MOST_FILES}. Nothing was sent. "
@@ -66,7 +66,7 @@ def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
 
 
 def check_files(files: Sequence[Claimed], whose: str) -> tuple[NewAttachment, ...]:
-    """What is to be kept of them. Raises FileRefused for the first that cannot be attached."""
+    """Return what is to be kept of the files. Raises FileRefused for the first that cannot be attached."""
     return tuple(_checked(file, whose) for file in files)
 
 
@@ -88,7 +88,7 @@ def _checked(file: Claimed, whose: str) -> NewAttachment:
 
 
 def references(blocks: Sequence[Block]) -> list[Block]:
-    """Those of a message's blocks that stand for attached files."""
+    """Return those of a message's blocks that stand for attached files."""
     return [block for block in blocks if block["type"] == "attachment"]
 
 

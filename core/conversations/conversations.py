@@ -72,7 +72,10 @@ class Conversations:
         self.unsent = UnsentMessages(store)
 
     def list(self, by: Person, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
-        """Those last written to first. ``search`` looks in titles and in the text of messages that still stand."""
+        """List conversations, those last written to first.
+
+        ``search`` looks in titles and in the text of messages that still stand.
+        """
         is_archived = _conversations.c.archived_at.is_not(None)
         query = _VIEWS.where(belongs_to(by), is_archived if archived else ~is_archived)
         if search.strip():
@@ -90,7 +93,7 @@ class Conversations:
         return _view(row)
 
     def transcript(self, by: Person, conversation_id: str) -> Transcript:
-        """What stands, in order, with the figures of each turn. Raises NotFound."""
+        """Read what stands, in order, with the figures of each turn. Raises NotFound."""
         with self._store.read() as connection:
             messages = read_transcript(connection, by, conversation_id)
         if messages is None:
@@ -116,7 +119,7 @@ class Conversations:
             return newest_mention(connection, by, conversation_id, words)
 
     def stamp(self, by: Person, conversation_id: str | None) -> Stamp:
-        """What is another whenever anything has changed that a page with this conversation shows."""
+        """Return a value that is another whenever anything has changed that a page with this conversation shows."""
         with self._store.read() as connection:
             return read_stamp(connection, by, conversation_id)
 

@@ -17,5 +17,5 @@ def belongs_to(by: Person) -> ColumnElement[bool]:
 
 
 def owned(by: Person, conversation_id: str) -> ColumnElement[bool]:
-    """One conversation, if it is theirs; an id may come from an address bar and hold anything."""
+    """Find one conversation, if it is theirs; an id may come from an address bar and hold anything."""
     return and_(_conversations.c.id == storable(conversation_id), belongs_to(by))

@@ -38,7 +38,7 @@ class Unsent:
 
 
 def remedy_for(error: AppError) -> Remedy:
-    """What may help: what is refused for what it says is refused again."""
+    """Return what may help: what is refused for what it says is refused again."""
     match error:
         case MessageGone():
             return "anew"
