@@ -31,7 +31,7 @@ class Context:
         self._cached, self._cached_at = 0, datetime.min.replace(tzinfo=UTC)
 
     def ask(self, question: str, at: datetime) -> Used:
-        """What an answer to the question uses; the conversation grows by both."""
+        """Return what an answer to the question uses; the conversation grows by both."""
         new = estimate(question, self._agent.models[0]).central + self._pasted()
         prompt = self._prompt(new, at)
         thinking, answer = self._thinking(), self._drawn(self._agent.answer_tokens)
