@@ -16,7 +16,7 @@ _ONE_DOLLAR: ColumnElement[int] = literal_column(str(NANOS_PER_USD))
 
 
 def safe_text(text: str) -> str:
-    """What a spreadsheet could run is given an apostrophe in front."""
+    """Put an apostrophe in front of what a spreadsheet could run."""
     return f"'{text}" if text.startswith(tuple(FORMULA_BEGINS)) else text
 
 
@@ -65,7 +65,7 @@ def _word(text: str) -> BindParameter[str]:
 
 
 def postgresql_cell(column: Column) -> ColumnElement[Any]:
-    """What ``COPY`` in the format csv writes as the cell, quoted where needed; NULL is empty."""
+    """Return what ``COPY`` in the format csv writes as the cell, quoted where needed; NULL is empty."""
     value = column.value
     match column.kind:
         case "text":

@@ -55,13 +55,13 @@ class Exports:
         self._lock, self._closed = threading.Lock(), threading.Event()
 
     def order(self, by: Person, file: FileName, chosen: TraceFilter, zone: str) -> Order:
-        """What a link can be made of. Raises NotAllowed."""
+        """Make an order, which a link can be made of. Raises NotAllowed."""
         allow(by, Permission.EXPORTS)
         rows = self._traces.count(by, chosen) if file == "traces" else None
         return Order(new_id(), by.id, file, chosen, zone, rows, by.token_id)
 
     def begin(self, order: Order) -> Download:
-        """Open the snapshot, of what whoever ordered it may see now.
+        """Open the snapshot, of what the person who ordered it may see now.
 
         Raises NotSignedIn, NotAllowed, TooManyExports, ShuttingDown, or StoreError if the database cannot be read.
         """

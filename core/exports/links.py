@@ -61,12 +61,12 @@ class Links:
 
 
 def address(file: FileName, token: str, part: Literal["", "/progress", "/manifest"] = "") -> str:
-    """Of the file itself or of what is known of it, relative to the server."""
+    """Return the address of the file itself or of what is known of it, relative to the server."""
     return f"{ADDRESS}/{file}.csv{part}?token={token}"
 
 
 def filter_parts(chosen: TraceFilter) -> dict[str, Any]:
-    """What the filter says, as JSON; what it lets through is left out."""
+    """Return what the filter says, as JSON; what it lets through is left out."""
     said = {name: value for name, value in asdict(chosen).items() if value}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
 
