@@ -68,7 +68,7 @@ def claim(name: str, data: bytes) -> Claimed:
 
 
 def recognize(claimed: Claimed, whose: str) -> Recognized:
-    """By what is in it, opened by a process of its own; raises FileRefused for what no model could take.
+    """Recognise a file by what is in it, in a process of its own; raises FileRefused for what no model could take.
 
     ``whose`` names the person who waits for it.
     """
@@ -78,7 +78,7 @@ def recognize(claimed: Claimed, whose: str) -> Recognized:
 
 
 def plain_name(name: str) -> str:
-    """One line without folders or invisible characters, its ending kept when it is too long."""
+    """Return one line without folders or invisible characters, its ending kept when it is too long."""
     last = name.replace("\\", "/").rpartition("/")[2]
     line = " ".join("".join(char if char.isprintable() else " " for char in last).split())
     if len(line) > _LONGEST_NAME:

@@ -40,7 +40,7 @@ def as_plain_text(data: bytes) -> str | None:
 
 
 def decode(data: bytes) -> Decoded | None:
-    """By its byte order mark, by what it declares, as UTF-8, else as Windows-1252 as older programs save it."""
+    """Decode by its byte order mark, by what it declares, as UTF-8, else as Windows-1252 as older programs save it."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded(data, encoding)
