@@ -36,7 +36,7 @@ class Call:
         return value.strip().lower() or None if value else None
 
     def remarks(self, rates: ModelRates | None, prompt: int) -> Iterator[str]:
-        """What a reader of the cost should know; ``rates`` are the model's own, ``prompt`` is its length in tokens."""
+        """Say what a reader of the cost should know; ``rates`` are the model's, ``prompt`` counts its tokens."""
         if self.unfinished:
             yield UNFINISHED
         if rates is not None:

@@ -194,7 +194,7 @@ class PriceBook:
 
 
 def names_in(model: str) -> Iterator[str]:
-    """What a gateway's id may name: ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``anthropic/claude-opus-4.5``."""
+    """Return what an id may name: ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``anthropic/claude-opus-4.5``."""
     found = _GATEWAY.fullmatch(model.strip().lower())
     if found is None:
         return
