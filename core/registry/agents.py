@@ -123,7 +123,10 @@ class Agents:
         return next(view for view in self.versions(by, agent_id) if view.version == number)
 
     def set_active(self, by: Person, agent_id: str, active: bool) -> None:
-        """Only active agents answer. Raises NotAllowed, NotFound, and InputError for an agent of the demo month."""
+        """Switch an agent on or off: only active agents answer.
+
+        Raises NotAllowed, NotFound, and InputError for an agent of the demo month.
+        """
         allow(by, Permission.AGENTS)
         if active and agent_id.startswith(DEMO_IDS):
             raise InputError("This agent belongs to the demo month: its answers are made up, and it cannot be asked.")
@@ -154,7 +157,7 @@ class Agents:
         return Touched(turns, conversations, people, delegators)
 
     def known(self, agent_id: str) -> AgentView:
-        """Whoever asks: for what runs inside. Raises NotFound."""
+        """Return the agent, for what runs inside: nobody's rights are asked. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(_CURRENT.where(_agents.c.id == storable(agent_id))).mappings().first()
         if row is None:
@@ -269,7 +272,7 @@ def _view(row: RowMapping) -> AgentView:
 
 
 def limits_of(agent: AgentView) -> Limits:
-    """What one answer of this agent may take."""
+    """Return what one answer of this agent may take."""
     return Limits(
         iterations=agent.max_iterations or MOST_ITERATIONS,
         nanos=agent.max_cost_nanos,

@@ -56,7 +56,7 @@ def args_from(line: str) -> tuple[str, ...]:
 
 
 def line_of(args: Iterable[str]) -> str:
-    """What ``args_from`` splits into these arguments."""
+    """Return what ``args_from`` splits into these arguments."""
     return shlex.join(args)
 
 

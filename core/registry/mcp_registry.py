@@ -82,7 +82,10 @@ class McpRegistry:
         return self._get(self._store.write(job).result())
 
     def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
-        """What the draft does not name of the secrets is forgotten. Raises NotAllowed, InputError and NotFound."""
+        """Change a server; secrets that the draft does not name are forgotten.
+
+        Raises NotAllowed, InputError and NotFound.
+        """
         allow(by, Permission.AGENTS)
         draft = checked(draft)
 
