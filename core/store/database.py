@@ -43,7 +43,10 @@ class Store:
             yield connection
 
     def check(self) -> None:
-        """That the database answers, has room and the version this program knows. Raises StoreError, SchemaTooNew."""
+        """Check that the database answers, has room and the version this program knows.
+
+        Raises StoreError, SchemaTooNew.
+        """
         self._writer.check()
         with self.read() as connection:
             if not is_current(connection, known_versions(VERSIONS)):

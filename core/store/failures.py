@@ -71,7 +71,7 @@ _EXHAUSTED = "Too many people read the database {place} at once. Try again in a 
 
 
 def place(url: URL) -> str:
-    """Where the database is, fit to be shown."""
+    """Say where the database is, fit to be shown."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     host = url.host or url.query.get("host") or "localhost"

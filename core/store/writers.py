@@ -196,7 +196,7 @@ class PoolWriter:
             raise StoreError(_CLOSED) from None
 
     def check(self) -> None:
-        """Only the server knows."""
+        """Do nothing: only the server knows what keeps jobs from being done."""
 
     def close(self) -> None:
         self._threads.shutdown()
