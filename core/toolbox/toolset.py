@@ -52,7 +52,7 @@ class Toolbox:
         self._own, self._servers, self._agents = own, servers, agents
 
     async def equip(self, agent: AgentView, path: tuple[str, ...], tell: Tell = _nobody) -> Toolset:
-        """For a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
+        """Equip a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
 
         On the engine's loop; raises StoreError.
         """
