@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """What there is to say, check by check; one that cannot be made says why and stops no other."""
+    """Say check by check what there is to say; one that cannot be made says why and stops no other."""
     try:
         chosen = settings()
     except AppError as error:

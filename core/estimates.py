@@ -121,7 +121,7 @@ class Estimate:
 
 @lru_cache(maxsize=4_096)
 def script_of(character: str) -> str:
-    """What it is counted as."""
+    """Return the script that it is counted as."""
     if character.isascii():
         if character.isalpha():
             return "latin" if character.islower() else "capitals"
@@ -147,7 +147,7 @@ class Tally:
         self._pieces.append(text)
 
     def tokens(self, model: str) -> Estimate:
-        """At least 1 for any text."""
+        """Estimate tokens; at least 1 for any text."""
         self._count()
         if not self._bytes:
             return Estimate()

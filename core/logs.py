@@ -30,7 +30,7 @@ _learned: frozenset[str] = frozenset()
 
 
 def keep_from_log(secret: str) -> None:
-    """From now on; for secrets that no setting holds."""
+    """Keep a secret that no setting holds out of the log, from now on."""
     global _learned
     _learned |= {secret}
 

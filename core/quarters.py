@@ -20,7 +20,7 @@ def quarter_of(at: datetime) -> Quarter:
 
 
 def start_of(quarter: Quarter) -> datetime:
-    """When it begins, in UTC."""
+    """Return when it begins, in UTC."""
     return _EPOCH + quarter * _LENGTH
 
 
@@ -52,7 +52,7 @@ def days(start: Quarter, end: Quarter, zone: ZoneInfo) -> list[Quarter]:
 
 
 def months(edges: Sequence[Quarter], zone: ZoneInfo) -> list[Quarter]:
-    """Those of the days' starts at which a month begins."""
+    """Return those of the days' starts at which a month begins."""
     return [edge for edge in edges if day_of(edge, zone).day == 1]
 
 
@@ -63,7 +63,7 @@ def month_of(quarter: Quarter, zone: ZoneInfo) -> tuple[Quarter, Quarter]:
 
 
 def hour_of(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """What the sums of the quarter's clock hour in the zone are kept under: as a rule the hour's first quarter."""
+    """Return the key of the sums of the quarter's clock hour in the zone: as a rule the hour's first quarter."""
     return quarter - start_of(quarter).astimezone(zone).minute // 15
 
 
