@@ -1,4 +1,4 @@
-"""What whoever holds the console may do, beside the running servers or without them.
+"""What a person at the server's console may do, beside the running servers or without them.
 
 ``rotate`` encrypts provider keys and servers' secrets again, ``link`` prints the address where the first admin is set
 up, and ``reset EMAIL`` the one where that person chooses a new password.

@@ -58,7 +58,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> datetime:
 
 
 def _email(claims: Mapping[str, Any]) -> str | None:
-    """Some identity providers spell the flag as a word. Nobody can be whoever works here without sign-in."""
+    """Some identity providers spell the flag as a word. Nobody can be the local person of work without sign-in."""
     email, verified = claims.get("email"), claims.get("email_verified")
     kept = kept_email(email) if isinstance(email, str) and verified in (True, "true") else None
     return None if kept == LOCAL_EMAIL else kept

@@ -12,7 +12,7 @@ from core.access.audit import record
 from core.access.encrypted import encrypted_texts
 from core.access.encryption import EncryptionKeys, new_key
 from core.access.roles import Permission, Person, allow
-from core.access.server_secrets import are_newest, encrypt_anew
+from core.access.server_secrets import are_newest, encrypt_again
 from core.clock import new_id, now
 from core.errors import AppError, InputError, SetupError
 from core.logs import keep_from_log
@@ -30,7 +30,7 @@ _keys, _users = ProviderCredential.__table__, User.__table__
 class CredentialView:
     """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did.
 
-    ``created_by`` is the id of whoever entered it, ``creator`` the name.
+    ``created_by`` is the id of the person who entered it, ``creator`` the name.
     """
 
     id: str
@@ -145,18 +145,18 @@ class Credentials:
         self._store.write(lambda connection: connection.execute(change).close()).result()
 
     def rotate(self, by: Person | None = None) -> int:
-        """Encrypt all anew, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
+        """Encrypt all again, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
 
         That is also the secrets of servers of tools, which are encrypted with the same keys.
 
-        ``by`` None is whoever holds the console. If it breaks off, doing it again is enough: the old keys are
+        ``by`` None is a person at the server's console. If it breaks off, doing it again is enough: the old keys are
         forgotten last.
         """
         if by is not None:
             allow(by, Permission.KEYS)
         key = new_key()
         try:
-            count = self._store.write(lambda connection: self._encrypt_anew(connection, by, key)).result()
+            count = self._store.write(lambda connection: self._encrypt_again(connection, by, key)).result()
         except BaseException:
             with suppress(AppError):
                 self._store.write(lambda connection: self._take_back(connection, key)).result()
@@ -164,28 +164,28 @@ class Credentials:
         self._store.write(self._forget_old_keys).result()
         return count
 
-    def _encrypt_anew(self, connection: Connection, by: Person | None, key: bytes) -> int:
+    def _encrypt_again(self, connection: Connection, by: Person | None, key: bytes) -> int:
         """Done twice it is as done once; where it fails the file is as it was, if the database is."""
         _one_at_a_time(connection)
         self._encryption.add_to_file(key)
         try:
-            return self._all_anew(connection, by)
+            return self._all_again(connection, by)
         except BaseException:
             self._encryption.take_from_file(key)
             raise
 
     def _take_back(self, connection: Connection, key: bytes) -> None:
-        """For when nobody could say whether the new key is in use: it goes only if it is not."""
+        """Take the new key back if nobody could say whether it is in use: it goes only if it is not."""
         _one_at_a_time(connection)
         if not any(self._encryption.reads(key, each) for each in encrypted_texts(connection)):
             self._encryption.take_from_file(key)
 
-    def _all_anew(self, connection: Connection, by: Person | None) -> int:
+    def _all_again(self, connection: Connection, by: Person | None) -> int:
         rows = connection.execute(select(_keys.c.id, _keys.c.encrypted)).all()
         for row in rows:
-            anew = {"encrypted": self._encryption.again(row.encrypted)}
-            connection.execute(update(_keys).where(_keys.c.id == row.id).values(**anew))
-        count = len(rows) + encrypt_anew(connection, self._encryption)
+            renewed = {"encrypted": self._encryption.again(row.encrypted)}
+            connection.execute(update(_keys).where(_keys.c.id == row.id).values(**renewed))
+        count = len(rows) + encrypt_again(connection, self._encryption)
         record(connection, by, "rotated", ("credential", "all"), count=count)
         return count
 
@@ -210,7 +210,7 @@ class Credentials:
             now_kept = self._first(which)
             if now_kept == kept:
                 raise
-            return self._decrypted(now_kept)  # all were encrypted anew in between
+            return self._decrypted(now_kept)  # all were encrypted again in between
 
     def _decrypted(self, kept: Row[Any] | None) -> ProviderKey | None:
         if kept is None:
@@ -232,7 +232,7 @@ def _checked(secret: str) -> str:
 
 
 def _one_at_a_time(connection: Connection) -> None:
-    """No key is set while all are encrypted anew, or it would be left with a key that is about to be forgotten."""
+    """No key is set while all are encrypted again, or it would be left with a key that is about to be forgotten."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE provider_credentials IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Whom a link is for; a set-up link is for whoever has it, so it says nothing of a person."""
+    """Whom a link is for; a set-up link is for everybody who has it, so it says nothing of a person."""
 
     id: str
     kind: LinkKind

@@ -76,7 +76,7 @@ class OidcSignIn:
         return derived_secret("session", self._key, json.dumps(once).encode())
 
     def _begin(self, connection: Connection, told: Told, cookie: str, visit: Visit) -> SignedIn | None:
-        """None if it was begun before, in another tab or long ago."""
+        """Take up a sign-in; None if it was begun before, in another tab or long ago."""
         one_at_a_time(connection)
         if was_opened(connection, cookie):
             return None
@@ -87,7 +87,7 @@ class OidcSignIn:
         return open_session(connection, person, visit, cookie)
 
     def _admit(self, connection: Connection, told: Told, row: Row[Any]) -> Person:
-        """Who is here already: with groups, they decide anew each time."""
+        """Let in who is here already: with groups, they decide again each time."""
         if row.deactivated_at is not None:
             raise NotAllowed("Your account here was deactivated. Ask an admin to let you back in.")
         role = self._rules.role_of(told) or ("operator" if self._rules.roles else row.role)
@@ -103,7 +103,10 @@ class OidcSignIn:
 
 
 def _known(connection: Connection, told: Told) -> Row[Any] | None:
-    """By what the identity provider calls them, else by an address that it has verified. Raises NotAllowed."""
+    """Find the person by what the identity provider calls them, else by an address that it has verified.
+
+    Raises NotAllowed.
+    """
     named = (_users.c.oidc_issuer == told.issuer, _users.c.oidc_subject == told.subject)
     row = connection.execute(select(_users).where(*named)).first()
     if row is not None or told.email is None:

@@ -76,12 +76,12 @@ class Passwords:
 
 @cache
 def _nobodys_hash(hasher: PasswordHasher) -> str:
-    """Of no password; made once, because it costs as much as a sign-in."""
+    """Return a dummy hash, so that unknown accounts take as long; made once, because it costs as much as a sign-in."""
     return hasher.hash(secrets.token_bytes(16))
 
 
 def _spelled(password: str) -> bytes:
-    """One spelling whatever keyboard it was typed on."""
+    """Spell a password the same whatever keyboard it was typed on."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 

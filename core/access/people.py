@@ -154,7 +154,7 @@ class People:
         return self._store.write(job).result()
 
     def rescue_link(self, email: str) -> Link:
-        """A reset for whoever holds the console, as the last admin may forget too. Raises InputError, NotFound."""
+        """Make a reset at the server's console, as the last admin may forget too. Raises InputError, NotFound."""
 
         def job(connection: Connection) -> Link:
             one_at_a_time(connection)
@@ -180,7 +180,7 @@ def has_admin(connection: Connection, *, but: str = "") -> bool:
 
 
 def _begin(connection: Connection, by: Person) -> None:
-    """What the maker of a change may do is what the database says now, not what it said when the page was drawn."""
+    """Ask the database what the maker of a change may do now, not what the page knew when it was drawn."""
     one_at_a_time(connection)
     allow(by, Permission.PEOPLE)
     row = connection.execute(select(_users.c.role, _users.c.deactivated_at).where(_users.c.id == by.id)).first()

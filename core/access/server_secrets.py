@@ -48,13 +48,13 @@ def seal_all(store: Store, keys: EncryptionKeys) -> None:
         store.write(lambda connection: _change(connection, lambda value: _sealed(keys, value))).result()
 
 
-def encrypt_anew(connection: Connection, keys: EncryptionKeys) -> int:
+def encrypt_again(connection: Connection, keys: EncryptionKeys) -> int:
     """All of them with the newest key; how many. Raises SetupError."""
 
-    def anew(value: Kept) -> Kept:
+    def again(value: Kept) -> Kept:
         return _sealed(keys, value) if isinstance(value, str) else {_ENCRYPTED: keys.again(value[_ENCRYPTED])}
 
-    return _change(connection, anew)
+    return _change(connection, again)
 
 
 def are_newest(connection: Connection, keys: EncryptionKeys) -> bool:

@@ -62,7 +62,7 @@ class SignIn:
             return None
         signed_in = self._store.write(lambda connection: _enter(connection, claim, checked, visit)).result()
         if signed_in is None and checked.better_hash is not None and claim.row is not None:
-            # A sign-in beside this one may have made the hash anew.
+            # A sign-in beside this one may have made the hash again.
             again = self._claim(claim.row.email, visit)
             return self._enter(_Claim(again.row, claim.attempt), password, visit)
         return signed_in

@@ -1,4 +1,4 @@
-"""Slows down whoever guesses passwords, across processes and restarts, without locking anybody out.
+"""Slow down people who guess passwords, across processes and restarts, without locking anybody out.
 
 Attempts fill leaky buckets in the database: one for the visitor's address, one for the account as that address tries
 it, and one for the account as strangers try it, wherever they are. While that last one is full an account is under
