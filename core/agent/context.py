@@ -156,7 +156,7 @@ def _room_for_answer(model_id: str, wanted: int, prompt: Estimate) -> int:
 
 
 def _messages(said: HistoryMessage, persona: Persona) -> list[dict[str, Any]]:
-    """What was said as messages the API takes: no call without its result, and no calls without tools to call."""
+    """Return what was said as the API takes it: no call without its result, and no calls without tools to call."""
     if said.role == "user":
         parts: list[dict[str, Any]] = [{"role": "user", "content": list(said.blocks)}]
     else:
@@ -173,7 +173,7 @@ def _messages(said: HistoryMessage, persona: Persona) -> list[dict[str, Any]]:
 
 
 def _without(calls: set[str], blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without these calls of the provider's tools, the thoughts that led there and references to what they found."""
+    """Leave out these calls of the provider's tools, the thoughts that led there and references to what they found."""
     left = [block for block in blocks if (block.get("id") or block.get("tool_use_id")) not in calls]
     if calls:
         left = [block for block in left if block.get("type") not in THINKING]

@@ -84,7 +84,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Limits beside what is taken of them; ``outer`` is that of whoever asked for this run, and holds as well."""
+    """Limits beside what is taken of them; ``outer`` is that of the run that asked for this one, and holds as well."""
 
     limits: Limits
     spent: Callable[[], Spending]

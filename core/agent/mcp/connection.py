@@ -119,7 +119,7 @@ class Connection:
             self._news.set()
 
     def _unavailable(self) -> ToolUnavailable:
-        """In words of our own: the reason may quote what the server printed."""
+        """Say it in words of our own: the reason may quote what the server printed."""
         why = f" {self._fault}" if self._fault else ""
         return ToolUnavailable(f"The server “{self.server.name}” does not answer now.{why} Do without it for now.")
 

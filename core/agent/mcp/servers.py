@@ -101,7 +101,7 @@ class McpServers:
         return [connection.state for connection in list(self._connections.values())]
 
     async def restart(self, server_id: str) -> None:
-        """Forget its failures and its pause; the next to ask for its tools opens it anew."""
+        """Forget its failures and its pause; the next to ask for its tools opens it again."""
         if connection := self._connections.pop(server_id, None):
             await connection.stop()
 

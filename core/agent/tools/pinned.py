@@ -59,7 +59,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(response.status_code, headers={"location": response.headers["location"]})
 
     async def _answer(self, request: httpx2.Request, addresses: Sequence[Address]) -> httpx2.Response:
-        """Of the first address that takes the connection."""
+        """Return the answer of the first address that takes the connection."""
         for address in addresses[:-1]:
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
                 return await self._inner.handle_async_request(_pinned(request, address))
@@ -107,7 +107,7 @@ def open_client(reach: Reach, trust: ssl.SSLContext, headers: dict[str, str]) ->
 
 
 def _pinned(request: httpx2.Request, address: Address) -> httpx2.Request:
-    """To the address itself, while Host and the certificate are still those of the name."""
+    """Send to the address itself, while Host and the certificate are still those of the name."""
     return httpx2.Request(
         request.method,
         request.url.copy_with(host=str(address)),

@@ -98,7 +98,7 @@ def _is_our_end(error: BaseException) -> bool:
 
 
 def _failed(tool: Tool, error: BaseException) -> _Failed:
-    """Of an error that nobody wrote for the model it learns the kind only: its words may hold anything."""
+    """Tell the model only the kind of an error that nobody wrote for it: its words may hold anything."""
     match error:
         case ToolInputInvalid(for_user=problems):
             return _Failed("invalid_input", f"The input does not fit {tool.name}, which did nothing:\n{problems}")
