@@ -169,6 +169,6 @@ def same_clocks(of: Range) -> tuple[Piece, ...]:
 
 
 def _offset(quarter: Quarter, zone: ZoneInfo) -> int:
-    """In quarters, as every zone has kept it since 1972."""
+    """Return the offset in quarters, as every zone has kept it since 1972."""
     distance = start_of(quarter).astimezone(zone).utcoffset() or timedelta()
     return distance // timedelta(hours=1) * QUARTERS_AN_HOUR + distance % timedelta(hours=1) // timedelta(minutes=15)

@@ -134,7 +134,7 @@ def among(column: ColumnElement[Any], values: tuple[str, ...]) -> ColumnElement[
 
 
 def _among(column: ColumnElement[Any], values: tuple[str, ...]) -> list[ColumnElement[bool]]:
-    """For exceptional values also that they are exceptional, which leads the database to their index."""
+    """Match values; exceptional ones also by being exceptional, which leads the database to their index."""
     usual = USUAL[str(column.key)]
     exceptional = [] if usual in values else [column != usual]
     return [*exceptional, column.in_([storable(value) for value in values])]

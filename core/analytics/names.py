@@ -96,7 +96,7 @@ def _provenances(connection: Connection, owner_id: str | None) -> tuple[str, ...
 
 
 def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
-    """Whoever sees only what is their own needs those that answer now and those that ever answered them."""
+    """Read the agents' names; who sees only their own needs those that answer now and those that ever answered them."""
     query = select(_agents.c.id, _agents.c.name)
     if limits.agents is not None:
         query = query.where(_agents.c.id.in_(sorted(limits.agents)))
@@ -108,7 +108,7 @@ def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
 
 
 def _asked_models() -> Select[tuple[str]]:
-    """From one to the next in the index: DISTINCT would read all of it."""
+    """Read the models from one to the next in the index: DISTINCT would read all of it."""
     found = select(func.min(_asked).label("model")).cte("found", recursive=True)
     following = select(func.min(_asked)).where(_asked > found.c.model).scalar_subquery()
     found = found.union_all(select(following).where(found.c.model.is_not(None)))

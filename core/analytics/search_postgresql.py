@@ -158,7 +158,7 @@ def _query(words: tuple[str, ...], day: str = "") -> str:
 
 
 def _term(day: str, word: str, *, beginning: bool) -> str:
-    """In several spellings where the database may not know capitals from small letters."""
+    """Match a word in several spellings where the database may not know capitals from small letters."""
     spellings = [word] if word.isascii() else list(dict.fromkeys((word, word.upper(), word.capitalize())))
     ending = "':*" if beginning else "'"
     return "(" + " | ".join(f"'{day}{spelling}{ending}" for spelling in spellings) + ")"

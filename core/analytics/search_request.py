@@ -38,7 +38,7 @@ class TraceQuery:
         return limits
 
     def others(self) -> list[ColumnElement[bool]]:
-        """The same, whoever was asked."""
+        """Return the same, for any agent asked."""
         return replace(self, chosen=replace(self.chosen, agents=(), models=())).conditions()
 
 

@@ -124,7 +124,7 @@ def _of_call(span: SpanRow, begin: int, end: int, took: int) -> Iterator[Stretch
 
 
 def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
-    """Also one that took no time at all has a place on the axis."""
+    """Place a tool on the axis, also one that took no time at all."""
     ran = min(begin + (span.waited_ms or 0), end)
     if ran > begin:
         yield Stretch(span.id, "waiting for approval", begin, ran)
@@ -153,7 +153,7 @@ def read_detail(connection: Connection, limits: Scope, task_trace_id: str) -> Tr
 
 
 def _read_sessions(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SessionRow]:
-    """In the order they began."""
+    """Read sessions in the order they began."""
     spans = read_spans(connection, task_trace_id, texts=texts)
     query = (
         select(_sessions, func.coalesce(_agents.c.name, NO_AGENT).label("agent_name"))

@@ -54,7 +54,7 @@ def in_order(sessions: Sequence[SessionRow]) -> Iterator[Place]:
 
 
 def _walk(roots: Sequence[SessionRow], below: dict[str | None, list[SessionRow]]) -> Iterator[Place]:
-    """Without recursion: nobody can ask so deep that it breaks."""
+    """Walk without recursion: nobody can ask so deep that it breaks."""
     waiting = [Place(session, 1) for session in reversed(roots)]
     while waiting:
         place = waiting.pop()

@@ -1,4 +1,4 @@
-"""``rollups check`` and ``rollups rebuild``: compare the sums with the ledger, or make them anew."""
+"""``rollups check`` and ``rollups rebuild``: compare the sums with the ledger, or make them again."""
 
 import argparse
 import sys

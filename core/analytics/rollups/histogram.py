@@ -74,7 +74,7 @@ class Histogram:
         return _BINS[int(pairs["bin"][np.searchsorted(up_to, rank)])][1]
 
     def __sub__(self, part: "Histogram") -> "Histogram":
-        """What is left without a part of it."""
+        """Return what is left without a part of it."""
         return self._counted(_counts(self.packed) - _counts(part.packed))
 
 
@@ -86,6 +86,9 @@ def _pairs(packed: bytes) -> NDArray[Any]:
 
 
 def _counts(packed: bytes) -> NDArray[np.int64]:
-    """By bin; a bin may come several times. The sums go through floats, which are exact far beyond any count."""
+    """Count by bin; a bin may come several times.
+
+    The sums go through floats, which are exact far beyond any count.
+    """
     pairs = _pairs(packed)
     return np.bincount(pairs["bin"], pairs["count"], len(_FIRSTS)).astype(np.int64)

@@ -55,7 +55,7 @@ def settle_hours(connection: Connection, within: Iterable[Interval], rows: Rows)
 
 
 def settle_days(connection: Connection, days: Iterable[Interval], months: Iterable[Interval]) -> None:
-    """Make their rows anew, out of the hours."""
+    """Make their rows again, out of the hours."""
     for day in days:
         rows = kept_rows(connection, _hours, day)
         for dimensions, table in LATENCY_DAYS.items():

@@ -116,7 +116,7 @@ def _settle(connection: Connection, work: _Work) -> None:
 
 
 def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:
-    """Without a parameter for each of what may be very many."""
+    """Match without a parameter for each of what may be very many."""
     if connection.dialect.name == "sqlite":
         return _marks.c.id.in_(select(func.json_each(json.dumps(marks)).table_valued("value").c.value))
     return _marks.c.id == func.any(cast(marks, ARRAY(BigInteger)))
@@ -142,7 +142,7 @@ def grouped(facts: Iterable[Fact], dimensions: frozenset[str], key: Callable[[Fa
 
 
 def _days(intervals: Iterable[Interval], zone: ZoneInfo) -> set[Interval]:
-    """From midnight to midnight, those that the intervals touch."""
+    """Return from midnight to midnight the days that the intervals touch."""
     touched = set()
     for start, end in intervals:
         day = day_of(start, zone)

@@ -1,4 +1,4 @@
-"""Which zone's hours and days the tables of sums hold, and making them anew."""
+"""Which zone's hours and days the tables of sums hold, and making them again."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ def take_turns(connection: Connection) -> None:
 
 
 def empty_tables(connection: Connection, zone: ZoneInfo) -> None:
-    """Begin anew for that zone: every hour there are traces of is dirty and is read from the ledger until refreshed."""
+    """Start over for that zone: every hour there are traces of is dirty and is read from the ledger until refreshed."""
     take_turns(connection)
     for table in ROLLUPS:
         connection.execute(delete(table))
