@@ -84,7 +84,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 def _as_before(request: Request, told: Response) -> Response:
-    """At the doors to agents, also where programs of the first system look for the reason."""
+    """Answer at the doors to agents also where programs of the first system look for the reason."""
     if request.url.path not in (*ADDRESSES, "/api/command-center/message"):
         return told
     body = json.loads(bytes(told.body))

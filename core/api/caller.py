@@ -79,7 +79,7 @@ def browser(request: Request, services: Running, _: _Documented) -> Person:
 
 
 def _is_from_our_page(request: Request, allowed: Collection[str]) -> bool:
-    """By what browsers say of it, where they do; a program that says nothing has no cookie of anybody's."""
+    """Judge by what browsers say of it, where they do; a program that says nothing has no cookie of anybody's."""
     headers, host = request.headers, request.headers.get("host", "")
     site, origin, page = (headers.get(name) for name in ("sec-fetch-site", "origin", "referer"))
     if "text/html" in headers.get("accept", ""):

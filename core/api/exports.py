@@ -86,7 +86,7 @@ class ExportOrder(Given):
 
 
 class ExportLinks(Wire):
-    """Addresses on this server, for whoever holds them: keep them to yourself."""
+    """Addresses on this server, good for everybody who has them: keep them to yourself."""
 
     url: str
     progress_url: str
@@ -104,7 +104,7 @@ def list_files(_: Caller) -> Data[list[ExportFile]]:
 def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[ExportLinks]:
     """Links to one file of a choice of traces, good for a quarter of an hour.
 
-    The file is what the books say when it is read, and no more than whoever ordered it may see then.
+    The file is what the books say when it is read, and no more than the person who ordered it may see then.
     """
     choice = given.filters.choice(services.settings.time_zone, services.costs.names(by))
     order = services.exports.order(by, given.file, replace(choice, text=given.q).filter, choice.zone.key)

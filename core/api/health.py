@@ -33,7 +33,7 @@ def is_ready(request: Request) -> Health:
         services.engine.check()
         services.books.check()
     except AppError as error:
-        # Where and how is for the log and the people it concerns, not for whoever asks.
+        # Where and how is for the log and the people it concerns, not for the caller.
         reason = f": {error.reason}" if isinstance(error, StoreError) else " at this moment"
         raise NotReady(f"The server cannot take requests{reason}. Try again in a few seconds.") from error
     return Health()

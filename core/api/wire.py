@@ -68,7 +68,7 @@ def with_fields(name: str, base: type[Wire], fields: Mapping[str, str | None], d
 
 
 def _camel(name: str) -> str:
-    """Without a mark before a digit: ``cacheWrite5m``."""
+    """Write the name without a mark before a digit: ``cacheWrite5m``."""
     first, *more = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in more)
 

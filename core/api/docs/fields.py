@@ -63,12 +63,12 @@ class Schemas:
         return _SHOWN.get(first.get("type", ""), {})
 
     def _object(self, schema: Json) -> Json:
-        """What has the fields: the schema itself, or what its list is made of."""
+        """Return what has the fields: the schema itself, or what its list is made of."""
         first = self._choices(schema)[0]
         return self._object(first["items"]) if first.get("type") == "array" and "items" in first else first
 
     def _choices(self, schema: Json) -> list[Json]:
-        """What it can be, each in full, null last."""
+        """Return what it can be, each in full, null last."""
         if "$ref" in schema:
             return self._choices(self.named[schema["$ref"].rpartition("/")[2]])
         choices = [found for each in schema.get("anyOf", ()) for found in self._choices(each)]

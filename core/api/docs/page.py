@@ -64,7 +64,7 @@ def page(document: str, origin: str) -> str:
 
 
 def _sections(whole: Json, origin: str) -> Iterator[tuple[Json, list[Operation]]]:
-    """Those that have anything in them."""
+    """Return the sections that have anything in them."""
     schemas = Schemas.of(whole)
     every = [
         (operation["tags"][0], _operation(schemas, origin, path, method, operation))

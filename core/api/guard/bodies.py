@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 
 class _Gone(Exception):
-    """Whoever sent it has left."""
+    """The sender has left."""
 
 
 class Bodies:
@@ -62,7 +62,7 @@ class Bodies:
             return
 
     async def _checked(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
-        """What the application may receive. Raises _Refused, _Gone."""
+        """Return what the application may receive. Raises _Refused, _Gone."""
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise _Refused(details(415, "encoded_body", "Send the body as it is, without Content-Encoding."))
         if within(scope["path"], UPLOADS):

@@ -113,7 +113,7 @@ class Doors:
             self._open[visitor.person_id] -= 1
 
     def _watched(self, page: _Page, receive: Receive, send: Send) -> Receive:
-        """What comes, but no request for what was drawn for others; and an end when nothing comes for too long."""
+        """Give what comes, but no request for what was drawn for others; and an end when nothing comes for too long."""
         coming: asyncio.Future[Message] | None = None
         heard_at = monotonic()
 

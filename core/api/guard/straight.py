@@ -12,7 +12,7 @@ _KEY: Final = "command_center.straight"
 
 
 class Straight:
-    """Opens when the beginning has come by; whoever changes or drops bodies shuts it, and so does a coded body."""
+    """Opens when the beginning has come by; what changes or drops bodies shuts it, and so does a coded body."""
 
     def __init__(self, send: Send) -> None:
         self._send, self._begun, self._shut = send, False, False
