@@ -208,7 +208,7 @@ class Books:
             goodbye.add_done_callback(log_failure)
 
     def _look(self) -> list[Running]:
-        """Whoever runs; if others do, only a database that also takes a write lets them beat."""
+        """Look who runs; if others do, only a database that also takes a write lets them beat."""
         running: list[Running] = self._quickly(self._read_running)
         if any(one.instance_id != self.instance_id for one in running):
             self._timed(lambda connection: fence.beat(connection, self._instance))
@@ -264,7 +264,7 @@ class Books:
             raise
 
     def _count(self, refused: BudgetSpent) -> None:
-        """What a budget refused is told on its page; whoever was refused need not wait for the database to say so."""
+        """Count what a budget refused, for its page; the caller who was refused need not wait for the database."""
         try:
             self._store.write(lambda connection: count_refusal(connection, refused, now())).result()
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""Whose a running turn is: each of its writes asks, in its own transaction, and whoever takes it over says so first.
+"""Whose a running turn is: each of its writes asks, in its own transaction, and who takes it over says so first.
 
 A turn's row is locked before all others of it, so that of its holder and its taker one comes after the other.
 """

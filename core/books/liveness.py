@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 60.0
 HUNG_SECONDS = 600.0
 """For a process that is there, but does not beat."""
 LONGEST_BETWEEN_SECONDS = 10.0
-"""More than this does not count between two looks: whoever looks was away itself."""
+"""More than this does not count between two looks: the looker was away itself."""
 SLOW_SECONDS = 1.0
 """A database that takes longer for a row is as good as away, and may keep others' beats waiting."""
 

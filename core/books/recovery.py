@@ -92,7 +92,7 @@ def recover(store: Store, book: PriceBook, lost: Sequence[Running], by: str) -> 
 
 
 def _take_over(connection: Connection, book: PriceBook, lost: Sequence[Running], by: str) -> int:
-    """What its instance writes comes before this transaction or never."""
+    """Take a turn over: what its instance writes comes before this transaction or never."""
     claimed = {one.task_trace_id: _why(one, by) for one in claim(connection, lost, by)}
     ends = [_ended(one, book) for one in _with_runs(connection, claimed)]
     return sum(close(connection, ends)) if ends else 0
@@ -134,7 +134,7 @@ def _ended(lost: _Lost, book: PriceBook) -> TraceEnd:
 
 
 def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> RunEnd:
-    """Of the runs only the master agent's has written what the answer holds."""
+    """End a run; of all only the master agent's has written what the answer holds."""
     first_tokens = (call["time_to_first_token_ms"] for call in run.calls)
     content = lost.turn["content"] if run.parent is None else []
     first = next((first for first in first_tokens if first is not None), None)
@@ -183,7 +183,7 @@ def _why_nothing(row: RowMapping) -> str | None:
 
 
 def _used(row: RowMapping) -> Used:
-    """What the last checkpoint knew."""
+    """Return what the last checkpoint knew."""
     used = used_in_row(row, ended=False)
     if not row["usage"]:
         return used

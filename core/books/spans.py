@@ -211,7 +211,7 @@ def _ended_call_columns(end: ModelCallEnd) -> dict[str, Any]:
 
 
 def _told_early(reported: Reported) -> dict[str, Any]:
-    """What a reply tells before its end."""
+    """Return what a reply tells before its end."""
     return {
         "usage": reported.usage,
         "response_model": reported.model,

@@ -1,7 +1,7 @@
 """Ends of turns that the database would not take, kept in an fsynced file until it does.
 
 The folder belongs to all instances that use it. Beside its file each has ``<instance>.lock``, which it holds locked as
-long as it lives: what is not locked belongs to whoever comes, whatever machine it was written on.
+long as it lives: what is not locked belongs to the next who comes, whatever machine it was written on.
 """
 
 import fcntl
@@ -160,7 +160,7 @@ def _booked(row: bytes, path: Path, write: Callable[[TraceEnd], bool]) -> bool:
 
 
 def _begin_of_line(file: int, size: int) -> bytes:
-    """What a row must begin with, so that it is not written behind one that was torn."""
+    """Return what a row must begin with, so that it is not written behind one that was torn."""
     return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
 
 
