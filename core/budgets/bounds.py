@@ -108,7 +108,7 @@ def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:
     """How many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
 
-    What they add has no limit but the model's window, and each time that the model goes on it reads all of it anew.
+    What they add has no limit but the model's window, and each time that the model goes on it reads all of it again.
     """
     known = find_model(model)
     return ROUNDS_AT_PROVIDER * known.context_window if known and any(map(_at_provider, tools)) else None

@@ -129,7 +129,7 @@ def _check_limit(limit: Nanos) -> None:
 
 def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneInfo) -> str:
     if connection.dialect.name == "postgresql":
-        # Whoever is writing ends of calls is through before they are summed; who comes later finds the budget.
+        # A writer of ends of calls is through before they are summed; one who comes later finds the budget.
         connection.execute(text("LOCK TABLE trace_spans, ledger_lines IN SHARE MODE"))
     _check_subject(connection, draft)
     at = now()

@@ -1,7 +1,7 @@
 """What counts against a budget: the ledger's sums, and whose money it counts.
 
 As on Costs, real money is counted by itself once there is any: until then what the simulator answered counts too, so
-that budgets can be tried. A budget that has counted simulated money is counted anew by the first that looks at it.
+that budgets can be tried. A budget that has counted simulated money is counted again by the first that looks at it.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def usual_money(connection: Connection) -> Counts:
 
 
 def standing_at(row: RowMapping, at: datetime) -> Standing:
-    """A new period begins with nothing: whoever counts something in it comes this way first."""
+    """A new period begins with nothing: each count in it comes this way first."""
     kept = Window(row["period_start"], row["period_end"])
     if at < kept.end:
         return Standing(kept, row["spent_nanos"], row["unpriced_lines"], row["held_nanos"])
@@ -66,7 +66,7 @@ def standing_at(row: RowMapping, at: datetime) -> Standing:
 
 
 def counting(connection: Connection, row: RowMapping, at: datetime, counts: Counts) -> Standing:
-    """``standing_at``, counted anew if the budget has counted other money so far."""
+    """``standing_at``, counted again if the budget has counted other money so far."""
     standing = standing_at(row, at)
     if row["counts"] == counts:
         return standing

@@ -135,7 +135,7 @@ def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapp
 
 
 def _held(standing: Standing, ended: Collection[Released], under: Mapping[str, Origin]) -> Standing:
-    """In the period that the trace began in, as its ledger lines will be once they have a price."""
+    """Hold in the period that the trace began in, as its ledger lines will be once they have a price."""
     held = standing.held
     for each in ended:
         origin = under.get(each.span_id)
