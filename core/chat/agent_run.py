@@ -276,7 +276,7 @@ class AgentRun:
         self.reader.cost_changed()
 
     async def _on_step(self, event: BookedFirst) -> None:
-        """What ended and what is about to begin are in the books before it begins."""
+        """Book what ended and what is about to begin, before it begins."""
         match event:
             case AttemptFailed():
                 await self._book(self.journal.attempt_failed(event.error))

@@ -152,7 +152,10 @@ def _pending(by: Person, task_trace_id: str) -> Select[Any]:
 
 
 def _own(by: Person) -> list[ColumnElement[bool]]:
-    """Only who asked the agent is asked in turn; a token, for its agents. Raises NotAllowed."""
+    """Return those that this person is asked; only who asked the agent is, and a token for its agents.
+
+    Raises NotAllowed.
+    """
     allow(by, Permission.CHAT)
     own = [_traces.c.owner_id == by.id]
     return own if by.agents is None else [*own, _traces.c.master_agent_id.in_(sorted(by.agents))]

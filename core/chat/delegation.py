@@ -73,7 +73,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
 
 
 async def _open(asker: AgentRun, child: AgentRun, agent: AgentView) -> None:
-    """Its books are open before the provider is asked; if nobody can say whether they are, they will be closed."""
+    """Open its books before the provider is asked; if nobody can say whether they are open, they will be closed."""
     start = child.start
     with CancelScope(shield=True):
         try:
@@ -90,7 +90,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView) -> None:
 
 
 async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
-    """What the database refuses now, or what is cut off here, is written with the turn's end."""
+    """Close its books; what the database refuses now, or what is cut off here, is written with the turn's end."""
     end, start = child.closed(outcome), child.start
     with CancelScope(shield=True):
         try:

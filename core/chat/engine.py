@@ -70,7 +70,7 @@ class Engine:
                 self._admitted -= 1
 
     def start(self, turn: Turn) -> None:
-        """Within ``admission``; a turn once started runs to an end whoever watches."""
+        """Within ``admission``; a turn once started runs to an end, watched or not."""
         with self._lock:
             self._turns[turn.conversation_id] = turn
             self._ended_at.pop(turn.conversation_id, None)
@@ -147,13 +147,13 @@ class Engine:
             self._give_up(await self._books.checkpoint(points))
 
     def _give_up(self, lost: Collection[str]) -> None:
-        """These are another process's by now: what they spend here nobody would read."""
+        """Give up turns that are another process's by now: what they spend here nobody would read."""
         for turn in self.live():
             if turn.id in lost:
                 turn.halt("lost")
 
     async def _hear(self) -> None:
-        """What other processes say of the turns that run here."""
+        """Hear what other processes say of the turns that run here."""
         live = {turn.id: turn for turn in self.live()}
         for said in await asyncio.to_thread(self._books.heard, list(live)) if live else ():
             live[said.task_trace_id].apply_remote(said)

@@ -254,7 +254,7 @@ class Journal:
         self._unbooked, self._under_way = True, False
 
     def _so_far(self) -> tuple[list[Block], str]:
-        """What has arrived; a call counts when its reply is whole."""
+        """Return what has arrived; a call counts when its reply is whole."""
         if self._kept is not None:
             return self._kept
         blocks, texts, reply = [*self._blocks, *self._tools.results], self._texts, self._reply

@@ -32,7 +32,7 @@ class EventLog:
         self._events.append(logged)
         if isinstance(event, TurnEnded):
             self.ended = True
-        # Without the lock: whoever is about to wait says so first, and then looks once more.
+        # Without the lock: who is about to wait says so first, and then looks once more.
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()

@@ -63,7 +63,7 @@ class McpStatus:
         return self.list(by)
 
     def connect(self, by: Person, server_id: str) -> None:
-        """Start it anew, whatever it did before; ``list`` tells what came of it. Raises NotAllowed, ShuttingDown."""
+        """Start it again, whatever it did before; ``list`` tells what came of it. Raises NotAllowed, ShuttingDown."""
         allow(by, Permission.AGENTS)
         self._await(lambda: self._reconnect(server_id))
 
@@ -101,7 +101,7 @@ def who_uses(server: McpServerView, agents: Iterable[AgentView]) -> list[AgentVi
 
 
 def _told(status: ServerStatus) -> ServerStatus:
-    """What anybody may know of it: its name and its tools."""
+    """Return what anybody may know of it: its name and its tools."""
     return replace(status, server=replace(status.server, command="", args=(), url="", secret_names=()), reason=None)
 
 

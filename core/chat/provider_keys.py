@@ -57,7 +57,7 @@ class ProviderKeys:
         return self._credentials.whose(by.id) or ("nobody" if self._mode == "anthropic" else "simulated")
 
     def answers_here(self) -> frozenset[Provenance]:
-        """Return what kinds of answers this installation gives now, whoever asks: none, if nobody has a key."""
+        """Return what kinds of answers this installation gives now, to any caller: none, if nobody has a key."""
         if self._mode == "simulated":
             return frozenset(("simulated",))
         for_all = self._environment is not None or self._credentials.anybody(organisation=True)
@@ -88,7 +88,7 @@ class ProviderKeys:
         return self._view(by, organisation)
 
     def test(self, by: Person, *, organisation: bool) -> CredentialView:
-        """Try the kept key anew. Raises NotFound, NotAllowed, InputError, SetupError, ShuttingDown."""
+        """Try the kept key again. Raises NotFound, NotAllowed, InputError, SetupError, ShuttingDown."""
         key = self._credentials.key_of(by, organisation=organisation)
         if key is None:
             raise NotFound("There is no key to test any more. Enter one.")

@@ -1,4 +1,4 @@
-"""A turn as the books have it, for whoever asks for it where it does not run."""
+"""A turn as the books have it, for callers where it does not run."""
 
 import json
 from collections.abc import Iterator

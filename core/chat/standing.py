@@ -1,4 +1,4 @@
-"""Whether whoever an answer is for may still have it: asked at each use of a tool and before each further call."""
+"""Whether the person an answer is for may still have it: asked at each use of a tool and before each further call."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What the turns that ended in this process came to, for whoever watches it."""
+"""What the turns that ended in this process came to, for monitoring."""
 
 import threading
 from collections import Counter

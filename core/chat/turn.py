@@ -1,4 +1,4 @@
-"""A turn: one user message being answered, apart from whoever watches it."""
+"""A turn: one user message being answered, apart from its readers."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -124,7 +124,7 @@ class Turn:
     def unwatched_seconds(self) -> float:
         """Count seconds without a reader; none pass while consent is waited for, which has a time-out of its own.
 
-        Counting begins anew after it, because whoever decides may look at the turn from another process.
+        Counting begins again after it, because the person who decides may look at the turn from another process.
         """
         if self._run.waits:
             self.log.watched()

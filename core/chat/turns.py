@@ -90,7 +90,7 @@ class Turns:
         return self._send(wanted)
 
     def _refuse_early(self, wanted: MessageRequest, claimed: Sequence[Claimed]) -> None:
-        """What would be refused in the end is refused before any file is opened."""
+        """Refuse what would be refused in the end, before any file is opened."""
         agent, at = self._agent(wanted), now()
         check_kinds([each.name for each in claimed if each.kind == "image"], agent.model, "images")
         check_kinds([each.name for each in claimed if each.kind == "pdf"], agent.model, "PDF documents")
@@ -237,7 +237,7 @@ class Turns:
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _open(self, new: NewTurn, once: Once | None) -> None:
-        """In one transaction. Raises IntegrityError, HistoryMoved and what the books raise."""
+        """Open it in one transaction. Raises IntegrityError, HistoryMoved and what the books raise."""
         quota = self._quotas.at(new.head.at)
 
         def before(connection: Connection) -> None:
