@@ -51,7 +51,10 @@ def sqlite_line(cells: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
 
 
 def _sqlite_usd(nanos: ColumnElement[int]) -> ColumnElement[Any]:
-    """Nothing for NULL. The dollars are cut off towards zero, and so is what remains."""
+    """Write dollars, nothing for NULL.
+
+    The dollars are cut off towards zero, and so is what remains.
+    """
     dollars, rest = nanos.op("/")(_ONE_DOLLAR), nanos.op("%")(_ONE_DOLLAR)
     return case(
         (nanos >= _ZERO, func.printf(_word("%d.%09d"), dollars, rest)),
@@ -81,6 +84,6 @@ def postgresql_cell(column: Column) -> ColumnElement[Any]:
 
 
 def _postgresql_text(value: ColumnElement[str]) -> ColumnElement[Any]:
-    """By its first character's code, which is quickest; it is 0 for empty text, which ``COPY`` would quote."""
+    """Judge text by its first character's code, for speed; it is 0 for empty text, which ``COPY`` would quote."""
     plain = func.ascii(value).not_in([0, *map(ord, FORMULA_BEGINS)])
     return case((plain, value), (value != "", literal("'").op("||")(value)))

@@ -100,7 +100,7 @@ def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def _lines_of(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """Of a chosen trace that lines of other sessions or models belong to as well, those of the chosen ones."""
+    """Limit the lines of a chosen trace to those of chosen agents and models, if others have lines of it as well."""
     if not chosen.agents and not chosen.models:
         return []
     agents = of_sessions(TraceFilter(agents=chosen.agents))

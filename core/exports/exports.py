@@ -24,7 +24,7 @@ from core.store.tables import TaskTrace
 AT_ONCE = 4
 KEPT = timedelta(hours=1)
 ASKED_EVERY_SECONDS = 2.0
-"""How long a file may go on before it is asked again whether whoever ordered it may have it."""
+"""How long a file may go on before it is asked again whether the person who ordered it may have it."""
 _UNKNOWN = "Unknown download: it was not started here, or ended more than an hour ago. Start it again."
 _CLOSING = "The server is shutting down. Start the download again in a moment."
 _LESSENED = "The download broke off: you may not see all of it any more. Start it again for what you may see."
@@ -98,7 +98,10 @@ class Exports:
         return person
 
     def _check_standing(self, order: Order, chosen: TraceFilter) -> None:
-        """Whoever ordered the file must still be allowed all that is in it. Raises NotSignedIn, NotAllowed."""
+        """Check that the person who ordered the file may still have all that is in it.
+
+        Raises NotSignedIn, NotAllowed.
+        """
         if within(scope(self._still_allowed(order)), order.chosen) != chosen:
             raise NotAllowed(_LESSENED)
 
@@ -119,7 +122,7 @@ class Exports:
             raise
 
     def _checking(self, order: Order, chosen: TraceFilter) -> Callable[[], None]:
-        """What to call between two batches. Raises ShuttingDown, NotSignedIn, NotAllowed."""
+        """Return what to call between two batches. Raises ShuttingDown, NotSignedIn, NotAllowed."""
         asked_at = monotonic()
 
         def check() -> None:

@@ -24,7 +24,7 @@ _FORGED = "This link is not valid. Go back to the page and use the one there."
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One file of one choice for whoever ordered it, perhaps through a token; ``zone`` is theirs.
+    """One file of one choice for the person who ordered it, perhaps through a token; ``zone`` is theirs.
 
     ``rows`` is how many there were then, if that is known.
     """
