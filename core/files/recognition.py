@@ -88,7 +88,7 @@ def plain_name(name: str) -> str:
 
 
 def _kind(name: str, data: bytes) -> Kind:
-    """What the content is, if the name does not say otherwise."""
+    """Return what the content is, if the name does not say otherwise."""
     suffix = PurePath(name).suffix.lower().lstrip(".")
     said: Kind | None = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     found: Kind | None = "text" if as_plain_text(data) is not None else None
