@@ -114,7 +114,7 @@ def _starters(starters: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _tools(names: tuple[str, ...]) -> tuple[str, ...]:
-    """As the provider takes them: each once, of letters, digits, ``_`` and ``-``."""
+    """Return names as the provider takes them: each once, of letters, digits, ``_`` and ``-``."""
     for name in names:
         if not _TOOL_NAME.fullmatch(name):
             raise InputError(f"“{name[:80]}” is no name of a tool: use at most 128 letters, digits, _ and -.")

@@ -165,7 +165,7 @@ class Agents:
         return _view(row)
 
     def active(self) -> AgentViews:
-        """All active ones, whoever asks: for what runs inside."""
+        """Return all active ones, for what runs inside: nobody's rights are asked."""
         return self._read(everything=False)
 
     def any(self) -> bool:
