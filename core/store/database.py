@@ -71,7 +71,7 @@ def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) 
     """Open the database and bring it to the newest version.
 
     ``busy_seconds`` is how long to wait for locks of others, ``versions`` the folder of the migrations. Raises
-    StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
+    StoreError, SchemaTooNew or MigrationFailed, each with one sentence for the person who starts the program.
     """
     address = address_of(url)
     with told_plainly(address):

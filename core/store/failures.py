@@ -51,7 +51,7 @@ _REFUSALS = {
 }
 # Conflicts with other transactions, and a server that stops or starts.
 _PASSING_CLASSES = {"40", "57"}
-# For whoever must not learn where the database is: by a part of the sentence.
+# For people who must not learn where the database is: by a part of the sentence.
 _REASONS = {
     "is full": "the disk is full",
     "is locked": "the database is locked",
