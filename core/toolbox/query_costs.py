@@ -116,7 +116,7 @@ def _rows(store: Store, choice: Choice, names: Names, group_by: Dimension | Step
 def _sums(
     store: Store, choice: Choice, ranges: Sequence[Range], by: Dimension | None = None
 ) -> dict[tuple[int, str], Spend]:
-    """By the place of the range and the group's id."""
+    """Return sums keyed by (range index, group id)."""
     pieces = tuple(Piece(slot, each.start, each.end) for slot, each in enumerate(ranges))
     with snapshot(store) as moment:
         sums = moment.ask(Question(pieces, MEASURES, choice.filter, by))

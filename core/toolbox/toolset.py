@@ -33,7 +33,7 @@ def _nobody(_: ServerChanged) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Toolset:
-    """``definitions`` are what the model is told of all of them; ``warnings`` are for whoever reads the answer.
+    """``definitions`` are what the model is told of all of them; ``warnings`` are for the answer's reader.
 
     One that is not ``whole`` lacks tools of servers that are still starting.
     """
@@ -99,7 +99,7 @@ class Toolbox:
             await self.equip(other, (agent.id, other.id))
 
     def _delegates(self, agent: AgentView, path: tuple[str, ...]) -> dict[str, AgentView]:
-        """None that waits for this one already, and none at the greatest depth."""
+        """Return who may be asked: none that waits for this one already, and none at the greatest depth."""
         if len(path) >= DEEPEST:
             return {}
         named: dict[str, AgentView] = {}
