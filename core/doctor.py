@@ -53,7 +53,7 @@ _MODELS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``said`` is a sentence for whoever runs the installation; it ends with what to do where that is needed."""
+    """``said`` is a sentence for the operator of the installation; it ends with what to do where that is needed."""
 
     state: State
     about: str

@@ -197,7 +197,7 @@ class Tally:
 
 
 def _common_words(text: str) -> int:
-    """Of long texts judged by their beginning and end: words take longer to find than letters to count."""
+    """Find common words; long texts by their beginning and end: words take longer to find than letters to count."""
     if len(text) <= 2 * _SAMPLE:
         return len(_COMMON.findall(text))
     return len(_COMMON.findall(text[:_SAMPLE] + text[-_SAMPLE:])) * len(text) // (2 * _SAMPLE)

@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
-        """Named ones only: everybody's pages could ask in the name of whoever opens them."""
+        """Named ones only: everybody's pages could ask in the name of who opens them."""
         found = [each.strip().rstrip("/").lower() for each in value.split(",") if each.strip()]
         if not all(_ORIGIN.fullmatch(each) for each in found):
             raise ValueError("not origins such as https://app.example.org,http://localhost:3000")

@@ -115,7 +115,7 @@ def _with_the_rest(runs: Sequence[Iteration], top: Usage, reader: "_Reader") -> 
 
 
 def _beyond(top: Usage, listed: Usage) -> Usage:
-    """What the top level has more; runs need not tell how long they wrote to the cache for."""
+    """Return what the top level has more; runs need not tell how long they wrote to the cache for."""
     more = Usage(*(max(0, mine - theirs) for mine, theirs in zip(top.numbers(), listed.numbers(), strict=True)))
     return replace(more, cache_write_5m=max(0, top.cache_write - listed.cache_write), cache_write_1h=0)
 
@@ -280,7 +280,7 @@ def _larger(name: str, before: Any, value: Any, doubts: list[str]) -> Any:
 
 
 def _sum(value: object, deep: int = 3) -> int:
-    """Of all counts of tokens in it, so many levels deep."""
+    """Sum up all counts of tokens in it, so many levels deep."""
     if isinstance(value, Mapping):
         value = [each for key, each in value.items() if key != "output_tokens_details"]
     if isinstance(value, list | tuple):

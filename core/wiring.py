@@ -80,7 +80,7 @@ class Services:
 
     @property
     def me(self) -> Person:
-        """Who asks, looked up anew each time. Raises NotSignedIn."""
+        """Who asks, looked up again each time. Raises NotSignedIn."""
         return self.who()
 
     def close(self) -> None:
@@ -149,20 +149,20 @@ def open_services(
 
 
 def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
-    """What calls may cost; what had no price until now gets one beside all else, if the book has it."""
+    """Return what calls may cost; what had no price until now gets one beside all else, if the book has it."""
     engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
     return Bounds(store, book)
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
-    """What there is at first, and the local person, whom the first admin takes the place of."""
+    """Write what there is at first, and the local person, whom the first admin takes the place of."""
     me = local_person(store)
     seed(agents, registry, me.id)
     return me
 
 
 def _who(chosen: Settings, local: Person | None) -> Person:
-    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    """Return the local person; with sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
     if local is None or chosen.auth != "none":
         raise NotSignedIn("Nobody is signed in.")
     return local
@@ -214,7 +214,7 @@ def start() -> None:
 
 
 def drain() -> None:
-    """Close the services if they are open: every live turn is booked when this returns, whoever asked first."""
+    """Close the services if they are open: every live turn is booked when this returns, also if another asked first."""
     global _running
     with _closing:
         if _running is not None:
@@ -229,6 +229,6 @@ def rescue() -> None:
 
 
 def leave() -> None:
-    """Drain, and open nothing for whoever asks until the process is gone."""
+    """Drain, and open nothing for later callers until the process is gone."""
     _leaving.set()
     drain()
