@@ -56,7 +56,7 @@ def draw_changes(services: Services, agent: AgentView) -> None:
 
 
 def _touched(services: Services, agent: AgentView) -> str:
-    """What stops when it is deactivated, as Markdown."""
+    """Say in Markdown what stops when it is deactivated."""
     touched = services.agents.touched(services.me, agent.id)
     people = _several(touched.people, "person", "people")
     sentences = [
@@ -77,7 +77,7 @@ def forget_offer() -> None:
 
 
 def draw_dialog(services: Services, agent: AgentView | None, write: Callable[[AgentDraft], object]) -> None:
-    """What is wrong with a submitted draft is said in the dialog, and nothing typed is lost."""
+    """Draw the form in a dialog; what is wrong with a submitted draft is said in it, and nothing typed is lost."""
     waiting = st.empty()
     try:
         if _OFFER not in st.session_state:

@@ -16,7 +16,7 @@ _OLDER = "audit-older"
 
 
 def draw_filter(people: dict[str, str]) -> tuple[str | None, tuple[str, str] | None]:
-    """Whose entries, and which."""
+    """Return whose entries are wanted, and of which kind."""
     with st.container(horizontal=True):
         who = st.selectbox(
             "Who",

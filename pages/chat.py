@@ -86,7 +86,7 @@ def send_typed(services: Services, agent_id: str) -> None:
 
 
 def draw_empty(services: Services, agent: AgentView) -> None:
-    """Nothing said yet: what the agent is for, and prompts to begin with."""
+    """Draw a conversation without a message: what the agent is for, and prompts to begin with."""
     st.header(as_text(agent.name), anchor=False)
     st.markdown(as_text(agent.description))
     st.space("small")
@@ -147,7 +147,7 @@ def draw_messages(
 
 
 def slate(turn_id: str | None) -> DeltaGenerator:
-    """Where messages are drawn: in the other one of two places when an answer begins, the first being emptied.
+    """Return where messages are drawn: the other of two places when an answer begins, the first being emptied.
 
     In the same place, what earlier runs have drawn would stay on the screen until the answer's end.
     """
@@ -217,7 +217,7 @@ def notice(services: Services, conversation_id: str | None, drawn: Stamp) -> Non
 
 
 def opened(services: Services, conversation_id: str | None) -> ConversationView | None:
-    """Where it is gone that is said, with what was written for it and a new one to send that in."""
+    """Open the conversation; where it is gone that is said, and what was written for it can go into a new one."""
     if conversation_id is None:
         return None
     try:

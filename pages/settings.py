@@ -32,7 +32,7 @@ def draw_settings(chosen: Settings) -> None:
 
 
 def draw_waiting(services: Services) -> None:
-    """What the database has not taken, while there is any."""
+    """Say what the database has not taken, while there is any."""
     turns, size = services.books.kept.size()
     waiting, refused = services.books.spooled()
     if turns or waiting:

@@ -48,7 +48,7 @@ def draw_server(services: Services, status: ServerStatus, agents: Sequence[Agent
 
 
 def connect(services: Services, server: McpServerView) -> None:
-    """What becomes of it is seen on its card."""
+    """Connect a server; what becomes of it is seen on its card."""
     with st.spinner("Connecting …"):
         attempt(lambda: services.mcp_status.connect(services.me, server.id))
 
@@ -56,7 +56,7 @@ def connect(services: Services, server: McpServerView) -> None:
 def draw_dialog(
     services: Services, server: McpServerView | None, write: Callable[[McpServerDraft], McpServerView]
 ) -> None:
-    """What is wrong with a submitted draft is said in the dialog, and nothing typed is lost."""
+    """Draw the form in a dialog; what is wrong with a submitted draft is said in it, and nothing typed is lost."""
     try:
         make = draw_form(server)
         if make is None:

@@ -27,7 +27,7 @@ _BEFORE = "traces-before"
 
 
 def draw_list(services: Services, choice: Choice, names: Names) -> None:
-    """One page of it; the pages before are remembered by the places they ended at."""
+    """Draw one page of the list; the pages before are remembered by the places they ended at."""
     before = _pages_before(choice)
     rows = services.traces.page(services.me, choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
     shown = rows[:PAGE_ROWS]
@@ -44,7 +44,7 @@ def draw_list(services: Services, choice: Choice, names: Names) -> None:
 
 
 def _pages_before(choice: Choice) -> list[Key]:
-    """Of this choice: another one begins at its first page."""
+    """Return the pages before of this choice: another one begins at its first page."""
     kept, before = st.session_state.get(_BEFORE, (None, []))
     if kept != choice.filter:
         before = []
@@ -79,7 +79,7 @@ def _sums(choice: Choice, ended: Spend) -> str:
 
 
 def draw_unconfirmed(services: Services, choice: Choice) -> None:
-    """What to look up in the provider's own report; nothing while there is no such call."""
+    """List what to look up in the provider's own report; nothing while there is no such call."""
     calls = services.traces.unconfirmed(services.me, choice.filter)
     if not calls:
         return

@@ -50,13 +50,13 @@ def _choose(place: str | None, agent_id: str | None) -> None:
 
 
 def _chosen() -> dict[str | None, str]:
-    """By conversation, None being the one that is not begun yet."""
+    """Return what was chosen by conversation, None being the one that is not begun yet."""
     chosen: dict[str | None, str] = st.session_state.setdefault(_CHOSEN, {})
     return chosen
 
 
 def keep_choice(conversation_id: str, agent_id: str) -> None:
-    """A new conversation is with whoever was asked first."""
+    """A new conversation is with the agent that was asked first."""
     _chosen()[conversation_id] = agent_id
 
 
@@ -103,7 +103,7 @@ def draw_change(before: MessageView | None, message: MessageView) -> None:
 
 
 def _price(turn: TurnFigures) -> str:
-    """Who was asked a moment ago may have it in the cache still."""
+    """Say what it costs; who was asked a moment ago may have it in the cache still."""
     read, prompt = turn.usage.cache_read, turn.usage.prompt
     if read:
         return f"Of the {prompt:,} tokens that were sent to it, {read:,} were in the cache."

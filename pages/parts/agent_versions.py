@@ -45,7 +45,7 @@ def _draw_prompt(version: AgentView, before: AgentView | None) -> None:
 
 
 def changes(before: AgentView, after: AgentView, tool: Name, agent: Name) -> Iterator[str]:
-    """One line of Markdown for each field that differs; ``tool`` and ``agent`` say what people call them."""
+    """Return one line of Markdown for each field that differs; ``tool`` and ``agent`` say what people call them."""
     yield from _replaced("Name", before.name, after.name)
     yield from _replaced("What it is for", before.description, after.description)
     yield from _replaced("Model", before.model, after.model)

@@ -58,7 +58,7 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 
 def sentence(entry: AuditView, names: Names) -> str:
-    """As Markdown."""
+    """Return the entry as Markdown."""
     nobody = "Somebody at the server's console" if entry.actor_id is None else "?"
     actor = as_text(entry.actor) if entry.actor else nobody
     _, line = LINES.get((entry.action, entry.subject_kind), ("", f"{entry.action} {entry.subject_kind} {{subject}}"))
@@ -81,7 +81,7 @@ def _words(entry: AuditView, names: Names) -> dict[str, str]:
 
 
 def _whom(entry: AuditView, names: Names) -> str:
-    """Whose budget it is."""
+    """Say whose budget it is."""
     id_ = str(entry.detail.get("subject_id"))
     match entry.detail.get("scope"):
         case "person":

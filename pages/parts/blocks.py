@@ -66,7 +66,7 @@ class Splitter:
         return self._taken()
 
     def finish(self) -> list[Piece]:
-        """What was held back until its line, or a table's header, should end."""
+        """Return what was held back until its line, or a table's header, should end."""
         if self._line:
             self._take_line()
         self._release()

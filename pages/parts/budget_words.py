@@ -30,7 +30,7 @@ _OF: dict[str, str] = {
 
 
 def subject(view: BudgetView) -> str:
-    """Whose it is."""
+    """Say whose it is."""
     return view.subject or _OF[view.scope]
 
 
@@ -51,7 +51,7 @@ def period_name(view: BudgetView) -> str:
 
 
 def money_counted(view: BudgetView) -> str:
-    """Whose money it is about."""
+    """Say whose money it is about."""
     return "Real money alone." if view.counts == "real" else "Simulated money too, until real money is spent."
 
 
@@ -60,7 +60,7 @@ def resets_on(view: BudgetView) -> str:
 
 
 def percent(view: BudgetView) -> int:
-    """Of the limit, what is spent or held; rounded down, so that 100 is really all of it."""
+    """Return whole per cent of the limit that are spent or held; rounded down, so that 100 is really all of it."""
     return view.taken * 100 // view.limit
 
 
@@ -70,14 +70,14 @@ def fullness(view: BudgetView) -> Fullness:
 
 
 def badge(view: BudgetView) -> str:
-    """As Markdown: what the colour says is said in words, too."""
+    """Return the badge as Markdown: what the colour says is said in words, too."""
     color, icon, more = _BADGES[fullness(view)]
     least = "at least " if view.unpriced else ""
     return f":{color}-badge[{icon} {least}{percent(view):,} % used{more}]"
 
 
 def sums(view: BudgetView) -> str:
-    """As Markdown: what is spent, held, held as spent and left of the limit."""
+    """Say in Markdown what is spent, held, held as spent and left of the limit."""
     held = f" · {money(view.reserved, None)} held by answers under way" if view.reserved else ""
     unknown = view.unpriced and not view.spent
     spent = "An unknown sum" if unknown else f"**{money(view.spent, None)}**"
@@ -102,7 +102,7 @@ def _left(view: BudgetView) -> str:
 
 
 def consequence(view: BudgetView) -> str:
-    """What follows once it is full; empty before, and if it only warns."""
+    """Say what follows once it is full; empty before, and if it only warns."""
     if fullness(view) != "none" or not view.blocks:
         return ""
     return f"What it has no room for is refused. It resets on {resets_on(view)}."
@@ -119,7 +119,7 @@ def unpriced(view: BudgetView) -> str:
 
 
 def overrun(view: BudgetView, found: Sequence[Room]) -> str:
-    """By how much a typical reserve may be passed; empty for a strict one."""
+    """Say by how much a typical reserve may be passed; empty for a strict one."""
     if view.reserve != "typical" or not view.blocks:
         return ""
     largest = max(found, key=lambda room: room.over, default=None)
@@ -133,7 +133,7 @@ def overrun(view: BudgetView, found: Sequence[Room]) -> str:
 
 
 def beyond(view: BudgetView, found: Sequence[Room]) -> list[str]:
-    """What the provider's own tools mean for it: how much they may read, which is held, and what it cannot count."""
+    """Say what the provider's own tools mean for it: what they may read, which is held, and what is not counted."""
     reading = [room for room in found if room.most_read is not None and view.reserve == "strict"]
     coded = [room for room in found if room.uncounted]
     told = []
@@ -166,7 +166,7 @@ def no_room(found: Sequence[Room]) -> list[str]:
 
 
 def refused_from(found: Sequence[Room]) -> str:
-    """From where on it refuses which agents that it still has room for; empty if there is none."""
+    """Say from where on it refuses which agents that it still has room for; empty if there is none."""
     ahead = [room for room in found if room.has_room and room.until is not None]
     told = [f"{as_text(room.agent)} from {money(room.until, None)} on" for room in ahead[:_AGENTS_TOLD]]
     more = len(ahead) - len(told)
@@ -184,7 +184,7 @@ def _times(count: int) -> str:
 
 
 def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[str]]:
-    """Of Costs, for the same subject and period."""
+    """Return the address of Costs, for the same subject and period."""
     first, last = days_of(view)
     subjects = () if view.subject_id is None else (view.subject_id,)
     people, agents = (subjects if view.scope == scope else () for scope in ("person", "agent"))
@@ -194,7 +194,7 @@ def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[st
 
 
 def little_room(views: Sequence[BudgetView], person_id: str) -> str:
-    """As Markdown, of the person's own budget that is nearest to its end; empty while there is room."""
+    """Say in Markdown how near the fullest of the person's own budgets is to its end; empty while there is room."""
     own = [view for view in views if view.subject_id == person_id and fullness(view) != "room"]
     if not own:
         return ""

@@ -37,14 +37,14 @@ class _Figure:
 
 
 def change(value: int | None, before: int | None) -> str | None:
-    """In per cent of what was before; None if there was nothing."""
+    """Return the change in per cent of what was before; None if there was nothing."""
     if not before or value is None or before < 0:
         return None
     return f"{round_half_even((value - before) * 1_000, before) / 10:+,.1f} %"
 
 
 def moved(share: int | None, before: int | None) -> str | None:
-    """By how many per cent of the whole a share moved."""
+    """Say by how many per cent of the whole a share moved."""
     return None if share is None or before is None else f"{(share - before) / 100:+.2f} points"
 
 
@@ -53,7 +53,7 @@ def each(amount: Nanos | None, number: int) -> Nanos | None:
 
 
 def short(number: int) -> str:
-    """At most four digits and a letter: 12,345,678 is 12.3M, 999,960 is 1.0M."""
+    """Write at most four digits and a letter: 12,345,678 is 12.3M, 999,960 is 1.0M."""
     if number < 10_000:
         return f"{number:,}"
     thousands, millions, billions = (round_half_even(number * 10, size) for size in (10**3, 10**6, 10**9))
@@ -63,7 +63,7 @@ def short(number: int) -> str:
 
 
 def exact_share(sums: Spend) -> int | None:
-    """In hundredths of a per cent, rounded down: all is exact only if nothing is estimated."""
+    """Write hundredths of a per cent, rounded down: all is exact only if nothing is estimated."""
     return (sums.spend - sums.estimated) * _SHARES // sums.spend if sums.spend else None
 
 
@@ -188,7 +188,7 @@ def _draw_way(choice: Choice, default_zone: ZoneInfo, bases: tuple[str, ...], la
 
 
 def draw_month(choice: Choice, view: CostsView) -> None:
-    """Below the figures: against what they are compared, what a conversation cost, and the month so far."""
+    """Draw below the figures what they are compared with, what a conversation cost, and the month so far."""
     before, talk = choice.range.before(), each(known(view.total), view.total.conversations)
     days = f"{before.first}" if before.days == 1 else f"{before.first} to {before.last}"
     compared = f"Changes are against {days}." if view.before.calls else f"Nothing was spent before, {days}."

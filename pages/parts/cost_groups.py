@@ -64,7 +64,7 @@ def _draw_chart(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None
 
 
 def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
-    """Of several days each row leads to its own."""
+    """Draw the table; of several days each row leads to its own."""
     step, several = choice.range.step, choice.range.days > 1
     key = f"costs-table-{hash(choice)}"
 
@@ -97,7 +97,7 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 
 
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
-    """As each amount has the same length, sorting them as text sorts them right."""
+    """Make cells whose amounts have the same length, so that sorting them as text sorts them right."""
     begins = [at for at, _ in view.course]
     cells: dict[tuple[object, str], Step] = {(step.begins, step.id): step for step in view.steps}
     columns = {
@@ -153,6 +153,6 @@ def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]
 
 
 def _change(group: Group) -> float | None:
-    """In per cent of what was spent before; only for reading."""
+    """Write the change in per cent of what was spent before; only for reading."""
     spent = known(group)
     return None if spent is None or group.before <= 0 else (spent - group.before) * 100 / group.before

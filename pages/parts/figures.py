@@ -36,7 +36,7 @@ def seconds(milliseconds: int | None) -> str:
 
 
 def byte_size(count: int) -> str:
-    """In thousands, as disks are sold."""
+    """Write the size in thousands, as disks are sold."""
     for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -79,7 +79,7 @@ def usd(nanos: Nanos | None) -> str:
 
 
 def same_length(amounts: Iterable[str]) -> list[str]:
-    """A column of amounts, each with so many spaces before it that whoever sorts them as text sorts them right."""
+    """A column of amounts, each with so many spaces before it that sorting them as text sorts them right."""
     amounts = list(amounts)
     longest = max(map(len, amounts), default=0)
     return [each and each.rjust(longest) for each in amounts]

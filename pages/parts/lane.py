@@ -146,7 +146,7 @@ class Lane:
         self._changed[line] = None
 
     def finish(self) -> None:
-        """Nothing more comes."""
+        """Close the lane: nothing more comes."""
         self._end_section()
         for line in self._lines.values():
             line.stop()

@@ -121,7 +121,7 @@ class LiveAnswer:
 
 
 def innermost(event: Event) -> Event:
-    """What happened, whoever was asked to do it by whom."""
+    """Return what happened, without who was asked to do it by whom."""
     while isinstance(event, Delegated):
         event = event.event
     return event

@@ -160,7 +160,7 @@ class Guard:
         return "|" in line or (line.strip(" \t>") == "--" and bool(above.strip()))
 
     def _line(self, match: re.Match[str]) -> str:
-        """As far as it has come."""
+        """Return the line as far as it has come."""
         end = self._text.find("\n", match.end())
         return self._text[self._text.rfind("\n", 0, match.start()) + 1 : len(self._text) if end < 0 else end]
 

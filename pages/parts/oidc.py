@@ -20,7 +20,7 @@ from pages.parts.markdown import as_text
 
 
 def auth_secrets(chosen: Settings) -> dict[str, SecretsValue]:
-    """What Streamlit has to know. Raises SetupError."""
+    """Return what Streamlit has to know. Raises SetupError."""
     if chosen.auth != "oidc" or chosen.oidc_client_secret is None:
         return {}
     asked: dict[str, SecretsValue] = {"scope": chosen.oidc_scope, "prompt": "select_account"}
@@ -37,14 +37,17 @@ def auth_secrets(chosen: Settings) -> dict[str, SecretsValue]:
 
 
 def oidc_session(services: Services) -> Session:
-    """Of this browser, looked up anew each time. Raises NotSignedIn; NotAllowed for who does not belong here."""
+    """Return this browser's session, looked up again each time.
+
+    Raises NotSignedIn; NotAllowed for who does not belong here.
+    """
     # Streamlit names no address for a browser on this machine.
     visit = Visit(st.context.ip_address or "127.0.0.1", st.context.headers.get("User-Agent", ""))
     return _oidc(services).session(st.user.to_dict(), visit)
 
 
 def oidc_cookie(services: Services) -> str:
-    """What this browser's session is known by. Raises NotSignedIn."""
+    """Return what this browser's session is known by. Raises NotSignedIn."""
     return _oidc(services).cookie(st.user.to_dict())
 
 

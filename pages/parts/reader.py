@@ -1,4 +1,4 @@
-"""Who reads the pages: whoever the browser's cookie belongs to, by the database, each time it matters."""
+"""Who reads the pages: the person the browser's cookie belongs to, by the database, each time it matters."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ _WHOSE = "whose-pages"
 
 
 def for_reader(running: Services) -> Services:
-    """The services with ``me`` being whoever reads; without sign-in they are as they were."""
+    """Return the services with ``me`` being the reader; without sign-in they are as they were."""
     return running if running.settings.auth == "none" else replace(running, who=partial(_who, running))
 
 
@@ -36,7 +36,7 @@ def browser(running: Services) -> Session:
 
 
 def reader(running: Services) -> Person | None:
-    """Who reads, None if that has to be found out first; what the pages remember of another person is forgotten."""
+    """Return who reads, None if that has to be found out first; what the pages remember of others is forgotten."""
     try:
         person = for_reader(running).me
     except (NotSignedIn, NotAllowed):

@@ -21,7 +21,7 @@ Row: TypeAlias = tuple[str, str]
 
 
 def draw_form(server: McpServerView | None) -> Callable[[], McpServerDraft] | None:
-    """When it is submitted, a function that makes the draft, or raises InputError."""
+    """Return, when it is submitted, a function that makes the draft or raises InputError."""
     key = f"server-{server.id if server else 'new'}"
     name = st.text_input(
         "Name",

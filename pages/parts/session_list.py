@@ -64,7 +64,7 @@ _SYSTEMS = {
 
 
 def browser_name(user_agent: str) -> str:
-    """As "Firefox on Linux"; the words themselves where they say neither."""
+    """Name the browser as "Firefox on Linux"; the words themselves where they say neither."""
     browser, system = _first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent)
     if browser and system:
         return f"{browser} on {system}"

@@ -36,7 +36,7 @@ def new_token(services: Services, agents: Mapping[str, str]) -> None:
 
 
 def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
-    """What is filled in, once it is sent."""
+    """Return what is filled in, once it is sent."""
     name = st.text_input("Name", key="token-name", max_chars=80, placeholder="What uses it, such as “nightly report”")
     roles = ROLES[: ROLES.index(me.role) + 1]
     role = st.radio("Role", roles, captions=[ABOUT_ROLES[each] for each in roles], key="token-role")

@@ -101,14 +101,14 @@ def _draw_figures(detail: TraceDetail) -> None:
 
 
 def _cost(trace: TraceRow, known: Nanos) -> str:
-    """Of a turn that runs what is booked by now; an unknown cost is never shown as a figure."""
+    """Say the cost; of a running turn what is booked by now: an unknown cost is never shown as a figure."""
     if trace.basis is None:
         return f"{money(known, trace.basis)} so far" if known else "not known yet"
     return "unknown" if trace.total is None else money(trace.total, trace.basis)
 
 
 def _calls(attempts: int, tools: int) -> dict[str, str]:
-    """Of models, repeated ones included, and of tools where there were any."""
+    """Count calls of models, repeated ones included, and of tools where there were any."""
     return {"Calls + tools": f"{attempts:,} + {tools:,}"} if tools else {"Attempts": f"{attempts:,}"}
 
 
@@ -141,7 +141,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
 
 
 def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
-    """Who was asked first, and by which step each of the others was."""
+    """Draw who was asked first, and by which step each of the others was."""
     st.dataframe(
         in_short([_session(detail, labels, session) for session in detail.sessions], "Cost, USD"),
         hide_index=True,

@@ -72,7 +72,7 @@ def draw_earlier(conversation_id: str, window: Window) -> None:
 
 
 def draw_later(conversation_id: str, window: Window, *, running: bool) -> None:
-    """Below the messages, where newer ones are left out."""
+    """Draw a button for later messages, below those shown, where newer ones are left out."""
     if not window.later:
         return
     turns, skipped = _shown(conversation_id)
