@@ -42,7 +42,7 @@ def test_a_password_is_changed_by_who_knows_it_and_other_browsers_are_out(house:
     ada = house.join("Ada")
     other = house.access.sign_in.sign_in("ada@example.org", PASSWORD, BROWSER)
     app = house.open(ada)
-    assert "another one" in change_password(app, "not this one", BETTER, BETTER).error[0].value
+    assert "Current password is wrong" in change_password(app, "not this one", BETTER, BETTER).error[0].value
     assert "The two new passwords differ" in change_password(app, PASSWORD, BETTER, BETTER + "x").error[0].value
     assert "12 to 256" in change_password(app, PASSWORD, "short", "short").error[0].value
     assert house.access.sessions.check(other.cookie)

@@ -57,7 +57,7 @@ def test_the_key_in_the_file_is_replaced_beside_a_running_server(sqlite_house: H
     before = path.read_bytes()
     command, own = [sys.executable, "-m", "core.access", "rotate"], settings_of(sqlite_house.store.url, tmp_path)
     done = subprocess.run(command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, timeout=60)
-    told = "1 provider keys and secrets of servers are encrypted anew"
+    told = "1 provider keys and secrets of servers were encrypted again"
     assert (done.returncode, done.stdout.partition(".")[0]) == (0, told), done.stderr
     found = vault.key_for(sqlite_house.admin.id)
     assert found is not None

@@ -31,7 +31,7 @@ def vault(house: House, path: Path) -> Credentials:
 STEPS = [
     (EncryptionKeys, "_write"),
     (EncryptionKeys, "again"),
-    (credentials, "encrypt_anew"),
+    (credentials, "encrypt_again"),
     (credentials, "record"),
 ]
 
