@@ -4,7 +4,8 @@
 PYTHON ?= python3.13 python3.12 python3.11 python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# More than there are cores, because many tests wait: for a browser, a process or a clock.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -19,9 +20,9 @@ run: $(VENV)/requirements.txt ## Serve http://localhost:8501
 test: check browser proxy ## Check the code, then run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-explore: $(VENV)/requirements-test.txt ## Let the property tests look for new counter-examples
+explore: $(VENV)/requirements-test.txt ## Let the property tests look for new counter-examples, and both databases run all
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=explore \
-	  $$(grep -rlE "^@given" tests)
+	  $$(grep -rlE "^@given|\bStore\b" tests --include="test_*.py")
 
 check: $(VENV)/requirements-test.txt ## Lint, formatting, types, unsafe code and known holes of packages
 	@$(BIN)/ruff check .

@@ -18,7 +18,6 @@ from core.analytics.rollups.refresher import Refresher
 from core.analytics.traces import Traces
 from core.books.books import Books
 from core.books.instance import this_instance
-from core.books.repricing import reprice
 from core.books.spool import Spool
 from core.budgets.bounds import Bounds
 from core.budgets.budgets import Budgets
@@ -114,10 +113,10 @@ def open_services(
     me = _begin(store, agents, registry) if chosen.auth == "none" or not access.people.is_set_up() else None
     provider, refresher = provider or open_provider(chosen), Refresher(store, zone)
     engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
-    refresher.start()
+    _begin_chores(engine, refresher, books)
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
     toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
-    bounds, keys = _bounds(store, book, engine), ProviderKeys(chosen, access.credentials, provider, engine)
+    bounds, keys = Bounds(store, book), ProviderKeys(chosen, access.credentials, provider, engine)
     works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
     parts = RunServices(provider, books, book, bounds, toolbox, *works)
     return Services(
@@ -148,10 +147,10 @@ def open_services(
     )
 
 
-def _bounds(store: Store, book: PriceBook, engine: Engine) -> Bounds:
-    """Return what calls may cost; what had no price until now gets one beside all else, if the book has it."""
-    engine.begin("reprice", lambda: asyncio.to_thread(reprice, store, book))
-    return Bounds(store, book)
+def _begin_chores(engine: Engine, refresher: Refresher, books: Books) -> None:
+    """Keep the sums fresh; what had no price until now gets one beside all else, if the price book has it."""
+    refresher.start()
+    engine.begin("reprice", lambda: asyncio.to_thread(books.correct))
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:

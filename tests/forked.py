@@ -5,15 +5,19 @@ has changed.
 """
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
+import pytest
+
 _SERVER = multiprocessing.get_context("forkserver")
-# The last three are what the product imports only when it needs them.
+# From the third on it is what the product imports only when it needs it; below that what serves its pages.
 _SERVER.set_forkserver_preload(
     [
         "pytest",
@@ -21,6 +25,17 @@ _SERVER.set_forkserver_preload(
         "core.provider.connections",
         "core.provider.upstream",
         "anyio._backends._asyncio",
+        "streamlit.web.cli",
+        "streamlit.web.server.starlette",
+        "uvicorn.protocols.http.httptools_impl",
+        "uvicorn.protocols.websockets.websockets_sansio_impl",
+        "core.launch",
+        "core.lifespan",
+        "core.api.app",
+        "core.api.guard.guard",
+        "pandas",
+        "alembic.command",
+        "tests.served",
     ]
 )
 
@@ -50,7 +65,10 @@ def forked(function: Callable[..., object], *arguments: Any) -> Iterator[Forked]
     """Runs the function, which gets its end of a line to us first; what still runs at the end is killed."""
     ours, theirs = _SERVER.Pipe()
     process = _SERVER.Process(target=function, args=(theirs, *arguments), daemon=True)
-    process.start()
+    with pytest.MonkeyPatch.context() as patch:
+        # A child runs anew what its parent says is its main module, and after a test of a page that is the page.
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        process.start()
     theirs.close()
     try:
         yield Forked(process, ours)

@@ -18,7 +18,7 @@ from core.provider.simulator.directives import Orders, read_orders
 from core.settings import Settings
 from core.store.database import open_store
 from pages.parts.places import PLACES
-from tests.served import clean_environment, served
+from tests.served import clean_environment, served, served_at_once
 
 README = (PROJECT / "README.md").read_text("utf-8")
 
@@ -120,7 +120,7 @@ def test_the_first_command_serves(checkout: Path) -> None:
 
 def test_the_tour_of_the_api_goes_as_it_is_told(tmp_path: Path) -> None:
     [tour] = [block for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if "curl" in block]
-    with served(tmp_path / "data", SIMULATOR_PACE="0") as server:
+    with served_at_once(tmp_path / "data", SIMULATOR_PACE="0") as server:
         there = tour.replace("http://localhost:8501", server.url).replace("\n", "\necho; echo =\n")
         run = subprocess.run(["bash", "-euo", "pipefail", "-c", there], capture_output=True, text=True, check=True)
         watch = [sys.executable, "-m", "core", "watch", "Hello", "--agent", "Everyday Assistant", "--url", server.url]

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.house_rules import read_modules
+from tests.house_rules import names_of_tests
 
 FINDINGS = {
     "a1": "what cannot be priced keeps counting at what was held until it is",
@@ -61,6 +61,5 @@ FINDINGS = {
 
 
 def test_every_finding_has_tests_named_for_it() -> None:
-    names = [function.name for module in read_modules("tests") for function in module.functions]
-    tested = {found[1] for name in names if (found := re.match(r"test_([a-l]\d+)_", name))}
+    tested = {found[1] for name in names_of_tests() if (found := re.match(r"test_([a-l]\d+)_", name))}
     assert tested == set(FINDINGS)

@@ -19,12 +19,30 @@ _WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\n'
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The Makefile with a list of requirements that is quickly installed: an empty one."""
-    shutil.copy(PROJECT / "Makefile", tmp_path)
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / "requirements-test.txt").touch()
-    (tmp_path / "core").mkdir()
-    (tmp_path / "core" / "launch.py").write_text("print('launched')")
-    return tmp_path
+    return _checkout(tmp_path)
+
+
+def _checkout(folder: Path) -> Path:
+    shutil.copy(PROJECT / "Makefile", folder)
+    (folder / "requirements.txt").touch()
+    (folder / "requirements-test.txt").touch()
+    (folder / "core").mkdir()
+    (folder / "core" / "launch.py").write_text("print('launched')")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A checkout in which ``make run`` was called once, and what that said."""
+    folder = _checkout(tmp_path_factory.mktemp("made"))
+    return folder, _make(folder, "run", f"PYTHON={sys.executable}").stdout
+
+
+@pytest.fixture
+def ready(made: tuple[Path, str], checkout: Path) -> Path:
+    """A checkout whose environment is made and holds what its lists say."""
+    shutil.copytree(made[0] / ".venv", checkout / ".venv", symlinks=True)
+    return checkout
 
 
 def _make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,31 +59,30 @@ def _python(folder: Path, script: str) -> str:
     return f"PYTHON=no-such-python {python}"
 
 
-def test_the_environment_is_made_once_and_launched_from(checkout: Path) -> None:
-    first = _make(checkout, "run", f"PYTHON={sys.executable}")
-    assert first.stdout == "Installing requirements.txt into .venv; this takes a minute or two, once.\nlaunched\n"
+def test_the_environment_is_made_once_and_launched_from(made: tuple[Path, str]) -> None:
+    checkout, first = made
+    assert first == "Installing requirements.txt into .venv; this takes a minute or two, once.\nlaunched\n"
     (checkout / "requirements.txt").touch()
     assert _make(checkout, "run", "PYTHON=none-is-needed-now").stdout == "launched\n"
     (checkout / "requirements.txt").write_text("# another list\n")
     assert _make(checkout, "run").stdout.startswith("Installing requirements.txt")
 
 
-def test_an_environment_whose_python_has_gone_is_made_anew(checkout: Path) -> None:
-    _make(checkout, "run", f"PYTHON={sys.executable}")
-    for python in (checkout / ".venv" / "bin").glob("python*"):
+def test_an_environment_whose_python_has_gone_is_made_anew(ready: Path) -> None:
+    for python in (ready / ".venv" / "bin").glob("python*"):
         python.unlink()
         python.symlink_to("/no/such/python")
-    again = _make(checkout, "run", f"PYTHON={sys.executable}")
+    again = _make(ready, "run", f"PYTHON={sys.executable}")
     assert again.stdout == "Installing requirements.txt into .venv; this takes a minute or two, once.\nlaunched\n"
 
 
-def test_a_failed_installation_is_told_and_tried_again(checkout: Path) -> None:
-    (checkout / "requirements.txt").write_text("no-hash-is-given==1.0\n")
-    failed = _make(checkout, "run", f"PYTHON={sys.executable}")
+def test_a_failed_installation_is_told_and_tried_again(ready: Path) -> None:
+    (ready / "requirements.txt").write_text("no-hash-is-given==1.0\n")
+    failed = _make(ready, "run")
     assert failed.returncode != 0
     assert "The packages in requirements.txt could not be installed" in failed.stderr
-    (checkout / "requirements.txt").write_text("")
-    assert _make(checkout, "run").stdout.endswith("launched\n")
+    (ready / "requirements.txt").write_text("")
+    assert _make(ready, "run").stdout.endswith("launched\n")
 
 
 def test_a_too_old_python_is_one_sentence(checkout: Path) -> None:

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from tests.house_rules import PROJECT
-from tests.served import Served, free_port, served
+from tests.served import Served, free_port, served_at_once
 
 _NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 
@@ -36,7 +36,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     url, tls = f"https://localhost:{port}", ssl.create_default_context()
     authority.configure_trust(tls)
     with ExitStack() as stack:
-        servers = tuple(stack.enter_context(served(folder / f"data-{number}", PUBLIC_URL=url)) for number in range(2))
+        servers = tuple(
+            stack.enter_context(served_at_once(folder / f"data-{number}", PUBLIC_URL=url)) for number in range(2)
+        )
         configuration = in_place(folder, port, servers, authority.issue_cert("localhost"))
         stack.enter_context(nginx(folder, configuration, url, tls))
         yield Site(url, tls, servers)

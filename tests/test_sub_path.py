@@ -20,7 +20,7 @@ from tests.browser.chatting import await_end, say
 from tests.browser.test_oidc import sign_in as sign_in_at_provider
 from tests.chromium import launch
 from tests.identity_provider import identity_provider
-from tests.served import free_port, served
+from tests.served import free_port, served_at_once
 from tests.test_proxy import Site, in_place, nginx
 
 PATH = "/cc"
@@ -34,7 +34,7 @@ def below(stack: ExitStack, folder: Path, **settings: Any) -> Site:
     """The product below the path, and nothing else there."""
     port, authority = free_port(), trustme.CA()
     url = f"https://localhost:{port}{PATH}"
-    server = stack.enter_context(served(folder / "data", PUBLIC_URL=url, SIMULATOR_PACE="0", **settings))
+    server = stack.enter_context(served_at_once(folder / "data", PUBLIC_URL=url, SIMULATOR_PACE="0", **settings))
     block = in_place(folder, port, (server, server), authority.issue_cert("localhost"))
     assert block.count("location / {") == 1
     tls = httpx2.create_ssl_context()

@@ -5,7 +5,7 @@ import sysconfig
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.house_rules import PROJECT, read_modules
+from tests.house_rules import PROJECT, names_of_tests, read_modules
 
 THREATS = {
     1: "images that a model writes are never loaded",
@@ -41,8 +41,7 @@ _STARTS_WITH_PYTHON = {"distutils-precedence.pth", "_virtualenv.pth"}
 
 
 def test_every_threat_has_tests_named_for_it() -> None:
-    names = [function.name for module in read_modules("tests") for function in module.functions]
-    tested = {int(found[1]) for name in names if (found := re.match(r"test_t(\d+)_", name))}
+    tested = {int(found[1]) for name in names_of_tests() if (found := re.match(r"test_t(\d+)_", name))}
     assert tested == set(THREATS)
 
 

@@ -17,6 +17,7 @@ from core.books.instance import Instance
 from core.books.kept import Kept
 from core.books.liveness import SLOW_SECONDS, Liveness, Running
 from core.books.recovery import recover
+from core.books.repricing import Repriced, reprice
 from core.books.spool import Spool, replay
 from core.books.values import Advance, Checkpoint, Ended, FinishedRun, ModelCall, Run, RunEnd, Trace, TraceEnd
 from core.budgets.holding import count_refusal
@@ -41,7 +42,9 @@ def _nothing_else(_: Connection) -> None:
 
 
 class Books:
-    """One for the process; ``instance_id`` marks the turns it answers for.
+    """The one door of the books: open, advance, close, correct; and ``record`` for what ran elsewhere.
+
+    One for the process; ``instance_id`` marks the turns it answers for.
 
     What it writes of a turn it writes only as long as the turn is this instance's: else it raises TurnLost.
     """
@@ -85,6 +88,10 @@ class Books:
         Budgets count it and never refuse it, because it is spent. Raises StoreError.
         """
         return self._store.write(lambda connection: closing.record(connection, trace, runs, ended)).result()
+
+    def correct(self) -> Repriced:
+        """Price what could not be priced before, by corrections. Safe beside all else. Raises StoreError."""
+        return reprice(self._store, self._book)
 
     async def open_run(self, run: Run, call: ModelCall, asked_by: str) -> None:
         """Return once another agent's run is committed. Raises StoreError, TurnLost, BudgetSpent."""

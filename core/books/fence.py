@@ -4,9 +4,8 @@ A turn's row is locked before all others of it, so that of its holder and its ta
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 
 from core.books.instance import Instance
 from core.books.liveness import Running
@@ -25,15 +24,26 @@ _SEEN = (
 )
 
 
+# Made once: what a statement is made of takes longer than the database does.
+_LOCK = (
+    select(_traces.c.id)
+    .where(_traces.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_traces.c.id)
+    .with_for_update(key_share=True)
+)
+_HELD = _LOCK.where(_traces.c.instance_id == bindparam("instance"), _RUNNING)
+
+
 def lock(connection: Connection, task_trace_ids: Iterable[str]) -> None:
     """Until the transaction is over nobody else writes to these turns."""
-    connection.execute(_locked(select(_traces.c.id).where(_traces.c.id.in_(sorted(task_trace_ids)))))
+    connection.execute(_LOCK, {"ids": sorted(task_trace_ids)})
 
 
 def held(connection: Connection, task_trace_ids: Collection[str], instance_id: str) -> set[str]:
     """Return those of the turns that run and are the instance's, and lock them."""
-    own = _traces.c.id.in_(sorted(task_trace_ids)), _traces.c.instance_id == instance_id, _RUNNING
-    return set(connection.execute(_locked(select(_traces.c.id).where(*own))).scalars()) if task_trace_ids else set()
+    if not task_trace_ids:
+        return set()
+    return set(connection.execute(_HELD, {"ids": sorted(task_trace_ids), "instance": instance_id}).scalars())
 
 
 def hold(connection: Connection, task_trace_id: str, instance_id: str) -> None:
@@ -76,7 +86,3 @@ def others(connection: Connection, instance_id: str) -> list[str]:
 def forget(connection: Connection, instance_ids: Collection[str]) -> None:
     """Remove rows of instances that are gone; one that lives after all adds its own again."""
     connection.execute(delete(_instances).where(_instances.c.id.in_(sorted(instance_ids))))
-
-
-def _locked(query: Select[Any]) -> Select[Any]:
-    return query.order_by(_traces.c.id).with_for_update(key_share=True)

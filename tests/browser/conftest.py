@@ -16,7 +16,7 @@ from core.conversations.conversations import Conversations
 from core.conversations.transcript import MessageView
 from core.store.database import open_store
 from tests.chromium import launch
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 expect.set_options(timeout=40_000)
 _PATIENCE_SECONDS = 400
@@ -54,7 +54,7 @@ def chromium() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Answers without pauses where no directive asks for some; one failed attempt ends a turn."""
     data = tmp_path_factory.mktemp("browser") / "data"
-    with served(data, SIMULATOR_PACE="0", ATTEMPTS="1") as server:
+    with served_at_once(data, SIMULATOR_PACE="0", ATTEMPTS="1") as server:
         yield server
 
 

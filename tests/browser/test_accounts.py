@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core.api.cookies import SESSION_COOKIE
 from tests.browser.chatting import await_growth, button, messages, say
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 PASSWORD = "four quiet grey herons"
 
@@ -17,7 +17,7 @@ PASSWORD = "four quiet grey herons"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("accounts") / "data"
-    with served(data, AUTH="accounts", SIMULATOR_PACE="1") as server:
+    with served_at_once(data, AUTH="accounts", SIMULATOR_PACE="1") as server:
         yield server
 
 

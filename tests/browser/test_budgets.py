@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chatting import await_end, button, messages, say
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One of its own: what others spent this month counts in a new budget, and it would refuse what others ask."""
-    with served(tmp_path_factory.mktemp("budgets") / "data", SIMULATOR_PACE="0", ATTEMPTS="1") as server:
+    with served_at_once(tmp_path_factory.mktemp("budgets") / "data", SIMULATOR_PACE="0", ATTEMPTS="1") as server:
         yield server
 
 

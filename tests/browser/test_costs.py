@@ -24,13 +24,13 @@ from tests.browser.test_traces import tick_first_row
 from tests.core.analytics.rollups.histories import MODELS, History
 from tests.core.books.in_store import rows
 from tests.core.rows import ADMIN
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With nothing but the history in its books."""
-    with served(tmp_path_factory.mktemp("costs") / "data") as server:
+    with served_at_once(tmp_path_factory.mktemp("costs") / "data") as server:
         yield server
 
 

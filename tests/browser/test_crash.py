@@ -13,14 +13,14 @@ from core.conversations.conversations import Conversations
 from core.store.database import open_store
 from tests.browser.chatting import await_answer, await_growth, button, conversation_of, messages, plain, say, until
 from tests.browser.conftest import Books
-from tests.served import served
+from tests.served import served_at_once
 
 
 def test_after_a_kill_the_answer_so_far_and_its_cost_are_there(chromium: Browser, tmp_path: Path) -> None:
     data = tmp_path / "data"
     context = chromium.new_context()
     page = context.new_page()
-    with served(data, SIMULATOR_PACE="0") as server:
+    with served_at_once(data, SIMULATOR_PACE="0") as server:
         page.goto(server.url)
         say(page, "[[plain]] [[tokens: 2000]] [[rate: 60]] [[first: 0.1]] Begin")
         await_answer(page)
@@ -31,7 +31,7 @@ def test_after_a_kill_the_answer_so_far_and_its_cost_are_there(chromium: Browser
         until(lambda: len(books.answer(conversation).text) > 100)
         server.stop(signal.SIGKILL)
     saved = books.answer(conversation).text
-    with served(data, port=urlsplit(server.url).port, SIMULATOR_PACE="0"):
+    with served_at_once(data, port=urlsplit(server.url).port, SIMULATOR_PACE="0"):
         expect(messages(page).last.get_by_text(re.compile("Interrupted"))).to_be_visible(timeout=60_000)
         expect(button(page, "Stop")).to_be_hidden()
         answer = messages(page).last

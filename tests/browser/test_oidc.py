@@ -15,7 +15,7 @@ from core.settings import Settings
 from core.store.database import Store, open_store
 from tests.browser.chatting import await_end, say
 from tests.identity_provider import identity_provider
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 ADA = {"sub": "ada", "name": "Ada", "email": "ada@example.org", "email_verified": True, "groups": ["ledger"]}
 BOSS = {"sub": "boss", "name": "Boss", "email": "boss@example.org", "email_verified": True}
@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("oidc") / "data"
     with (
         identity_provider(ADA, BOSS, EVE) as address,
-        served(
+        served_at_once(
             data,
             SIMULATOR_PACE="0",
             AUTH="oidc",

@@ -98,6 +98,7 @@ def test_t9_no_fault_of_the_provider_tells_a_key_or_what_was_said(
         assert PROMPT not in written
 
 
+@pytest.mark.each_database
 def test_t9_no_token_or_cookie_is_told_by_the_api(log: io.StringIO, ring: Keyring) -> None:
     access, me = ring.services.access, ring.me
     token = access.tokens.create(me, TokenDraft("script", "admin", now() + timedelta(days=1))).secret

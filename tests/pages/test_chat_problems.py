@@ -68,7 +68,7 @@ def test_whoever_reads_an_answer_that_another_process_writes_is_seen_there(monke
     with closing(open_services(settings())) as other:
         agent = other.agents.list(other.me)[0]
         turn = other.turns.send(owner=other.me, agent_id=agent.id, text="[[fault: silence after 3]]")
-        monkeypatch.setattr(turn, "hear", lambda said: turn.stop() if said.watched_at else None)
+        monkeypatch.setattr(turn, "apply_remote", lambda said: turn.stop() if said.watched_at else None)
         app = open_app(conversation=turn.conversation_id)
     assert "You stopped this answer" in words(app)
 

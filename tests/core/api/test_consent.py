@@ -94,6 +94,7 @@ def test_i4_e6_each_door_tells_that_consent_is_waited_for_and_not_as_the_tool_s_
             assert (last["taskTraceId"], last["basis"] != "") == (turn.id, True)
 
 
+@pytest.mark.each_database
 def test_i4_a_reader_through_another_process_sees_tools_and_consent(shop: Workshop, tmp_path: Path) -> None:
     chosen: dict[str, Any] = {
         "data_dir": tmp_path,

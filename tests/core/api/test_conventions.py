@@ -18,7 +18,7 @@ from core.settings import Settings
 from pages.parts.places import PLACES
 from tests.core.api.doors import Doors, Open
 from tests.core.api.test_document import DOCUMENT, OPERATIONS, unasked
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 ROUTES = list(iter_route_contexts(api(unasked).routes))
 PATHS = sorted({str(route.path) for route in ROUTES})
@@ -79,7 +79,7 @@ def test_i5_the_document_has_one_kind_of_answer_a_status_and_one_model_a_name() 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     origins = "https://app.example.org, http://localhost:3000"
     folder = tmp_path_factory.mktemp("conventions")
-    with served(folder / "data", SIMULATOR_PACE="0", CORS_ORIGINS=origins) as server:
+    with served_at_once(folder / "data", SIMULATOR_PACE="0", CORS_ORIGINS=origins) as server:
         yield server
 
 
@@ -133,6 +133,7 @@ def test_i1_only_origins_can_be_named(value: str, tmp_path: Path) -> None:
 HALF = ("\\ud800", "a\\udfffb", "\\u0000", "\\udc00\\ud800")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("half", HALF)
 def test_h3_what_no_provider_or_database_takes_is_refused_before_it_is_booked(doors: Doors, half: str) -> None:
     admin = doors.admin().session.person

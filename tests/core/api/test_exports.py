@@ -163,6 +163,7 @@ def test_the_header_is_there_while_the_rows_are_still_read(many: Books, exports:
     eventually(lambda: state(exports, order) == "left")
 
 
+@pytest.mark.each_database
 def test_readers_that_leave_give_the_database_back(many: Books, store: Store, exports: Exports, port: int) -> None:
     for _ in range(AT_ONCE + 2):
         order = an_order("traces")
@@ -188,6 +189,7 @@ def _rest(reader: socket.socket) -> bytes:
         return b"".join(iter(lambda: reader.recv(65_536), b""))
 
 
+@pytest.mark.each_database
 def test_a_download_that_breaks_off_never_looks_complete(many: Books, exports: Exports, port: int) -> None:
     order = an_order("traces")
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:

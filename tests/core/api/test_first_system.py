@@ -18,7 +18,7 @@ from tests.core.api.doors import PASSWORD, Doors, Open
 from tests.core.api.sse.reading import Read, read_events
 from tests.core.rows import Rows
 from tests.house_rules import PROJECT
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 GOLDEN: list[dict[str, Any]] = json.loads((PROJECT / "tests/golden/first_system_requests.json").read_text("utf-8"))
 REQUESTS = {case["id"]: case["request"] for case in GOLDEN}
@@ -34,7 +34,7 @@ Ask = Callable[..., httpx2.Response]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("first")
-    with served(folder / "data", SIMULATOR_PACE="0", DEFAULT_AGENT="People") as server:
+    with served_at_once(folder / "data", SIMULATOR_PACE="0", DEFAULT_AGENT="People") as server:
         yield server
 
 
@@ -211,6 +211,7 @@ def _database(server: Served) -> Connection:
     return create_engine(f"sqlite:///{server.data_dir / 'app.db'}").connect()
 
 
+@pytest.mark.each_database
 def test_i1_sql_of_the_first_system_reads_its_columns_on_each_database(doors: Doors) -> None:
     admin = doors.admin().session.person
     turn = doors.say(admin, "Hello")
@@ -228,6 +229,7 @@ def test_i1_sql_of_the_first_system_reads_its_columns_on_each_database(doors: Do
     assert more.keys() >= {"instruction", "startedAt", "completedAt", "createdAt"}
 
 
+@pytest.mark.each_database
 def test_i1_sql_says_running_failed_and_unknown_as_the_first_system_did(store: Store) -> None:
     rows = Rows(store)
     owner = rows.person()

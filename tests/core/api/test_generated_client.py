@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 _PACKAGE = "generated_command_center"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("generated") / "data", SIMULATOR_PACE="0") as server:
+    with served_at_once(tmp_path_factory.mktemp("generated") / "data", SIMULATOR_PACE="0") as server:
         yield server
 
 

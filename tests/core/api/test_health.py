@@ -41,6 +41,7 @@ def test_it_is_ready_until_it_drains(doors: Doors) -> None:
     assert doors.get("/healthz").status_code == 200
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(("version", "why"), [("9999", SchemaTooNew), ("0001", StoreError)])
 def test_it_is_not_ready_on_a_database_of_another_version(doors: Doors, version: str, why: type[StoreError]) -> None:
     def job(connection: Connection) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from core.store.database import Store
@@ -59,6 +60,7 @@ _NOT_ASKED = {
 _COUNTED = ("users", "agents", "conversations", "messages", "task_trace", "ledger_lines", "api_tokens")
 
 
+@pytest.mark.each_database
 def test_t12_sql_in_a_parameter_finds_and_changes_nothing(doors: Doors) -> None:
     admin = doors.admin().session.person
     ada = doors.join(admin, "Ada")
@@ -75,6 +77,7 @@ def test_t12_sql_in_a_parameter_finds_and_changes_nothing(doors: Doors) -> None:
     assert _rows(doors.services.store) == before
 
 
+@pytest.mark.each_database
 def test_t12_sql_in_a_token_or_a_sign_in_lets_nobody_in(doors: Doors) -> None:
     doors.admin()
     for payload in PAYLOADS:

@@ -86,6 +86,7 @@ def test_pages_of_traces_hold_each_once_and_in_order(doors: Doors, admin: Header
     assert paged == whole
 
 
+@pytest.mark.each_database
 def test_filters_choose_and_find(doors: Doors, admin: Headers) -> None:
     talk(doors, admin, "The heron stands still", "[[fault: cut after 5]] The crane flies")
     agent = data(doors, admin, "/api/agents")[0]["id"]
@@ -153,6 +154,7 @@ def test_b2_what_is_to_be_reconciled_tells_the_most_it_can_have_cost(doors: Door
     assert call["sentAt"] is not None
 
 
+@pytest.mark.each_database
 def test_words_of_any_kind_arrive(doors: Doors, admin: Headers) -> None:
     """Also those that no encoding takes, which a model may well write."""
     conversation = talk(doors, admin, "Hello")

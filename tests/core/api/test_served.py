@@ -9,11 +9,11 @@ from sqlalchemy import create_engine, text
 
 from tests.core.api.programs import MESSAGE
 from tests.core.api.sse.reading import read_events
-from tests.served import Served, served
+from tests.served import Served, served_at_once
 
 
 def test_fault_4_told_to_go_it_ends_every_stream_and_every_turn_in_time(tmp_path: Path) -> None:
-    with served(tmp_path / "data", DRAIN_SECONDS="1", ANSWERS_AT_ONCE="30") as server:
+    with served_at_once(tmp_path / "data", DRAIN_SECONDS="1", ANSWERS_AT_ONCE="30") as server:
         page = httpx2.get(f"{server.url}/chat", headers={"Accept": "text/html"}, timeout=30)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         with httpx2.Client(base_url=server.url, timeout=30) as http:

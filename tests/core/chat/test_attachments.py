@@ -125,6 +125,7 @@ def test_the_same_words_with_another_file_are_another_message(services: Services
     ended(first)
 
 
+@pytest.mark.each_database
 def test_deleting_a_conversation_deletes_its_files_and_only_those(services: Services, send: Send, store: Store) -> None:
     gone, kept = send("One", attachments=[PICTURE]), send("Two", attachments=[TABLE])
     ended(gone), ended(kept)

@@ -44,6 +44,7 @@ def only(budgets: Budgets) -> BudgetView:
     return budget
 
 
+@pytest.mark.each_database
 def test_t16_what_has_no_room_is_refused_before_the_provider_is_asked_and_leaves_nothing(
     store: Store, work: Open
 ) -> None:

@@ -31,6 +31,7 @@ def saved(store: Store) -> str:
         return str(connection.execute(answer).scalar_one())
 
 
+@pytest.mark.each_database
 def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
     store: Store, tmp_path: Path, make_services: Callable[..., Services]
 ) -> None:
@@ -50,6 +51,7 @@ def test_what_was_saved_of_a_killed_answer_is_kept_and_priced(
     assert row.usage.output > 200
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("commits", range(1, 6))
 def test_b2_after_any_commit_a_killed_turn_is_closed_once_and_its_message_is_there(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], commits: int

@@ -78,6 +78,7 @@ def test_a_turn_whose_writes_fail_is_shown_at_once_and_booked_later(
     assert sum(line.amount or 0 for line in services.traces.ledger(services.me, turn.id)) == end.total
 
 
+@pytest.mark.each_database
 def test_an_end_that_never_reached_the_database_is_booked_by_the_next_process(
     make_services: Callable[..., Services], tmp_path: Path
 ) -> None:

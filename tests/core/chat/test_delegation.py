@@ -60,6 +60,7 @@ def test_another_agent_answers_in_a_run_of_its_own(store: Store, work: Open) -> 
     assert_adds_up(store, turn)
 
 
+@pytest.mark.each_database
 def test_its_trace_is_a_tree_and_is_found_by_either_agent_and_model(store: Store, work: Open) -> None:
     shop = with_helper(work(asks(ASK), helped(), says("Nine stars.")))
     ended(turn := shop.send())

@@ -69,6 +69,7 @@ def words_shown(turn: Turn) -> int:
     return sum("TextDelta(text='word" in str(event) for event in events_of(turn))
 
 
+@pytest.mark.each_database
 def test_a7_replies_of_agents_that_were_asked_are_read_to_their_ends_and_cost_what_the_bill_says(
     store: Store, work: Open
 ) -> None:

@@ -28,6 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "TAKE_OVER_SECONDS", 0.05)
 
 
+@pytest.mark.each_database
 def test_c4_a_turn_that_was_taken_over_stops_at_once_and_says_so(services: Services, store: Store) -> None:
     turn = send(services, SLOW)
     turn.get(1, 10)
@@ -40,6 +41,7 @@ def test_c4_a_turn_that_was_taken_over_stops_at_once_and_says_so(services: Servi
     assert (row.status, row.total) == ("interrupted", end.total), "what it cost here is not lost"
 
 
+@pytest.mark.each_database
 def test_c4_two_processes_leave_each_others_turns_alone(make_services: Callable[..., Services]) -> None:
     """However often they look: each sees that the other is there."""
     here, there = make_services(), make_services()

@@ -48,6 +48,7 @@ def finish(services: Services, task_trace_id: str) -> None:
     ended(turn)
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("begun", [False, True])
 def test_fifty_posts_of_one_key_at_once_are_one_message(store: Store, services: Services, begun: bool) -> None:
     conversation = None
@@ -74,6 +75,7 @@ def test_a_key_holds_for_its_message_and_its_owner_alone(services: Services) -> 
     assert len({first, post(services, owner=ada), post(services, key="other"), post(services, key=None)}) == 4
 
 
+@pytest.mark.each_database
 def test_after_a_day_a_key_is_new_and_old_ones_are_tidied(store: Store, services: Services) -> None:
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         first, gone = post(services), post(services, key="gone")
@@ -108,6 +110,7 @@ def test_i3_a_program_that_asks_again_after_a_crash_is_answered(
     finish(services, again)
 
 
+@pytest.mark.each_database
 def test_t16_of_many_messages_at_once_exactly_as_many_run_as_may(make_services: Make) -> None:
     services = make_services(answers_at_once=3)
     outcomes = at_once([lambda n=n: post(services, f"{SLOW} {n}", key=None) for n in range(12)])  # type: ignore[misc]
@@ -162,6 +165,7 @@ def test_i3_a_failure_that_no_try_mends_keeps_its_key(make_services: Make) -> No
     assert failed(services, text) == post(services, text)
 
 
+@pytest.mark.each_database
 def test_i3_of_many_retries_at_once_one_runs_and_all_get_it(store: Store, make_services: Make) -> None:
     services = make_services(attempts=1)
     text = f"{SLOW} [[fault: overloaded 1 times]]"
@@ -174,6 +178,7 @@ def test_i3_of_many_retries_at_once_one_runs_and_all_get_it(store: Store, make_s
     finish(services, ids.pop())
 
 
+@pytest.mark.each_database
 def test_i3_two_that_read_the_same_failure_cannot_both_take_its_key(
     store: Store, make_services: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def slowly() -> Any:
     return streamed(answer_events(*WORDS, model=MODEL, usage=USAGE, final=FINAL), gap=0.1)
 
 
+@pytest.mark.each_database
 def test_c2_a_stop_meets_the_wait_between_two_tries(
     store: Store, opened: Callable[..., Workshop], tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def test_c2_a_stop_meets_the_reading_on_after_a_stop(
     assert (("stopped", "estimated", True) in met) == (other == "shutdown")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("moment", ["waits", "is begun", "is done"])
 def test_c2_a_stop_meets_the_books_of_an_agent_that_was_asked(
     store: Store, opened: Callable[..., Workshop], tmp_path: Path, moment: str

@@ -24,6 +24,7 @@ def crash(store: Store, folder: Path, when: str, step: int, method: str) -> None
 CALLED = 100 * 4_000 + 20 * 20_000
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("when", "step", "tools"),
     [
@@ -60,6 +61,7 @@ def test_a_killed_turn_is_closed_once_and_every_call_has_one_result_and_one_span
         shop.services.close()
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("when", "method", "status"),
     [

@@ -223,6 +223,7 @@ _scripts = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.each_database
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=_scripts)
 def test_any_script_is_booked_whole_and_adds_up(store: Store, shop: Workshop, script: dict[str, Any]) -> None:

@@ -69,6 +69,7 @@ def assert_once(store: Store, turn: str) -> None:
     assert_adds_up(store, cast(Turn, SimpleNamespace(id=turn)))
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("folders", ["one folder", "two folders"])
 def test_c4_who_lives_in_another_pid_namespace_under_the_same_host_name_stays_alive(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], upstream: SimulatorServer, folders: str
@@ -86,6 +87,7 @@ def test_c4_who_lives_in_another_pid_namespace_under_the_same_host_name_stays_al
     assert_once(store, turn)
 
 
+@pytest.mark.each_database
 def test_c4_who_was_frozen_for_longer_than_anybody_has_patience_is_fenced_and_hangs_up(
     store: Store, tmp_path: Path, make_services: Callable[..., Services], upstream: SimulatorServer
 ) -> None:

@@ -62,6 +62,7 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.each_database
 def test_a_reader_in_another_process_counts_as_long_as_it_is_there(
     processes: tuple[Services, Services], store: Store, clock: Clock
 ) -> None:

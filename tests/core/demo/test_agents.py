@@ -47,6 +47,7 @@ def test_an_installation_with_any_agent_is_left_alone(store: Store) -> None:
     assert McpRegistry(store, KEYS).known() == []
 
 
+@pytest.mark.each_database
 def test_processes_that_start_together_seed_once(store: Store) -> None:
     local_person(store)
     stores = [open_store(store.url) for _ in range(4)]

@@ -111,6 +111,7 @@ def test_all_of_it_is_labelled(store: Store, demo: DemoMonth) -> None:
     assert all(row["name"].startswith("Demo · ") for row in rows(store, Agent))
 
 
+@pytest.mark.each_database
 def test_removal_leaves_every_table_as_it_was(store: Store, demo: DemoMonth, history: History) -> None:
     refresh_all(store)
     before, sums = contents(store), contents(store, rollups=True)
@@ -183,6 +184,7 @@ def at_once(*calls: Callable[[], int]) -> list[int]:
     return results
 
 
+@pytest.mark.each_database
 def test_two_clicks_load_it_once_and_remove_it_once(store: Store, demo: DemoMonth) -> None:
     before = contents(store)
     count = demo.load(ADMIN, TODAY)
@@ -194,6 +196,7 @@ def test_two_clicks_load_it_once_and_remove_it_once(store: Store, demo: DemoMont
     assert contents(store) == before
 
 
+@pytest.mark.each_database
 def test_who_removes_what_another_is_loading_wins(store: Store, demo: DemoMonth) -> None:
     before = contents(store)
     at_once(lambda: demo.load(ADMIN, TODAY), lambda: demo.remove(ADMIN), lambda: demo.remove(ADMIN))

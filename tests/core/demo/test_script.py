@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, timedelta
+from functools import cache
 from itertools import pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -22,19 +23,20 @@ from tests.core.demo.looks import BERLIN, TODAY
 CAST = read_cast()
 
 
-def month(today: date = TODAY, zone: ZoneInfo = BERLIN) -> list[Talk]:
+@cache
+def month(today: date, zone: ZoneInfo) -> tuple[Talk, ...]:
     models = {agent.name: agent.models[0] for agent in CAST.agents}
     whole = Month(CAST, BOOK, models, today, zone)
-    return [talk for day in whole.days() for talk in whole.talks(day)]
+    return tuple(talk for day in whole.days() for talk in whole.talks(day))
 
 
 @pytest.fixture(scope="module")
-def talks() -> list[Talk]:
-    return month()
+def talks() -> tuple[Talk, ...]:
+    return month(TODAY, BERLIN)
 
 
 @pytest.fixture(scope="module")
-def exchanges(talks: list[Talk]) -> list[Exchange]:
+def exchanges(talks: tuple[Talk, ...]) -> list[Exchange]:
     return [exchange for talk in talks for exchange in talk]
 
 
@@ -44,12 +46,12 @@ def share(count: int, exchanges: list[Exchange]) -> float:
 
 @pytest.mark.parametrize("today", [date(2026, 11, 21), date(2027, 1, 4), date(2027, 2, 28), date(2027, 4, 1)])
 def test_it_has_some_thousand_traces(today: date) -> None:
-    assert 2_000 <= sum(map(len, month(today))) <= 4_000
+    assert 2_000 <= sum(map(len, month(today, BERLIN))) <= 4_000
 
 
 def test_people_work_on_weekdays_by_day_in_the_organisations_zone() -> None:
     for zone in (BERLIN, ZoneInfo("America/Los_Angeles"), ZoneInfo("Asia/Kolkata")):
-        began = [talk[0].opening.head.at.astimezone(zone) for talk in month(zone=zone)]
+        began = [talk[0].opening.head.at.astimezone(zone) for talk in month(TODAY, zone)]
         weekdays = Counter(at.weekday() for at in began)
         assert weekdays[5] + weekdays[6] < weekdays[2] / 2
         assert all(7 <= at.hour < 21 for at in began)
@@ -82,7 +84,7 @@ def test_every_id_is_of_its_own_and_all_times_are_utc(exchanges: list[Exchange])
     assert all(exchange.opening.head.at.tzinfo is UTC for exchange in exchanges)
 
 
-def test_the_cached_context_grows_with_a_conversation(talks: list[Talk]) -> None:
+def test_the_cached_context_grows_with_a_conversation(talks: tuple[Talk, ...]) -> None:
     reads = [
         (last_of(before).usage, last_of(after).usage)
         for talk in talks

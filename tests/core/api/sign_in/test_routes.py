@@ -59,6 +59,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept_but_for_the_password(d
     assert "set-cookie" not in refused.headers
 
 
+@pytest.mark.each_database
 def test_t15_guessing_is_slowed_down_and_says_nothing_of_who_is_here(doors: Doors) -> None:
     """The same words, headers and work whether there is such a person or not; then 429 for both."""
 
