@@ -188,7 +188,7 @@ class Tally:
         return sums[0], sums[1]
 
     def _english(self) -> float:
-        """How much of it reads like English, from 0 to 1."""
+        """Return how much of it reads like English, from 0 to 1."""
         letters = self._scripts["latin"] + 4 * self._scripts["accented"]
         if not self._common:
             return 0.0
@@ -218,7 +218,7 @@ def estimate_parts(texts: Iterable[str], model: str) -> Estimate:
 
 @lru_cache(maxsize=1_024)
 def uses_new_tokenizer(model: str) -> bool:
-    """Whether it counts as the models from 4.7 on do; a Claude of unknown version is taken for a new one."""
+    """Return whether it counts as the models from 4.7 on do; a Claude of unknown version is taken for a new one."""
     found = _VERSION.search(model.lower())
     if found is None:
         return "claude" in model.lower()

@@ -52,7 +52,7 @@ def check_port(address: str, port: int) -> None:
 
 
 def cannot_listen(address: str, port: int) -> OSError | None:
-    """The error that listening there would end in; None if it can begin."""
+    """Return the error that listening there would end in; None if it can begin."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,7 +29,7 @@ def nanos_typed(text: str) -> Nanos | None:
 
 
 def usd_from_nanos(nanos: Nanos) -> Decimal:
-    """The exact dollars: nine decimals, never a float."""
+    """Return the exact dollars: nine decimals, never a float."""
     return Decimal(nanos).scaleb(-9)
 
 
@@ -39,7 +39,7 @@ def exact_usd(nanos: Nanos) -> str:
 
 
 def short_usd(nanos: Nanos) -> str:
-    """The same without zeros at its end, as a person types it: ``0.25``."""
+    """Return the same without zeros at its end, as a person types it: ``0.25``."""
     return exact_usd(nanos).rstrip("0").rstrip(".")
 
 

@@ -26,7 +26,7 @@ def start_of(quarter: Quarter) -> datetime:
 
 @cache
 def midnight(day: date, zone: ZoneInfo) -> Quarter:
-    """The first quarter of a day in a zone, also where clocks skip midnight."""
+    """Return the first quarter of a day in a zone, also where clocks skip midnight."""
     at = datetime.combine(day, time(), zone).astimezone(UTC)
     while at.astimezone(zone).date() < day:
         at += timedelta(minutes=15)
@@ -38,7 +38,7 @@ def day_of(quarter: Quarter, zone: ZoneInfo) -> date:
 
 
 def days(start: Quarter, end: Quarter, zone: ZoneInfo) -> list[Quarter]:
-    """The starts of the zone's days that lie wholly within start and end, and the end of the last one."""
+    """Return the starts of the zone's days that lie wholly within start and end, and the end of the last one."""
     if start >= end:
         return []
     first = day_of(start, zone)
@@ -57,7 +57,7 @@ def months(edges: Sequence[Quarter], zone: ZoneInfo) -> list[Quarter]:
 
 
 def month_of(quarter: Quarter, zone: ZoneInfo) -> tuple[Quarter, Quarter]:
-    """The first quarters of the month that it lies in and of the next one."""
+    """Return the first quarters of the month that it lies in and of the next one."""
     first = day_of(quarter, zone).replace(day=1)
     return midnight(first, zone), midnight((first + timedelta(days=32)).replace(day=1), zone)
 
@@ -68,10 +68,10 @@ def hour_of(quarter: Quarter, zone: ZoneInfo) -> Quarter:
 
 
 def next_hour(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """The first full hour on the zone's clocks from the quarter on."""
+    """Return the first full hour on the zone's clocks from the quarter on."""
     return next(at for at in count(quarter) if hour_of(at, zone) == at)
 
 
 def last_hour(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """The last full hour on the zone's clocks up to the quarter."""
+    """Return the last full hour on the zone's clocks up to the quarter."""
     return next(at for at in count(quarter, -1) if hour_of(at, zone) == at)

@@ -290,7 +290,7 @@ def _passwords(url: str) -> set[str]:
 
 @cache
 def settings() -> Settings:
-    """The process's settings; raises SetupError with one sentence on a bad one."""
+    """Return the process's settings; raises SetupError with one sentence on a bad one."""
     try:
         return Settings()
     except ValidationError as error:

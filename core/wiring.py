@@ -195,7 +195,7 @@ _leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+    """Return the process's services, opened at the first call; while they are being closed they stay the same ones.
 
     Raises ShuttingDown when the process is about to end and they are closed.
     """

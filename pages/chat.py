@@ -103,7 +103,7 @@ def draw_empty(services: Services, agent: AgentView) -> None:
 def draw_conversation(
     services: Services, conversation: ConversationView, window: Window, agent: AgentView | None
 ) -> bool:
-    """The transcript and, while one runs, the live answer; True while an answer is being written and seen."""
+    """Draw the transcript and, while one runs, the live answer; True while an answer is being written and seen."""
     turn = services.turns.live(services.me, conversation.id)
     live = turn is not None and not turn.ended
     unbooked = next(

@@ -137,7 +137,7 @@ def draw_one(services: Services, trace_id: str) -> None:
 
 
 def reader_zone(services: Services) -> ZoneInfo:
-    """The one in the address, where it is one, else the organisation's."""
+    """Return the one in the address, where it is one, else the organisation's."""
     asked = {"zone": st.query_params.get_all("zone")}
     choice, _ = read_address(asked, ZoneInfo(services.settings.time_zone), now(), dict.fromkeys(LISTS, ()))
     return choice.zone

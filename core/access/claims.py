@@ -72,7 +72,7 @@ def _name(claims: Mapping[str, Any], otherwise: str) -> str:
 
 
 def _groups(groups: object) -> frozenset[str]:
-    """A list of words, or one word."""
+    """Return a list of words, or one word."""
     found = groups if isinstance(groups, list) else [groups]
     return frozenset(group for group in found if isinstance(group, str))
 

@@ -70,7 +70,7 @@ class Credentials:
             self._encryption.decrypt(encrypted)
 
     def list(self, by: Person) -> CredentialViews:
-        """The organisation's and one's own. Raises NotAllowed."""
+        """Return the organisation's and one's own. Raises NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == by.id)
         query = select(_keys, _users.c.name).outerjoin(_users, _users.c.id == _keys.c.created_by).where(theirs)
@@ -79,7 +79,7 @@ class Credentials:
             return [_view(row, row.name or "") for row in rows]
 
     def acceptable(self, by: Person, secret: str, *, organisation: bool) -> str:
-        """The key as it would be kept. Raises InputError, NotAllowed."""
+        """Return the key as it would be kept. Raises InputError, NotAllowed."""
         _allow(by, organisation)
         secret = _checked(secret)
         keep_from_log(secret)
@@ -119,7 +119,7 @@ class Credentials:
         self._store.write(job).result()
 
     def key_for(self, person_id: str) -> ProviderKey | None:
-        """The person's own key, else the organisation's, if there is one. Raises SetupError."""
+        """Return the person's own key, else the organisation's, if there is one. Raises SetupError."""
         return self._opened(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
 
     def key_of(self, by: Person, *, organisation: bool) -> ProviderKey | None:
@@ -197,7 +197,7 @@ class Credentials:
             self._encryption.keep_newest_in_file()
 
     def _first(self, which: ColumnElement[bool]) -> Row[Any] | None:
-        """A person's own comes before the organisation's."""
+        """Return the key that comes first: a person's own before the organisation's."""
         query = select(_keys).where(which).order_by(_keys.c.owner_id.is_(None)).limit(1)
         with self._store.read() as connection:
             return connection.execute(query).first()

@@ -45,18 +45,18 @@ class EncryptionKeys:
             raise self._wrong() from None
 
     def again(self, encrypted: str) -> str:
-        """The same, encrypted with the newest key. Raises SetupError."""
+        """Return the same, encrypted with the newest key. Raises SetupError."""
         try:
             return self._fernet().rotate(encrypted).decode()
         except InvalidToken:
             raise self._wrong() from None
 
     def is_newest(self, encrypted: str) -> bool:
-        """Whether the newest key alone can read it. Raises SetupError."""
+        """Return whether the newest key alone can read it. Raises SetupError."""
         return self.reads(self._all()[0], encrypted)
 
     def reads(self, key: bytes, encrypted: str) -> bool:
-        """Whether that key alone can read it."""
+        """Return whether that key alone can read it."""
         try:
             Fernet(key).decrypt(encrypted)
         except InvalidToken:

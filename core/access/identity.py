@@ -15,7 +15,7 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 def kept_email(text: str) -> str | None:
-    """The one spelling by which a person is known; None if it can be nobody's."""
+    """Return the one spelling by which a person is known; None if it can be nobody's."""
     email = text.strip()
     if not email.isascii() or len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email.lower()):
         return None

@@ -52,7 +52,7 @@ def address(chosen: Settings, link: Link) -> str:
 
 
 def new_link(connection: Connection, kind: LinkKind, person_id: str | None) -> Link:
-    """The person's earlier ones are dead from now on; set-up links stay, as each process may show one."""
+    """Make a link: the person's earlier ones are dead from now on; set-up links stay, as each process may show one."""
     if person_id is not None:
         void_links(connection, person_id)
     secret, at = new_secret("link"), now()

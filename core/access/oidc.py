@@ -71,7 +71,7 @@ class OidcSignIn:
         return self._sessions.check(cookie) if begun is None else begun.session
 
     def cookie(self, claims: Mapping[str, Any]) -> str:
-        """The secret of their session, as other browsers have one in a cookie."""
+        """Return the secret of their session, as other browsers have one in a cookie."""
         once = [str(claims.get(name)) for name in ("iss", "sub", "iat", "nonce")]
         return derived_secret("session", self._key, json.dumps(once).encode())
 

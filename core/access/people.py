@@ -60,7 +60,7 @@ class People:
         return _view(row)
 
     def is_set_up(self) -> bool:
-        """Whether there is an admin who can sign in."""
+        """Return whether there is an admin who can sign in."""
         with self._store.read() as connection:
             return has_admin(connection)
 
@@ -77,7 +77,7 @@ class People:
         return self._store.write(job).result()
 
     def reset(self, by: Person, person_id: str) -> Link:
-        """A link to choose another password; until it is used the old one holds. Raises InputError, NotFound."""
+        """Return a link to choose another password; until it is used the old one holds. Raises InputError, NotFound."""
 
         def job(connection: Connection) -> Link:
             _begin(connection, by)
@@ -174,7 +174,7 @@ def one_at_a_time(connection: Connection) -> None:
 
 
 def has_admin(connection: Connection, *, but: str = "") -> bool:
-    """Whether there is an admin who can sign in, other than that one."""
+    """Return whether there is an admin who can sign in, other than that one."""
     can_come_in = (_users.c.role == "admin", _users.c.joined_at.is_not(None), _users.c.deactivated_at.is_(None))
     return connection.execute(select(_users.c.id).where(*can_come_in, _users.c.id != but).limit(1)).first() is not None
 
@@ -199,7 +199,7 @@ def _find(connection: Connection, person_id: str) -> Row[Any]:
 
 
 def _invited(connection: Connection, email: str, name: str, role: str) -> str:
-    """The id of the person, who is there now and has not joined."""
+    """Return the id of the person, who is there now and has not joined."""
     row = connection.execute(select(_users).where(_users.c.email == email)).first()
     if row is None:
         person_id = new_id()

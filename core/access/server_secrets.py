@@ -49,7 +49,7 @@ def seal_all(store: Store, keys: EncryptionKeys) -> None:
 
 
 def encrypt_again(connection: Connection, keys: EncryptionKeys) -> int:
-    """All of them with the newest key; how many. Raises SetupError."""
+    """Encrypt all of them with the newest key; returns how many. Raises SetupError."""
 
     def again(value: Kept) -> Kept:
         return _sealed(keys, value) if isinstance(value, str) else {_ENCRYPTED: keys.again(value[_ENCRYPTED])}
@@ -58,14 +58,14 @@ def encrypt_again(connection: Connection, keys: EncryptionKeys) -> int:
 
 
 def are_newest(connection: Connection, keys: EncryptionKeys) -> bool:
-    """Whether the newest key alone can read them all. Raises SetupError."""
+    """Return whether the newest key alone can read them all. Raises SetupError."""
     one_server_at_a_time(connection)
     values = [value for _, kept in _all(connection) for value in kept.values()]
     return all(isinstance(value, str) or keys.is_newest(value[_ENCRYPTED]) for value in values)
 
 
 def sealed_texts(connection: Connection) -> Iterator[str]:
-    """All that are encrypted, of all servers."""
+    """Yield all that are encrypted, of all servers."""
     kept = (value for _, secrets in _all(connection) for value in secrets.values())
     return (value[_ENCRYPTED] for value in kept if not isinstance(value, str))
 

@@ -72,7 +72,7 @@ class Sessions:
         return Session(row.id, Person(row.user_id, row.name, row.role), row.expires_at)
 
     def list(self, by: Person, person_id: str | None = None) -> SessionViews:
-        """The ones that are alive, of one's own or, for who manages people, of somebody. Raises NotAllowed."""
+        """Return the ones that are alive, of one's own or, for who manages people, of somebody. Raises NotAllowed."""
         owner = person_id or by.id
         allow(by, Permission.OWN_ACCESS if owner == by.id else Permission.PEOPLE)
         query = select(_sessions).where(_sessions.c.user_id == storable(owner), *_alive())
@@ -122,19 +122,19 @@ def end_sessions(connection: Connection, person_id: str, *, but: str | None = No
 
 
 def was_opened(connection: Connection, cookie: str) -> bool:
-    """Whether there is or was such a session."""
+    """Return whether there is or was such a session."""
     query = select(_sessions.c.id).where(_sessions.c.digest == digest("session", cookie))
     return connection.execute(query).first() is not None
 
 
 def browser_of(connection: Connection, person_id: str, cookie: str) -> str:
-    """The id of the session, alive or not, in which this browser was that person; empty if it never was."""
+    """Return the id of the session, alive or not, in which this browser was that person; empty if it never was."""
     of_person = (_sessions.c.digest == digest("session", cookie), _sessions.c.user_id == person_id)
     return connection.execute(select(_sessions.c.id).where(*of_person)).scalar() or ""
 
 
 def has_been_at(connection: Connection, person_id: str, network: str, days: int = 90) -> bool:
-    """Whether the person signed in from this network lately."""
+    """Return whether the person signed in from this network lately."""
     there = (_sessions.c.user_id == person_id, _sessions.c.address == network)
     lately = _sessions.c.created_at > now() - timedelta(days=days)
     return connection.execute(select(_sessions.c.id).where(*there, lately).limit(1)).first() is not None

@@ -47,7 +47,7 @@ class SignIn:
         self._passwords = passwords or Passwords()
 
     def sign_in(self, email: str, password: str, visit: Visit) -> SignedIn:
-        """The same answer after the same time, whatever is wrong. Raises NotSignedIn, TooManyRequests."""
+        """Return the same answer after the same time, whatever is wrong. Raises NotSignedIn, TooManyRequests."""
         claim = self._claim(email, visit)
         self._throttle.admit(claim.attempt)
         signed_in = self._enter(claim, password, visit)
@@ -137,7 +137,7 @@ def _may_enter(row: Row[Any]) -> bool:
 
 
 def _unchanged(row: Row[Any]) -> Any:
-    """The person, unless the password was changed or the person deactivated since the row was read."""
+    """Return the person, unless the password was changed or the person deactivated since the row was read."""
     same = (_users.c.id == row.id, _users.c.password_hash == row.password_hash, _users.c.deactivated_at.is_(None))
     return update(_users).where(*same)
 
@@ -178,7 +178,7 @@ def _set_up(connection: Connection, secret: str, who: dict[str, str], visit: Vis
 
 
 def first_admin(connection: Connection, who: dict[str, str]) -> str:
-    """The id of the first admin, who inherits what was done here without sign-in."""
+    """Return the id of the first admin, who inherits what was done here without sign-in."""
     inherits = update(_users).where(_users.c.email == LOCAL_EMAIL).values(**who, joined_at=now())
     local_id = connection.execute(inherits.returning(_users.c.id)).scalar()
     if local_id is not None:

@@ -101,7 +101,7 @@ def forgive(connection: Connection, attempt: Attempt) -> None:
 
 
 def _admit(connection: Connection, attempt: Attempt) -> int:
-    """How many seconds to wait; 0 if none."""
+    """Return how many seconds to wait; 0 if none."""
     seconds = _fill(connection, attempt.host_key, FROM_ADDRESS) or _fill(connection, attempt.own_key, TO_ACCOUNT)
     if not seconds and attempt.stranger and _fill(connection, attempt.strangers_key, TO_ACCOUNT_BY_STRANGERS):
         return _fill(connection, attempt.siege_key, UNDER_SIEGE)

@@ -120,7 +120,7 @@ class Tokens:
 
 
 def revoke_tokens(connection: Connection, person_id: str) -> int:
-    """All of a person's; returns how many there were."""
+    """Revoke all of a person's; returns how many there were."""
     change = update(_tokens).where(_tokens.c.user_id == person_id, _tokens.c.revoked_at.is_(None))
     return connection.execute(change.values(revoked_at=now())).rowcount
 

@@ -90,7 +90,7 @@ class Loop:
         self._calls: dict[asyncio.Task[ToolOutcome], str] = {}
 
     async def run(self) -> AsyncGenerator[LoopEvent, None]:
-        """All that happens until the agent is done; CutShort comes last if it had to end before.
+        """Yield all that happens until the agent is done; CutShort comes last if it had to end before.
 
         What costs or does something is announced before, by AttemptStarting, GoingOn and CallsStarting, and done when
         the generator is resumed, so that it can be written down first. Raises ProviderError.
@@ -144,7 +144,7 @@ class Loop:
         return CutShort("tool_call_cut", _TOOL_CALL_CUT) if cut_call else None
 
     async def _run_tools(self) -> AsyncGenerator[LoopEvent, None]:
-        """All calls, some at a time; what has ended is told at once, what still runs ends with the generator."""
+        """Yield all calls, some at a time; what has ended is told at once, what still runs ends with the generator."""
         calls = tool_calls(self._said.content) if self._said.stop_reason == "tool_use" else []
         self._results = []
         if not calls:
@@ -191,7 +191,7 @@ async def _end(tasks: Collection["asyncio.Task[ToolOutcome]"]) -> None:
 
 
 def result_of(call: ToolCall, outcome: ToolOutcome) -> Block:
-    """The block that tells the model how its call went."""
+    """Return the block that tells the model how its call went."""
     return tool_result(call, outcome.text, failed=outcome.failure is not None)
 
 

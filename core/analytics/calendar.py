@@ -60,7 +60,7 @@ class Range:
         return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
 
     def days_in(self, step: int) -> tuple[date, date]:
-        """The first and the last day of one of its steps, by its number."""
+        """Return the first and the last day of one of its steps, by its number."""
         piece = self.steps()[step]
         return day_of(piece.start, self.zone), day_of(piece.end - 1, self.zone)
 
@@ -72,7 +72,7 @@ class Range:
         return tuple(Piece(number, *pair) for number, pair in enumerate(pairwise([*edges, self.end])))
 
     def wall_clock(self, quarter: Quarter) -> datetime:
-        """The zone's clocks then, without a zone, for axes and labels."""
+        """Return the zone's clocks then, without a zone, for axes and labels."""
         return start_of(quarter).astimezone(self.zone).replace(tzinfo=None)
 
 
@@ -156,7 +156,7 @@ DEFAULT_PRESET = "30d"
 
 
 def same_clocks(of: Range) -> tuple[Piece, ...]:
-    """The range in parts in which the zone's clocks do not change; a part's slot is their distance from UTC."""
+    """Return the range in parts in which the zone's clocks do not change; a part's slot is their distance from UTC."""
     parts: list[Piece] = []
     begin = of.start
     for start, end in pairwise([*_midnights(of), of.end]):

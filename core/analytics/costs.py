@@ -114,7 +114,7 @@ class Costs:
         self._accuracy: tuple[float, Accuracy | None] | None = None
 
     def accuracy(self) -> Accuracy | None:
-        """How near the estimates of the newest finished replies are; None for none. Looked at now and then."""
+        """Return how near the estimates of the newest finished replies are; None for none. Looked at now and then."""
         if self._accuracy is None or monotonic() - self._accuracy[0] > _ACCURACY_SECONDS:
             with self._store.read() as connection:
                 self._accuracy = monotonic(), summed_up(compare(connection, _REPLIES_COMPARED))
@@ -186,7 +186,7 @@ class _View:
     def _steps(
         self, steps: Sequence[Piece], course: Sequence[tuple[datetime, Spend]], apart: Sequence[Group]
     ) -> Iterator[Step]:
-        """The groups that are told apart, and in each step what is left of its total for all others."""
+        """Yield the groups that are told apart, and in each step what is left of its total for all others."""
         names = {group.id: group.name for group in apart}
         by, rest = self.choice.by, [[sums.spend, sums.calls, sums.unpriced_calls] for _, sums in course]
         if names:

@@ -128,7 +128,7 @@ def of_sessions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def among(column: ColumnElement[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
-    """Whether the column has one of the values; UNASSIGNED stands for none at all."""
+    """Return whether the column has one of the values; UNASSIGNED stands for none at all."""
     known = column.in_([storable(value) for value in values])
     return or_(known, column.is_(None)) if UNASSIGNED in values else known
 

@@ -41,7 +41,7 @@ class Names:
         return ("real",) if "real" in self.provenance and len(self.provenance) > 1 else ()
 
     def of(self, dimension: Dimension, id_: str) -> str:
-        """The id itself if it is not known."""
+        """Return the name, or the id itself if it is not known."""
         names: Mapping[str, str] = getattr(self, dimension)
         return names.get(id_, id_)
 

@@ -43,12 +43,12 @@ class TraceQuery:
 
 
 def checked(*limits: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The conditions for rows found in another way: they lead no database to look for rows by them."""
+    """Return the conditions for rows found in another way: they lead no database to look for rows by them."""
     return case((and_(True, *limits), 1)) == 1
 
 
 def newest_where(wanted: TraceQuery, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
-    """The places of so many as are wanted, newest first."""
+    """Return the places of so many as are wanted, newest first."""
     place = _traces.c.started_at, _traces.c.id
     return select(*place).where(*limits).order_by(*(column.desc() for column in place)).limit(wanted.limit)
 

@@ -51,7 +51,7 @@ class Spend:
         return cls(traces, conversations, calls, unpriced_calls, spend, estimated, saved, tuple(quantities))
 
     def quantity(self, measure: str) -> int:
-        """How much of one of QUANTITIES."""
+        """Return how much of one of QUANTITIES."""
         return self.quantities[_PLACES[measure]]
 
     @property
@@ -59,7 +59,7 @@ class Spend:
         return sum(self.quantity(measure) for measure, units in QUANTITIES.items() if units[0].is_tokens)
 
     def sums(self) -> tuple[int, ...]:
-        """All sums in the order of MEASURES."""
+        """Return all sums in the order of MEASURES."""
         return (*_amounts(self), *self.quantities)
 
     def __add__(self, other: "Spend") -> "Spend":

@@ -101,7 +101,7 @@ def _sum(level: Literal["span", "session", "trace"], id_: str, parts: Sequence[A
 
 
 def _stretches(span: SpanRow, sent_at: datetime) -> list[Stretch]:
-    """The end of an interrupted span is when that was noticed, so it is reckoned from its duration."""
+    """Return the stretches; an interrupted span's end is when that was noticed, so its duration decides."""
     begin = max((span.started_at - sent_at) // _MILLISECOND, 0)
     if span.ended_at is None or span.duration_ms is None:
         return []

@@ -96,7 +96,7 @@ class ExportLinks(Wire):
 
 @exports.get("")
 def list_files(_: Caller) -> Data[list[ExportFile]]:
-    """The files there are, and the columns of each; columns are only ever added, at the end."""
+    """Return the files there are, and the columns of each; columns are only ever added, at the end."""
     return Data(data=[_described(each) for each in FILES.values()])
 
 
@@ -137,14 +137,14 @@ async def download(services: Running, file: FilePart, token: Token = "") -> Resp
 
 @exports.head("/{file}.csv", include_in_schema=False)
 async def look(services: Running, file: FilePart, token: Token = "") -> Response:
-    """Whether the link is good; begins nothing."""
+    """Return whether the link is good; begins nothing."""
     _order(services.exports, file, token, VALID_SECONDS)
     return Response(headers=SAFE, media_type="text/csv; charset=utf-8")
 
 
 @exports.get("/{file}.csv/progress", response_model=ExportProgress, responses=raises(NotSignedIn, NotAllowed, NotFound))
 def follow(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
-    """How far the latest download of the link has come."""
+    """Return how far the latest download of the link has come."""
     return JSONResponse(as_json(_known(services.exports, file, token)), headers=SAFE)
 
 

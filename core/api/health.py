@@ -17,13 +17,13 @@ class Health(BaseModel):
 
 @health.get("/healthz")
 async def is_alive() -> Health:
-    """Whether the process answers at all; nothing else is looked at."""
+    """Say whether the process answers at all; nothing else is looked at."""
     return Health()
 
 
 @health.get("/readyz", responses=raises(NotReady))
 def is_ready(request: Request) -> Health:
-    """Whether a message sent now would be answered and booked, which is tried by a small write.
+    """Return whether a message sent now would be answered and booked, which is tried by a small write.
 
     It is not while the process starts, drains or is held up, nor while the database or the disk takes nothing.
     """

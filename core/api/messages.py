@@ -121,7 +121,7 @@ def send_message(
 def send_and_wait(
     services: Running, by: Caller, check: Checking, given: NewMessage, key: IdempotencyKey = None
 ) -> Response:
-    """The same message, answered whole.
+    """Return the same message, answered whole.
 
     While somebody's consent to a tool is waited for, the answer has begun: its header `X-Waiting-For` says where to
     consent, its status is 200, and blanks come before the JSON. If it fails then, the JSON is the problem.
@@ -144,7 +144,7 @@ def resume_stream(
     last_event_id: LastEventId = "",
     after: Annotated[str, Query(description="The same, for who cannot set headers.")] = "",
 ) -> Response:
-    """The rest of the events, of an answer that goes on or has ended."""
+    """Return the rest of the events, of an answer that goes on or has ended."""
     named, place = place_of(last_event_id or after)
     if named not in (None, task_trace_id):
         raise InputError("Last-Event-ID belongs to another answer. Send the last one of this answer, or none.")
@@ -161,7 +161,7 @@ def stop_answer(services: Running, by: Caller, task_trace_id: str) -> Stopping:
 
 @messages.get("/{task_trace_id}/approvals", responses=raises(NotFound))
 def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approvals:
-    """The calls of tools that wait for consent, the oldest first."""
+    """Return the calls of tools that wait for consent, the oldest first."""
     services.answers.check(by, task_trace_id)
     waiting = services.approvals.pending(by, task_trace_id)
     return Approvals(

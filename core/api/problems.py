@@ -53,7 +53,7 @@ class Problem(BaseModel):
 
 
 def raises(*errors: type[AppError] | tuple[int, str]) -> dict[int | str, dict[str, Any]]:
-    """How a route can fail, for the document of the API: by an error of ours, or with a status and a code."""
+    """Return how a route can fail, for the document of the API: by an error of ours, or with a status and a code."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         status, code = error if isinstance(error, tuple) else (error.status, error.code)
@@ -63,7 +63,7 @@ def raises(*errors: type[AppError] | tuple[int, str]) -> dict[int | str, dict[st
 
 
 def problem(error: AppError) -> JSONResponse:
-    """The error's own words and code, and nothing else."""
+    """Return the error's own words and code, and nothing else."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -101,7 +101,7 @@ NOT_ANSWERED = (500, "internal"), (502, "not_answered"), (503, "try_again")
 
 
 def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
-    """A turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
+    """Return a turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
     kind = end.error_type or end.status
     status, code = (503, "try_again") if kind in _BUSY else (502, "not_answered")
     if kind == "internal":

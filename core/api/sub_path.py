@@ -29,7 +29,7 @@ def here() -> str:
 
 
 def inner(path: str) -> str | None:
-    """The address of ours that a browser's path means; None if it is another's."""
+    """Return the address of ours that a browser's path means; None if it is another's."""
     return path[len(here()) :] if path.startswith(f"{here()}/") else None
 
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def whole_texts(value: Any) -> Any:
-    """The value of a field, if all its texts can be kept and sent on as they are. Raises ValueError."""
+    """Return the value of a field, if all its texts can be kept and sent on as they are. Raises ValueError."""
     match value:
         case str():
             try:

@@ -130,7 +130,7 @@ def _states(connection: Connection, ends: Sequence[TraceEnd]) -> _States:
 
 
 def _is_open(state: _State | None, recovered: bool) -> bool:
-    """Whether it is still running, or was closed by a guess that a true end knows better than."""
+    """Return whether it is still running, or was closed by a guess that a true end knows better than."""
     return state is not None and (state[0] == spans.RUNNING or (state == _GUESSED and not recovered))
 
 

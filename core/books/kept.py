@@ -73,7 +73,7 @@ class Kept:
                 log.critical("turn_end_lost", task_trace_id=kept.end.trace_id, **found)
 
     def size(self) -> tuple[int, int]:
-        """How many wait, and their bytes."""
+        """Return how many wait, and their bytes."""
         with self._lock:
             sizes = [kept.size for kept in self._ends.values() if kept.size]
         return len(sizes), sum(sizes)

@@ -54,7 +54,7 @@ class Liveness:
         return [one for one in running if self._is_lost(one)]
 
     def is_gone(self, instance_id: str) -> bool | None:
-        """Whether the process is known to have ended; None if that cannot be seen from here."""
+        """Return whether the process is known to have ended; None if that cannot be seen from here."""
         if instance_id == self._own:
             return None
         gone, holds = read_instance(instance_id).is_gone, self._holds(instance_id)

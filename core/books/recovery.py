@@ -152,7 +152,7 @@ def _interrupted(lost: _Lost, end: datetime, since: datetime, first_token_ms: in
 
 
 def _call_ended(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> ModelCallEnd:
-    """The guess at what the last call used; if the books have its end already, they pass this over."""
+    """Return the guess at what the last call used; if the books have its end already, they pass this over."""
     reason = _why_nothing(row)
     used = Used({}) if reason else _used(row)
     model = row["response_model"] or row["model"]
@@ -193,7 +193,7 @@ def _used(row: RowMapping) -> Used:
 
 
 def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolCallEnd]:
-    """The calls that were running, and those that were asked for but not yet begun."""
+    """Yield the calls that were running, and those that were asked for but not yet begun."""
     iteration, known = run.calls[-1]["iteration"], {row["tool_use_id"] for row in run.tools}
     for row in run.tools:
         if row["status"] == "running":

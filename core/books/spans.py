@@ -79,7 +79,7 @@ def _not_asked(end: ModelCallEnd) -> set[str]:
 
 
 def answered_model(end: ModelCallEnd) -> str | None:
-    """The model that answered, as it was billed, if it is known to be another than the one asked."""
+    """Return the model that answered, as it was billed, if it is known to be another than the one asked."""
     asked, told = end.call.model, end.reported.model
     named = {told, *names_in(told or "")}
     found = next((line.model for line in end.cost.lines if line.model in named), None)
@@ -129,7 +129,7 @@ def add_lines(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def line_rows(end: ModelCallEnd, trace_id: str, first: int) -> list[dict[str, Any]]:
-    """A model call's ledger lines, numbered from ``first``."""
+    """Return a model call's ledger lines, numbered from ``first``."""
     return [_line_row(end, trace_id, number, line) for number, line in enumerate(end.cost.lines, first)]
 
 

@@ -77,7 +77,7 @@ class Spool:
             raise StoreError(told, reason="the data folder may only be read")
 
     def is_held(self, instance_id: str) -> bool | None:
-        """Whether the instance holds its lock, that is, lives; None if it has none here that would tell."""
+        """Return whether the instance holds its lock, that is, lives; None if it has none here that would tell."""
         try:
             file = os.open(self.folder / f"{instance_id}.lock", os.O_RDONLY)
         except OSError:

@@ -92,12 +92,12 @@ def typical_replies(connection: Connection) -> dict[str, int]:
 
 
 def _percentile(counts: list[int]) -> int:
-    """The 99th, of which there is at least one."""
+    """Return the 99th, of which there is at least one."""
     return sorted(counts)[math.ceil(0.99 * len(counts)) - 1]
 
 
 def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How much of what is billed apiece the provider may use for one reply that has these tools: one a use.
+    """Return how much of what is billed apiece the provider may use for one reply that has these tools: one a use.
 
     The type of such a tool begins with the unit's name, as ``web_search_20260318`` does.
     """
@@ -106,7 +106,7 @@ def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:
-    """How many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
+    """Return how many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
 
     What they add has no limit but the model's window, and each time that the model goes on it reads all of it again.
     """
@@ -115,7 +115,7 @@ def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:
 
 
 def runs_code(tools: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the provider may run code for it, whose time is billed apart and in no reply: no budget counts it."""
+    """Return whether the provider may run code for it: that time is billed apart, and no budget counts it."""
     return any(str(tool.get("type", "")).startswith("code_execution") for tool in tools)
 
 

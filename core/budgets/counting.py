@@ -58,7 +58,7 @@ def usual_money(connection: Connection) -> Counts:
 
 
 def standing_at(row: RowMapping, at: datetime) -> Standing:
-    """A new period begins with nothing: each count in it comes this way first."""
+    """Return the standing; a new period begins with nothing: each count in it comes this way first."""
     kept = Window(row["period_start"], row["period_end"])
     if at < kept.end:
         return Standing(kept, row["spent_nanos"], row["unpriced_lines"], row["held_nanos"])

@@ -62,7 +62,7 @@ class KeptKey:
 
 
 def read_key(connection: Connection, owner_id: str, once: Once, at: datetime) -> KeptKey | None:
-    """The request that came with it, if it is still kept."""
+    """Return the request that came with it, if it is still kept."""
     query = (
         select(_keys.c.digest, _keys.c.task_trace_id, _traces.c.error_type)
         .outerjoin(_traces, (_traces.c.id == _keys.c.task_trace_id) & (_traces.c.status != "running"))

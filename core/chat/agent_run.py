@@ -155,7 +155,7 @@ class AgentRun:
         return total_of([*self.calls()])
 
     def calls(self) -> Iterator[ModelCallEnd]:
-        """The model calls that have ended, here and further down."""
+        """Yield the model calls that have ended, here and further down."""
         yield from self.journal.ended
         for child in self.children:
             yield from child.calls()
@@ -210,7 +210,7 @@ class AgentRun:
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
     def _is_read(self, event: LoopEvent) -> bool:
-        """Whether this was the last of what is read unseen."""
+        """Return whether this was the last of what is read unseen."""
         if isinstance(event, ReplyEnded):
             self.journal.reply_ended(event.reply)
             return True

@@ -162,7 +162,7 @@ def _own(by: Person) -> list[ColumnElement[bool]]:
 
 
 def _decide(connection: Connection, span_id: str, decision: Decision, by: str | None, reason: str) -> int:
-    """The first decision counts: returns whether this one is it."""
+    """Decide; the first decision counts: returns whether this one is it."""
     undecided = _approvals.c.span_id == span_id, _approvals.c.decision.is_(None)
     values = {"decision": decision, "decided_by": by, "decided_at": now(), "reason": reason}
     return connection.execute(update(_approvals).where(*undecided).values(values)).rowcount

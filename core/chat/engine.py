@@ -83,11 +83,11 @@ class Engine:
         return task
 
     def find(self, conversation_id: str) -> Turn | None:
-        """The conversation's turn, while it runs and for a little while after."""
+        """Return the conversation's turn, while it runs and for a little while after."""
         return self._turns.get(conversation_id)
 
     def turn(self, task_trace_id: str) -> Turn | None:
-        """The same by the turn's own id."""
+        """Return the same by the turn's own id."""
         return next((turn for turn in list(self._turns.values()) if turn.id == task_trace_id), None)
 
     @property

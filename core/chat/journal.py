@@ -109,7 +109,7 @@ class Journal:
         return self._about_to_ask(self._live.call.attempt + 1, self._asked.prompt)
 
     def prepared(self, asked: Asked) -> ModelCall:
-        """The first model call is another one than was opened; nothing of it was sent."""
+        """Note that the first model call is another one than was opened; nothing of it was sent."""
         self._asked, call = asked, self._live.call
         bound = self._bounds.of(asked, call.started_at)
         self._live.call = replace(call, prompt_estimate=asked.prompt.central, bound=bound)
@@ -120,7 +120,7 @@ class Journal:
         return self._step()
 
     def span_of(self, call_id: str) -> str:
-        """The span of a call that runs."""
+        """Return the span of a call that runs."""
         return self._tools.span_of(call_id)
 
     def waited(self, call_id: str, milliseconds: int) -> None:
@@ -131,7 +131,7 @@ class Journal:
         self._tools.end(place, outcome)
 
     def going_on(self, iteration: int, prompt_estimate: Estimate) -> Advance:
-        """The results are in, and the model is about to be asked again."""
+        """Note that the results are in, and the model is about to be asked again."""
         self._iteration = iteration
         return self._about_to_ask(1, prompt_estimate)
 
@@ -172,7 +172,7 @@ class Journal:
         return self.characters, self._live.call.id, passage.sent_at, passage.answered_at
 
     def checkpoint(self) -> Checkpoint | None:
-        """How far it has come, once a request was sent or anything has arrived."""
+        """Return how far it has come, once a request was sent or anything has arrived."""
         live, (content, text) = self._live, self._so_far()
         estimate = live.call.prompt_estimate
         if live.reply is None and not content and self._passage.sent_at is None:
@@ -189,7 +189,7 @@ class Journal:
         )
 
     def end(self, outcome: Outcome) -> RunEnd:
-        """The end, which leaves nothing open; to be asked for once."""
+        """Return the end, which leaves nothing open; to be asked for once."""
         self._tools.stop(outcome.status, outcome.error_type)
         self._content, self._text = self._so_far()
         if self._under_way:

@@ -45,7 +45,7 @@ class McpStatus:
         self._registry, self._servers, self._engine = registry, servers, engine
 
     def list(self, by: Person) -> Statuses:
-        """All that are registered, as they are now; how they are reached is only for who may change agents.
+        """Return all that are registered, as they are now; how they are reached is only for who may change agents.
 
         Raises NotAllowed.
         """
@@ -55,7 +55,10 @@ class McpStatus:
         return statuses if may(by, Permission.AGENTS) else [_told(status) for status in statuses]
 
     def settled(self, by: Person) -> Statuses:
-        """The same, once those that nobody asked yet were asked for their tools. Raises NotAllowed, ShuttingDown."""
+        """Return the same, once those that nobody asked yet were asked for their tools.
+
+        Raises NotAllowed, ShuttingDown.
+        """
         allow(by, Permission.AGENTS)
         unasked = [status.server.id for status in self.list(by) if status.condition == "unasked"]
         if unasked:
@@ -96,7 +99,7 @@ class McpStatus:
 
 
 def who_uses(server: McpServerView, agents: Iterable[AgentView]) -> list[AgentView]:
-    """The agents that may use a tool of the server."""
+    """Return the agents that may use a tool of the server."""
     return [agent for agent in agents if any(is_of(name, server.name) for name in agent.tools)]
 
 

@@ -62,7 +62,7 @@ class Head:
     at: datetime
 
     def is_for(self, person: Person) -> bool:
-        """Whether it is there at all for this person, or this token."""
+        """Return whether it is there at all for this person, or this token."""
         return self.owner_id == person.id and may_use_agent(person, self.agent_id)
 
 

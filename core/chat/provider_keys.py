@@ -35,7 +35,7 @@ class ProviderKeys:
         self._credentials, self._provider, self._engine = credentials, provider, engine
 
     def key_for(self, by: Person) -> CallKey | None:
-        """The person's own, else the organisation's, else the environment's; None means that the simulator answers.
+        """Return the person's own, else the organisation's, else the environment's; None: the simulator answers.
 
         Raises NoProviderKey, SetupError.
         """
@@ -69,7 +69,7 @@ class ProviderKeys:
         return frozenset(kinds)
 
     def list(self, by: Person) -> CredentialViews:
-        """The organisation's and one's own. Raises NotAllowed."""
+        """Return the organisation's and one's own. Raises NotAllowed."""
         return self._credentials.list(by)
 
     def set(self, by: Person, secret: str, *, organisation: bool) -> CredentialView:
@@ -103,7 +103,7 @@ class ProviderKeys:
         self._credentials.remove(by, organisation=organisation)
 
     def _try(self, key: CallKey) -> str | None:
-        """The kind of what goes wrong, if anything does."""
+        """Return the kind of what goes wrong, if anything does."""
         check: Callable[[], Awaitable[None]] = partial(self._provider.check, key)
         try:
             with self._engine.admission():

@@ -26,7 +26,7 @@ class Standing:
             await self._now(by)
 
     def asked(self, tool: Tool) -> Tool:
-        """The tool, run for what the person may at that moment, after any wait for consent.
+        """Return the tool, run for what the person may at that moment, after any wait for consent.
 
         What it found is kept back, by ToolDenied, if that became less while it ran. Raises StoreError.
         """

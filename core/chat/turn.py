@@ -84,11 +84,11 @@ class Turn:
         return self.log.ended
 
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
-        """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
+        """Return the events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self.log.get(after, timeout)
 
     def calls(self) -> Iterator[ModelCallEnd]:
-        """The model calls that have ended."""
+        """Yield the model calls that have ended."""
         return self._run.calls()
 
     def stop(self) -> None:

@@ -147,7 +147,7 @@ class Turns:
         raise _busy()
 
     def live(self, by: Person, conversation_id: str) -> Turn | None:
-        """The person's conversation's turn if it runs in this process or ended here some seconds ago."""
+        """Return the person's conversation's turn if it runs in this process or ended here some seconds ago."""
         turn = self._engine.find(conversation_id)
         return turn if turn is not None and turn.head.is_for(by) else None
 

@@ -109,12 +109,12 @@ class Conversations:
         return found
 
     def turns_after(self, by: Person, conversation_id: str, task_trace_id: str) -> int | None:
-        """How many turns follow this one; None if it does not stand in the conversation any more."""
+        """Return how many turns follow this one; None if it does not stand in the conversation any more."""
         with self._store.read() as connection:
             return turns_after(connection, by, conversation_id, task_trace_id)
 
     def newest_mention(self, by: Person, conversation_id: str, words: str) -> str | None:
-        """The turn of the newest message that has these words."""
+        """Return the turn of the newest message that has these words."""
         with self._store.read() as connection:
             return newest_mention(connection, by, conversation_id, words)
 
@@ -150,12 +150,12 @@ class Conversations:
         return int(total_nanos), count, "estimated" if estimated else "computed"
 
     def previews(self, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
-        """A small WebP of each image among these attachments, by its id."""
+        """Return a small WebP of each image among these attachments, by its id."""
         with self._store.read() as connection:
             return read_previews(connection, by, conversation_id, ids)
 
     def attached_file(self, by: Person, conversation_id: str, attachment_id: str) -> bytes:
-        """An attached file as it was. Raises NotFound."""
+        """Return an attached file as it was. Raises NotFound."""
         with self._store.read() as connection:
             return read_file(connection, by, conversation_id, attachment_id)
 
@@ -185,7 +185,7 @@ class Conversations:
 
 
 def title_from(text: str) -> str:
-    """A title for the conversation that a message begins: its first line, cut at a word near 60 characters."""
+    """Return a title for the conversation that a message begins: its first line, cut at a word near 60 characters."""
     first = next((line for line in text.splitlines() if line.strip()), "New conversation")
     line = " ".join(first.split())
     if len(line) <= _TITLE_WIDTH:

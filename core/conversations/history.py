@@ -38,7 +38,7 @@ class History:
 def read_history(
     connection: Connection, by: Person, conversation_id: str, *, before: str | None, simulated: bool = False
 ) -> History:
-    """All that was said, up to but without the message ``before``; ``simulated`` is whether it goes to the simulator.
+    """Read all that was said before the message ``before``; ``simulated`` is whether it goes to the simulator.
 
     Raises ConversationGone, also for what is someone else's, and MessageGone.
     """

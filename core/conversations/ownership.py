@@ -10,7 +10,10 @@ _conversations = Conversation.__table__
 
 
 def belongs_to(by: Person) -> ColumnElement[bool]:
-    """The person's conversations, without deleted ones; a token's are those with its agents. Raises NotAllowed."""
+    """Return the person's conversations, without deleted ones; a token's are those with its agents.
+
+    Raises NotAllowed.
+    """
     allow(by, Permission.CHAT)
     own = and_(_conversations.c.owner_id == by.id, _conversations.c.deleted_at.is_(None))
     return own if by.agents is None else and_(own, _conversations.c.agent_id.in_(sorted(by.agents)))

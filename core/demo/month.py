@@ -39,7 +39,7 @@ class DemoMonth:
         return state.phase if state else None
 
     def offer(self, by: Person) -> bool:
-        """Whether the person may load it, and there is no trace at all and none under way. Raises StoreError."""
+        """Return whether the person may load it, and there is no trace at all and none under way. Raises StoreError."""
         if not may(by, Permission.DEMO):
             return False
         with self._store.read() as connection:

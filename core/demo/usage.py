@@ -43,7 +43,7 @@ class Context:
         return self._timed({**prompt, **output, **tools, "service_tier": "standard"}, thinking, answer, searches)
 
     def _pasted(self) -> int:
-        """A document now and then, most often with the first question."""
+        """Return a document now and then, most often with the first question."""
         if self._agent.paste_tokens and self._random.random() < (0.15 if self._cached else 0.8):
             return self._drawn(self._agent.paste_tokens)
         return self._random.randint(6, 60)

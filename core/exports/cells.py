@@ -45,7 +45,7 @@ def _sqlite_text(value: ColumnElement[str], usual: str) -> ColumnElement[Any]:
 
 
 def sqlite_line(cells: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
-    """A whole row of the file."""
+    """Return a whole row of the file."""
     every = list(cells)
     return func.printf(",".join("%s" for _ in every) + "\r\n", *every)
 
@@ -63,7 +63,7 @@ def _sqlite_usd(nanos: ColumnElement[int]) -> ColumnElement[Any]:
 
 
 def _word(text: str) -> BindParameter[str]:
-    """A constant within the statement, which SQLite looks at once; a parameter would be copied for each row."""
+    """Return a constant within the statement, which SQLite looks at once; a parameter would be copied for each row."""
     return literal(text, literal_execute=True)
 
 

@@ -91,7 +91,7 @@ _PROVENANCE = Column("provenance", "Whose money: real, simulated or demo.", "tex
 
 
 def _reported(name: str, meaning: str) -> Column:
-    """A word of the usage that the provider reported for the call of a line."""
+    """Return a word of the usage that the provider reported for the call of a line."""
     return Column(name, meaning, "text", _spans.c.usage[name].as_string())
 
 
@@ -242,7 +242,7 @@ LEDGER = ExportFile(
 
 
 def without_delegation(file: ExportFile) -> ExportFile:
-    """The same where every session is a master agent's, so that it need not be looked up for each line."""
+    """Return the same where every session is a master agent's, so that it need not be looked up for each line."""
     return replace(file, agent=_master, part=_whole)
 
 

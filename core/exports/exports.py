@@ -80,7 +80,7 @@ class Exports:
         return Download(progress, self._pieces(progress, chosen, connection, held), held)
 
     def known(self, order: Order) -> Progress:
-        """How far the latest download of that order has come. Raises NotFound, NotSignedIn, NotAllowed."""
+        """Return how far the latest download of that order has come. Raises NotFound, NotSignedIn, NotAllowed."""
         self._still_allowed(order)
         with self._lock:
             found = self._known.get(order.id)

@@ -83,7 +83,7 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def signing_key(path: Path) -> bytes:
-    """The key in the file, made if there is none; only this user may read it. Raises SetupError."""
+    """Return the key in the file, made if there is none; only this user may read it. Raises SetupError."""
     key = key_file(path, lambda: secrets.token_bytes(_KEY_BYTES))
     if len(key) < _KEY_BYTES:
         raise SetupError(f"The key {path} is too short to be one. Delete it: a new one is made at the next start.")

@@ -34,7 +34,7 @@ class Decoded:
 
 
 def as_plain_text(data: bytes) -> str | None:
-    """The text, without a byte order mark; None if it is none, or holds control characters no text has."""
+    """Return the text, without a byte order mark; None if it is none, or holds control characters no text has."""
     decoded = decode(data)
     return None if decoded is None else decoded.text
 

@@ -48,7 +48,10 @@ class AgentDraft:
 
 
 def checked(draft: AgentDraft) -> AgentDraft:
-    """The draft with trimmed texts and without blank starters. Raises InputError that names the field to mend."""
+    """Return the draft with trimmed texts and without blank starters.
+
+    Raises InputError that names the field to mend.
+    """
     model = _model(draft.model)
     if not 1 <= draft.max_output_tokens <= model.max_output_tokens:
         raise InputError(

@@ -83,13 +83,13 @@ class Agents:
         return [view for view in self._read(everything=everything) if may_use_agent(by, view.id)]
 
     def get(self, by: Person, agent_id: str) -> AgentView:
-        """The current version. Raises NotFound, also for one that is not there for this person."""
+        """Return the current version. Raises NotFound, also for one that is not there for this person."""
         if not may_use_agent(by, agent_id):
             raise _unknown()
         return self.known(agent_id)
 
     def versions(self, by: Person, agent_id: str) -> AgentViews:
-        """All versions, newest first. Raises NotFound."""
+        """Return all versions, newest first. Raises NotFound."""
         query = _ALL_VERSIONS.where(_agents.c.id == storable(agent_id)).order_by(_versions.c.number.desc())
         with self._store.read() as connection:
             views = [_view(row) for row in connection.execute(query).mappings()]
@@ -142,7 +142,7 @@ class Agents:
         self._store.write(job).result()
 
     def touched(self, by: Person, agent_id: str) -> Touched:
-        """How many others deactivating it touches. Raises NotAllowed."""
+        """Return how many others deactivating it touches. Raises NotAllowed."""
         allow(by, Permission.AGENTS)
         with self._store.read() as connection:
             sessions = select(func.count(_sessions.c.task_trace_id.distinct())).where(
@@ -169,7 +169,7 @@ class Agents:
         return self._read(everything=False)
 
     def any(self) -> bool:
-        """Whether there is an agent at all, active or not."""
+        """Return whether there is an agent at all, active or not."""
         with self._store.read() as connection:
             return connection.execute(select(_agents.c.id).limit(1)).first() is not None
 

@@ -37,7 +37,10 @@ class McpServerDraft:
 
 
 def checked(draft: McpServerDraft) -> McpServerDraft:
-    """The draft trimmed and without what its transport has no use for. Raises InputError that says what to mend."""
+    """Return the draft trimmed and without what its transport has no use for.
+
+    Raises InputError that says what to mend.
+    """
     draft = replace(draft, name=_name(draft.name))
     match draft.transport:
         case "stdio":

@@ -60,7 +60,7 @@ class McpRegistry:
         self._store, self._keys = store, keys
 
     def list(self, by: Person) -> McpServerViews:
-        """All of them, the one registered first coming first. Raises NotAllowed."""
+        """Return all of them, the one registered first coming first. Raises NotAllowed."""
         allow(by, Permission.AGENTS)
         return self.known()
 
@@ -111,7 +111,7 @@ class McpRegistry:
             return [_view(row) for row in connection.execute(_ALL).mappings()]
 
     def active(self) -> tuple[McpServer, ...]:
-        """The active ones with their secrets, for the connections alone. Raises SetupError."""
+        """Return the active ones with their secrets, for the connections alone. Raises SetupError."""
         kept = self._active()
         while True:
             try:

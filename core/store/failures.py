@@ -91,13 +91,13 @@ def told_plainly(url: URL) -> Iterator[None]:
 
 
 def store_error(error: BaseException, url: URL) -> StoreError | None:
-    """The StoreError that says it, or None for an error that lies in what was asked, such as IntegrityError."""
+    """Return the StoreError that says it, or None for an error that lies in what was asked, such as IntegrityError."""
     sentence = _EXHAUSTED if isinstance(error, PoolExhausted) else _sentence(error)
     return None if sentence is None else StoreError(sentence.format(place=place(url)), reason=_reason(sentence))
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same transaction may well succeed in a moment: a conflict, a dead connection, a restart."""
+    """Return whether the same transaction may well succeed in a moment: a conflict, a dead connection, a restart."""
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _unanswered(error) or _state(error)[:2] in _PASSING_CLASSES

@@ -38,7 +38,7 @@ _MOST_STEPS = 100
 
 
 def query_costs(store: Store) -> Tool:
-    """The tool, on these books."""
+    """Return the tool, on these books."""
     return typed_tool(_Books(store).query_costs)
 
 
@@ -156,7 +156,7 @@ _COLUMNS = (
 
 
 def spend_table(rows: Sequence[tuple[str, Spend]]) -> str:
-    """A line each, those beyond the first hundred as one, and a line for the total."""
+    """Return a line each, those beyond the first hundred as one, and a line for the total."""
     total = _added_up(rows)
     rest = rows[_MOST_ROWS:]
     shown = [*rows[:_MOST_ROWS], *([(f"{len(rest)} others", _added_up(rest))] if rest else [])]

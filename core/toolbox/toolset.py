@@ -60,14 +60,14 @@ class Toolbox:
         return await self._equipped(agent, path, await self._servers.named(remote, tell) if remote else {})
 
     async def at_once(self, agent: AgentView, path: tuple[str, ...]) -> Toolset:
-        """The same without waiting for any server: then it may not be whole."""
+        """Return the same without waiting for any server: then it may not be whole."""
         remote = self._remote(agent)
         found = await self._servers.at_once(remote) if remote else {}
         toolset = await self._equipped(agent, path, found or {})
         return toolset if found is not None else replace(toolset, warnings=(), whole=False)
 
     def offhand(self, agent: AgentView) -> Toolset | None:
-        """The same from any thread, where neither a server nor another agent is needed for it."""
+        """Return the same from any thread, where neither a server nor another agent is needed for it."""
         return None if agent.delegates or self._remote(agent) else self._whole(agent, {}, {})
 
     def _remote(self, agent: AgentView) -> list[str]:

@@ -60,7 +60,7 @@ def draw_about(services: Services, agent: AgentView, names: Names) -> None:
 
 
 def price_line(services: Services, model: str) -> str:
-    """The list price of today, as Markdown."""
+    """Return the list price of today, as Markdown."""
     card = services.book.rate_card(model, now())
     if card is None:
         return "No price is known for this model: its costs will show as unknown."

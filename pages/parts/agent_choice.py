@@ -61,7 +61,7 @@ def keep_choice(conversation_id: str, agent_id: str) -> None:
 
 
 def _labels(agents: Sequence[AgentView]) -> dict[str, str]:
-    """All different, as Streamlit knows what is picked by its label."""
+    """Return all different, as Streamlit knows what is picked by its label."""
     labels = {agent.id: f"{agent.name} · {agent.model}" for agent in agents}
     often = Counter(labels.values())
     return {id_: label if often[label] == 1 else f"{label} ({id_[-6:]})" for id_, label in labels.items()}

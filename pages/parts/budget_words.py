@@ -35,7 +35,7 @@ def subject(view: BudgetView) -> str:
 
 
 def days_of(view: BudgetView) -> tuple[date, date]:
-    """The first and the last one, on the clocks that the budget goes by."""
+    """Return the first and the last one, on the clocks that the budget goes by."""
     zone = ZoneInfo(view.time_zone)
     return view.window.start.astimezone(zone).date(), _next_period(view) - timedelta(days=1)
 
@@ -86,7 +86,7 @@ def sums(view: BudgetView) -> str:
 
 
 def exact_sums(view: BudgetView) -> str:
-    """All nine decimals, and what is meant by held."""
+    """Return all nine decimals, and what is meant by held."""
     as_spent = view.held_as_spent
     held = f"Held as spent: {exact(as_spent)}, the most that replies without a price can cost. " if as_spent else ""
     held += f"Held: {exact(view.reserved)} for what answers under way may still cost. " if view.reserved else ""
@@ -155,7 +155,7 @@ def _named(found: Sequence[Room]) -> str:
 
 
 def no_room(found: Sequence[Room]) -> list[str]:
-    """A sentence for each agent that is refused now."""
+    """Return a sentence for each agent that is refused now."""
     return [
         f"No room left for {as_text(room.agent)}."
         if room.holds is not None
@@ -175,7 +175,7 @@ def refused_from(found: Sequence[Room]) -> str:
 
 
 def refusals(view: BudgetView) -> list[str]:
-    """How often whom on which day, of the present period."""
+    """Return how often whom on which day, of the present period."""
     return [f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {_times(each.refused)}" for each in view.refusals]
 
 
@@ -204,5 +204,5 @@ def little_room(views: Sequence[BudgetView], person_id: str) -> str:
 
 
 def _next_period(view: BudgetView) -> date:
-    """The first day that is not in it any more."""
+    """Return the first day that is not in it any more."""
     return view.window.end.astimezone(ZoneInfo(view.time_zone)).date()

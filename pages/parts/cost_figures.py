@@ -85,7 +85,7 @@ def _tokens(sums: Spend) -> str:
 
 
 def _apiece(measure: str, label: str) -> _Figure:
-    """A figure for what is no tokens and billed by the piece."""
+    """Return a figure for what is no tokens and billed by the piece."""
     return _Figure(
         label,
         lambda sums: sums.quantity(measure),

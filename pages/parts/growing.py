@@ -62,7 +62,7 @@ class TextBlock:
 
 
 def thinking() -> DeltaGenerator:
-    """The folded place for what a model thinks, where the script draws now."""
+    """Return the folded place for what a model thinks, where the script draws now."""
     return st.expander("Thinking", icon=":material/psychology:", type="compact")
 
 

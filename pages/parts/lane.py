@@ -60,7 +60,7 @@ class LiveLine:
         self._line = replace(self._line, state="running", consent=consent)
 
     def begin_below(self, agent_name: str, changed: Changed) -> "Lane":
-        """The lane of the agent that it asks."""
+        """Return the lane of the agent that it asks."""
         if self._lane is None:
             self._asked = as_text(agent_name)
             self._status = self._below.status(f"{self._asked} is working …", expanded=True)

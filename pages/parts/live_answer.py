@@ -128,7 +128,7 @@ def innermost(event: Event) -> Event:
 
 
 def frame_seconds(reader: int, drawn: int) -> float:
-    """The time until this reader's next frame: longer for long blocks, and when many read at once."""
+    """Return the time until this reader's next frame: longer for long blocks, and when many read at once."""
     moment = time.monotonic()
     _last_frames[reader] = moment
     for other, at in list(_last_frames.items()):

@@ -52,7 +52,7 @@ def oidc_cookie(services: Services) -> str:
 
 
 def way_to_provider() -> str:
-    """The address that leads there, good for some seconds."""
+    """Return the address that leads there, good for some seconds."""
     return f"{WAY_IN}?{urlencode({'provider': encode_provider_token('default')})}"
 
 

@@ -21,7 +21,7 @@ def for_reader(running: Services) -> Services:
 
 
 def for_later(running: Services) -> Services:
-    """The same for what is asked outside a script, where nothing of the browser is known: by the cookie it has now."""
+    """Return the same outside a script, where nothing of the browser is known: by the cookie it has now."""
     if running.settings.auth == "none":
         return running
     secret = _cookie(running)
@@ -29,7 +29,7 @@ def for_later(running: Services) -> Services:
 
 
 def browser(running: Services) -> Session:
-    """The sign-in of this browser. Raises NotSignedIn; NotAllowed for who signed in but does not belong here."""
+    """Return the sign-in of this browser. Raises NotSignedIn; NotAllowed for who signed in but does not belong here."""
     if running.settings.auth == "oidc":
         return oidc_session(running)
     return running.access.sessions.check(_cookie(running))
@@ -48,7 +48,7 @@ def reader(running: Services) -> Person | None:
 
 
 def is_inside() -> bool:
-    """Whether somebody reads; also where something is wrong that each page says by itself."""
+    """Return whether somebody reads; also where something is wrong that each page says by itself."""
     try:
         return reader(services()) is not None
     except AppError:

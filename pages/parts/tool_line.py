@@ -98,7 +98,7 @@ def _label(line: ToolLine) -> str:
 
 
 def _word(line: ToolLine) -> str:
-    """How it goes, as Markdown; of what failed the reason, too."""
+    """Return how it goes, as Markdown; of what failed the reason, too."""
     if line.state == "running":
         return ""
     if line.state == "waiting":

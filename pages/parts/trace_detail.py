@@ -185,7 +185,7 @@ def _step(label: str, span: SpanRow) -> dict[str, object]:
 
 
 def _sent(span: SpanRow) -> str:
-    """How far the request is known to have come."""
+    """Return how far the request is known to have come."""
     if span.sent_at is not None:
         return "no answer" if span.answered_at is None else "answered"
     answered = span.usage_json or span.request_id or span.http_status

@@ -48,7 +48,7 @@ def _addresses(line: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_surplus(address: str) -> bool:
-    """Whether its last bracket was opened before it."""
+    """Return whether its last bracket was opened before it."""
     last = address[-1]
     return last in _OPENED_BY and address.count(last) > address.count(_OPENED_BY[last])
 

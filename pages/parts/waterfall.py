@@ -53,7 +53,7 @@ def waterfall(detail: TraceDetail) -> alt.LayerChart | alt.FacetChart | None:
 
 
 def _as_tree(detail: TraceDetail) -> dict[str, str]:
-    """The names of the rows with branches in front, as a chart's axis takes no indentation."""
+    """Return the names of the rows with branches in front, as a chart's axis takes no indentation."""
     depths = {place.of.id: place.depth for place in detail.tree}
     shown = list(labels_of(detail).items())[:MOST_ROWS]
     return {each: f"{_branch(depths[each])}{name}" if each in depths else name for each, name in shown}

@@ -15,7 +15,7 @@ def shown_window(services: Services, conversation_id: str) -> Window:
 
 
 def _shown(conversation_id: str) -> tuple[int, int]:
-    """How many turns, and how many newer ones are left out; another conversation begins with its newest ones."""
+    """Return how many turns, and how many newer ones are left out; another conversation begins with its newest ones."""
     whose, turns, skipped = st.session_state.get(_SHOWN, (None, TURNS, 0))
     return (turns, skipped) if whose == conversation_id else (TURNS, 0)
 

@@ -71,7 +71,7 @@ class Connection:
             await self._settled.wait()
 
     def tools(self, taken: Iterable[str]) -> Iterator[Tool]:
-        """The tools last known, under names that are not taken."""
+        """Yield the tools last known, under names that are not taken."""
         views = [view for view in self._views if view.problem is None]
         names = tool_names(self.server.name, [view.name for view in views], taken)
         for name, view in zip(names, views, strict=True):

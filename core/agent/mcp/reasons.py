@@ -18,7 +18,7 @@ def reason_of(error: Exception | None, server: McpServer) -> str:
 
 
 def without_secrets(server: McpServer) -> Callable[[str], str]:
-    """A function that blots out the server's secrets wherever it repeats them."""
+    """Return a function that blots out the server's secrets wherever it repeats them."""
     # Of a header such as Authorization also without the word that says what kind it is.
     headers = [part for value in server.headers.values() for part in (value, value.rpartition(" ")[2])]
     return redaction([*server.env.values(), *headers])

@@ -61,7 +61,7 @@ class McpServers:
         return {name: there[name] for name in names if name in there}
 
     async def at_once(self, names: Sequence[str]) -> dict[str, Tool] | None:
-        """The same where nobody need wait; None where a server must be waited for, which begins to start."""
+        """Return the same where nobody need wait; None where a server must be waited for, which begins to start."""
         async with self._changing:
             await self._read_configured()
             wanted = self._wanted(names)

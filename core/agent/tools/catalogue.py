@@ -72,7 +72,7 @@ _FETCH_LIMITS = {**_SEARCH_LIMITS, "max_content_tokens": _MOST_TOKENS_OF_A_PAGE}
 
 
 def provider_tools(names: Iterable[str], model_id: str) -> list[dict[str, Any]]:
-    """The definitions of those names that the provider runs, in the version this model takes.
+    """Return the definitions of those names that the provider runs, in the version this model takes.
 
     None for a model that is not in the catalogue of models: which version it takes is not known.
     """

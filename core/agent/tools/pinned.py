@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The host's addresses, best first, as the machine finds them. Raises OSError or UnicodeError."""
+    """Return the host's addresses, best first, as the machine finds them. Raises OSError or UnicodeError."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 

@@ -118,7 +118,7 @@ _NOTHING_ELSE: Registry[Any] = Registry()
 
 
 def misfits(schema: dict[str, Any], given: Any) -> list[str]:
-    """A sentence for each misfit, the first few. Raises what jsonschema raises for a schema that is none."""
+    """Return a sentence for each misfit, the first few. Raises what jsonschema raises for a schema that is none."""
     if not isinstance(given, dict):
         return ["The input must be a JSON object."]
     kind = validator_for(schema, default=Draft202012Validator)
@@ -153,7 +153,7 @@ def size_of(text: str) -> int:
 
 
 def bounded(text: str, size: int) -> str:
-    """The text, or as much of it as fits and a line that says of how much; a mark for each unprintable character."""
+    """Return the text, or as much as fits and a line that says of how much; unprintable characters become marks."""
     head = text[: LONGEST + 1].replace("\r\n", "\n").replace("\r", "\n")
     clean = _UNPRINTABLE.sub(_INSTEAD, head).encode()
     if len(clean) <= LONGEST:

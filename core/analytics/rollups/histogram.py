@@ -19,7 +19,7 @@ _pack_pair = Struct("<HI").pack
 
 
 def _bins() -> Iterator[tuple[int, int]]:
-    """The first millisecond and the middle of each bin: to its middle no bin reaches further than the error allows."""
+    """Yield each bin's first millisecond and middle: no bin reaches further to its middle than the error allows."""
     first = 0
     while first <= _LONGEST:
         middle = first * (1_000 + ERROR_PER_MILLE) // 1_000
@@ -39,7 +39,7 @@ class Histogram:
 
     @classmethod
     def of(cls, milliseconds: Iterable[int]) -> "Histogram":
-        """A clock that was set back may have made them negative: they count as none."""
+        """Make one; negative values count as none, for a clock may have been set back."""
         counts = Counter(bisect_right(_FIRSTS, max(value, 0)) - 1 for value in milliseconds)
         return cls(b"".join(_pack_pair(*pair) for pair in sorted(counts.items())))
 

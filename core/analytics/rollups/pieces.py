@@ -59,7 +59,7 @@ def cut(buckets: Sequence[Piece], dirty: Sequence[Quarter], grains: Grains) -> P
 
 
 def _parted(start: Quarter, end: Quarter, dirty: Sequence[Quarter]) -> Iterator[tuple[Quarter, Quarter, bool]]:
-    """The interval in clean and dirty parts, in order."""
+    """Yield the interval in clean and dirty parts, in order."""
     at = start
     for hour in dirty[bisect_right(dirty, start - QUARTERS_AN_HOUR) : bisect_left(dirty, end)]:
         if hour > at:

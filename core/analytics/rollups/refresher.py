@@ -33,7 +33,10 @@ class Refresher:
         self._thread.join()
 
     def behind(self) -> int:
-        """How many hours the tables of sums are not up to date for, the one that runs included. Raises StoreError."""
+        """Return how many hours the tables of sums are not up to date for, the one that runs included.
+
+        Raises StoreError.
+        """
         return count_dirty(self._store)
 
     def _run(self) -> None:

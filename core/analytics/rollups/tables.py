@@ -32,7 +32,7 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 
 def kept_rows(connection: Connection, table: Table, within: Interval) -> Rows:
-    """All columns of what a table has from the start to before the end."""
+    """Return all columns of what a table has from the start to before the end."""
     rows = connection.execute(select(table).where(table.c.at >= within[0], table.c.at < within[1]))
     names = [column.name for column in table.c]
     return [dict(zip(names, row, strict=True)) for row in rows]
@@ -53,7 +53,7 @@ def sum_up(connection: Connection, table: Table, pieces: Sequence[Piece], questi
 
 
 def read_rows(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Iterable[Any]:
-    """The group and the measures of each row within the pieces, not summed up."""
+    """Return the group and the measures of each row within the pieces, not summed up."""
     if not pieces:
         return ()
     given = _given(connection.dialect.name, table, pieces)

@@ -46,7 +46,7 @@ class Schemas:
         return " or ".join(dict.fromkeys(self._kind(choice) for choice in self._choices(schema)))
 
     def example(self, schema: Json) -> Any:
-        """A value that the schema takes: what it must have, and what it has examples of."""
+        """Return a value that the schema takes: what it must have, and what it has examples of."""
         first = self._choices(schema)[0]
         for given in (schema, first):
             if "examples" in given:

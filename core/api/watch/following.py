@@ -106,7 +106,7 @@ class Following:
                 yield self._read(event)
 
     def _open(self) -> AbstractContextManager[EventSource]:
-        """The message is sent again only while nothing is known of it, and then with the same key."""
+        """Send the message; again only while nothing is known of it, and then with the same key."""
         if self.task_trace_id:
             after = {"Last-Event-ID": self.place} if self.place else {}
             return self.client.sse(f"/api/command-center/streams/{self.task_trace_id}", headers=after, timeout=_TIMEOUT)

@@ -67,7 +67,7 @@ class Report:
 
 
 def percentile(seconds: list[float], percent: int) -> float:
-    """The nearest rank of sorted values, in milliseconds."""
+    """Return the nearest rank of sorted values, in milliseconds."""
     return 1_000 * seconds[max(0, ceil(len(seconds) * percent / 100) - 1)]
 
 
