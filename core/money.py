@@ -20,7 +20,7 @@ def nanos_from_usd(usd: Decimal) -> Nanos:
 
 
 def nanos_typed(text: str) -> Nanos | None:
-    """Dollars as a person types them, exactly: ``0.25``, ``$ 3``. None if that is no amount.
+    """Read dollars as a person types them, exactly: ``0.25``, ``$ 3``. None if that is no amount.
 
     A comma is none: where some write thousands with it, others write cents.
     """
@@ -44,7 +44,7 @@ def short_usd(nanos: Nanos) -> str:
 
 
 def show_usd(nanos: Nanos | None) -> str:
-    """Dollars for reading: two decimals from a dollar up, else four significant ones; unknown is never zero."""
+    """Write dollars for reading: two decimals from a dollar up, else four significant ones; unknown is never zero."""
     if nanos is None:
         return "unknown"
     sign, size = ("-" if nanos < 0 else ""), abs(nanos)

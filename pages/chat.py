@@ -80,7 +80,7 @@ def send_text(services: Services, agent_id: str, text: str, files: tuple[Attachm
 
 
 def send_typed(services: Services, agent_id: str) -> None:
-    """A callback, so that what was typed is safe even if the page cannot be drawn any more."""
+    """Send in a callback, so that what was typed is safe even if the page cannot be drawn any more."""
     text, files = handed_in(st.session_state[_TYPED])
     send_text(services, agent_id, text, files)
 
@@ -163,7 +163,7 @@ def slate(turn_id: str | None) -> DeltaGenerator:
 
 
 def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
-    """An answer that this process writes, or has written while the database was away."""
+    """Draw an answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
         LiveAnswer(turn, decider(services), lambda: services.me).draw()
         if booked_later:

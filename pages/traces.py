@@ -126,7 +126,7 @@ def draw_nothing(choice: Choice, *, texts: bool) -> None:
 
 
 def draw_one(services: Services, trace_id: str) -> None:
-    """The trace that the address names; the way back keeps the filter."""
+    """Draw the trace that the address names; the way back keeps the filter."""
     st.button("All traces", icon=":material/arrow_back:", type="tertiary", on_click=open_trace, args=(None,))
     try:
         detail = services.traces.detail(services.me, trace_id)

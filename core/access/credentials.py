@@ -128,7 +128,7 @@ class Credentials:
         return self._opened(_owned_by(None if organisation else by.id))
 
     def whose(self, person_id: str) -> Literal["own", "organisation"] | None:
-        """Which one ``key_for`` would give."""
+        """Return which one ``key_for`` would give."""
         kept = self._first(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
         return None if kept is None else "organisation" if kept.owner_id is None else "own"
 

@@ -114,7 +114,7 @@ def open_session(connection: Connection, person: Person, visit: Visit, cookie: s
 
 
 def end_sessions(connection: Connection, person_id: str, *, but: str | None = None) -> None:
-    """All of a person's, but for one."""
+    """End all of a person's, but for one."""
     change = update(_sessions).where(_sessions.c.user_id == person_id, _sessions.c.revoked_at.is_(None))
     if but is not None:
         change = change.where(_sessions.c.id != but)

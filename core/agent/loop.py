@@ -171,7 +171,7 @@ class Loop:
             return await run_tool(self._work.tools, call.name, call.input, asking)
 
     def _prepare_next(self) -> CutShort | None:
-        """Tools take time, and may have spent: the limits are looked at once more."""
+        """Look at the limits once more: tools take time, and may have spent."""
         try:
             self._request, self._prompt_estimate = follow_up(self._request, self._said, self._results)
         except ContextTooLong:

@@ -240,7 +240,7 @@ def _projected(over: Nanos, of_today: Nanos, days_over: int, days: int) -> Nanos
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
-    """Exact whatever their size."""
+    """Divide and round half to even, exact whatever their size."""
     whole, rest = divmod(numerator, denominator)
     return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1))
 

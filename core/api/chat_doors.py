@@ -196,7 +196,7 @@ def tool_chat_stream(
     key: IdempotencyKey = None,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """Text, and what tools are used on the way to it."""
+    """Stream text, and what tools are used on the way to it."""
     following = _begin(services, by, given, key, last_event_id)
     return EventStream(following, check, TypedEvents(following.head.at), request)
 

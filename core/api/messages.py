@@ -110,7 +110,7 @@ def send_message(
     key: IdempotencyKey = None,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """Events as they happen; with `Accept: application/json` one reply at the end, as of `/reply`."""
+    """Stream events as they happen; with `Accept: application/json` give one reply at the end, as of `/reply`."""
     following = begin(services, by, _sent(given, key, last_event_id))
     if wants_json(accept):
         return WholeReply(following, check, _reply)
@@ -174,7 +174,7 @@ def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approva
 
 @messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound, InputError))
 def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
-    """The first decision counts. An API token must have been made for consenting."""
+    """Approve or deny; the first decision counts. An API token must have been made for consenting."""
     services.answers.check(by, task_trace_id)
     services.approvals.decide(by, span_id, approved=given.approved, reason=given.reason, task_trace_id=task_trace_id)
 

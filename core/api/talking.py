@@ -117,7 +117,7 @@ def begin(services: Services, by: Person, sent: Sent) -> Following:
 
 
 def place_of(last_event_id: str) -> tuple[str | None, Place]:
-    """Which answer, if it is said, and the place in it; 0 is its beginning. Raises InputError."""
+    """Return which answer, if it is said, and the place in it; 0 is its beginning. Raises InputError."""
     if not last_event_id:
         return None, 0
     found = _TOLD.fullmatch(last_event_id)

@@ -172,7 +172,7 @@ class Books:
             return cross_process.heard(connection, live)
 
     def spooled(self) -> tuple[int, int]:
-        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        """Count bytes of ends that wait for the database, and of ends that it never takes."""
         return self._spool.sizes()
 
     def replay_spool(self) -> None:

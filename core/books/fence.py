@@ -35,7 +35,7 @@ _HELD = _LOCK.where(_traces.c.instance_id == bindparam("instance"), _RUNNING)
 
 
 def lock(connection: Connection, task_trace_ids: Iterable[str]) -> None:
-    """Until the transaction is over nobody else writes to these turns."""
+    """Lock these turns: until the transaction is over nobody else writes to them."""
     connection.execute(_LOCK, {"ids": sorted(task_trace_ids)})
 
 

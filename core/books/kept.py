@@ -43,14 +43,14 @@ class Kept:
             self._ends.pop(end.trace_id, None)
 
     def refused(self, end: TraceEnd) -> None:
-        """The database did not take it. Never fails: what the disk has no room for lives on in memory."""
+        """Keep an end that the database did not take. Never fails: what the disk has no room for lives on in memory."""
         with self._lock:
             kept = self._ends.setdefault(end.trace_id, _Kept(end))
         kept.size = kept.size or len(as_json(end))
         self._put_on_disk(kept)
 
     def impossible(self, end: TraceEnd) -> None:
-        """No row takes it: once it is on the disk it is set aside there for a person."""
+        """Set an end aside that no row takes: once it is on the disk it is kept there for a person."""
         with self._lock:
             kept = self._ends.get(end.trace_id)
         if kept is not None and self._put_on_disk(kept):

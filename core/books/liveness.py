@@ -39,7 +39,7 @@ class Liveness:
         self._quiet: dict[str, tuple[Running, float]] = {}
 
     def trouble(self) -> None:
-        """The database is away or slow: the time since the last look does not count."""
+        """Note that the database is away or slow: the time since the last look does not count."""
         self._troubled = True
 
     def lost(self, running: Sequence[Running]) -> list[Running]:

@@ -98,7 +98,7 @@ def _why_nothing(passage: Passage | None, error: ProviderError | None) -> str | 
 
 
 def nothing(reason: str) -> Priced:
-    """No cost: a fact where the reason says so, else an estimate to be looked up at the provider."""
+    """Return no cost: a fact where the reason says so, else an estimate to be looked up at the provider."""
     basis: CostBasis = "computed" if reason in (NOT_SENT, NOT_BILLED) else "estimated"
     return Priced(total=0, lines=(), basis=basis, reason=reason)
 

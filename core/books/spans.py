@@ -41,7 +41,7 @@ _CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
 
 
 def open_call(connection: Connection, call: ModelCall) -> None:
-    """A running model call: its input is our estimate until the provider reports its own."""
+    """Write a running model call: its input is our estimate until the provider reports its own."""
     row = {
         "id": call.id,
         "task_trace_id": call.trace_id,
@@ -109,7 +109,7 @@ def close_unmade(connection: Connection, ids: Sequence[str], at: datetime) -> No
 
 
 def checkpoint_calls(connection: Connection, points: Sequence[Checkpoint]) -> None:
-    """How far running model calls have come."""
+    """Write how far running model calls have come."""
     rows = [
         {
             "span": point.call_id,

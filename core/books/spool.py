@@ -59,7 +59,7 @@ class Spool:
             return [taken for path in free if (taken := self._take(path)) is not None]
 
     def sizes(self) -> tuple[int, int]:
-        """Bytes that wait to be booked and bytes that never can be, of every instance that uses the folder."""
+        """Count bytes that wait to be booked and bytes that never can be, of all instances that use the folder."""
         return self._size("*.jsonl"), self._size("*.refused")
 
     def check_room(self) -> None:

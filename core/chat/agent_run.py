@@ -104,7 +104,7 @@ class AgentRun:
         self._unsaved, self._saved = False, self.journal.progress
 
     async def follow(self) -> Outcome:
-        """Until the agent is done or fails; raises only when cancelled."""
+        """Follow until the agent is done or fails; raises only when cancelled."""
         try:
             return await self._follow()
         except ProviderError as error:

@@ -111,7 +111,7 @@ class Engine:
         return self._portal.call(work)
 
     def begin(self, chore: str, work: Callable[[], Awaitable[object]]) -> None:
-        """The same without waiting; what goes wrong is only logged."""
+        """Begin the same without waiting; what goes wrong is only logged."""
         with suppress(ShuttingDown), self.admission():
             self._task(lambda: self._quietly(chore, work()))
 

@@ -104,7 +104,7 @@ class Journal:
         self._texts += [reply.text] if reply.text else []
 
     def attempt_failed(self, error: ProviderError) -> Advance:
-        """Another attempt takes the place of this one."""
+        """Note that another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
         return self._about_to_ask(self._live.call.attempt + 1, self._asked.prompt)
 
@@ -124,7 +124,7 @@ class Journal:
         return self._tools.span_of(call_id)
 
     def waited(self, call_id: str, milliseconds: int) -> None:
-        """A call that runs has waited for somebody's consent."""
+        """Note that a call that runs has waited for somebody's consent."""
         self._tools.waited(call_id, milliseconds)
 
     def call_ended(self, place: int, outcome: ToolOutcome) -> None:
@@ -136,7 +136,7 @@ class Journal:
         return self._about_to_ask(1, prompt_estimate)
 
     def booked(self) -> None:
-        """The step that was asked for last is written down."""
+        """Note that the step that was asked for last is written down."""
         self._unbooked = False
         self._tools.begin()
         if self._following is None:

@@ -53,7 +53,7 @@ class EventLog:
         return len(self._events)
 
     def get(self, after: int, timeout: float) -> list[Logged]:
-        """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
+        """Return events beyond ``after``, as soon as there are any; none after the time-out or the turn's end."""
         self.watched()
         self._last_got = monotonic()
         with self._changed:

@@ -167,7 +167,7 @@ class Turns:
         return agent
 
     def _with_key(self, wanted: MessageRequest) -> MessageRequest:
-        """With what its key may be taken from. Raises _AlreadySent, KeyReused."""
+        """Return the message with what its key may be taken from. Raises _AlreadySent, KeyReused."""
         if wanted.once is None:
             return wanted
         with self._store.read() as connection:
@@ -223,7 +223,7 @@ class Turns:
     def _with_files(
         self, wanted: MessageRequest, agent: AgentView, history: History
     ) -> tuple[list[HistoryMessage], list[Block]]:
-        """What was said, and what comes with the new message, with the attached files themselves in it."""
+        """Return what was said, and what comes with the new message, with the attached files themselves in it."""
         attached = [*history.kept, *(file.reference for file in wanted.files)]
         if not wanted.text.strip() and not attached:
             raise InputError("The message is empty. Write something and send it again.")

@@ -32,7 +32,7 @@ _MONTH = is_demo(_traces.c.owner_id), _traces.c.source == SOURCE
 
 
 def begin(connection: Connection) -> bool:
-    """False if there is nothing to remove."""
+    """Begin the removal; False if there is nothing to remove."""
     if read_state(connection, lock=True) is None:
         return False
     change_phase(connection, "removing")

@@ -82,7 +82,7 @@ def name_key(name: str) -> str:
 
 
 def cost_limit_from(text: str) -> Nanos | None:
-    """Dollars as a person types them, exactly; None for a blank text. Raises InputError."""
+    """Read dollars as a person types them, exactly; None for a blank text. Raises InputError."""
     if not text.strip():
         return None
     nanos = nanos_typed(text)

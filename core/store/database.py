@@ -35,7 +35,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one moment of the database, waits for no writer and cannot write.
+        """Open a transaction that sees one moment of the database, waits for no writer and cannot write.
 
         Raises StoreError if the database cannot be used.
         """
@@ -131,7 +131,7 @@ def _upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
 
 @contextmanager
 def looked_into(url: str) -> Iterator[Connection]:
-    """A reading connection to a database that is there, of whatever version: nothing is made, checked or upgraded.
+    """Open a database that is there, of whatever version, to read: nothing is made, checked or upgraded.
 
     Raises StoreError.
     """

@@ -56,7 +56,7 @@ def _chosen() -> dict[str | None, str]:
 
 
 def keep_choice(conversation_id: str, agent_id: str) -> None:
-    """A new conversation is with the agent that was asked first."""
+    """Keep the choice: a new conversation is with the agent that was asked first."""
     _chosen()[conversation_id] = agent_id
 
 

@@ -21,7 +21,7 @@ Name: TypeAlias = Callable[[str], str]
 
 
 def draw_versions(services: Services, agent: AgentView, names: Names) -> None:
-    """Tools are named as they are now, whether they are there or not."""
+    """Draw versions; tools are named as they are now, whether they are there or not."""
     versions = services.agents.versions(services.me, agent.id)
     held = (name for version in versions for name in version.tools)
     labels = {choice.name: choice.label for choice in tool_choices(services.mcp_status.list(services.me), held)}

@@ -23,7 +23,7 @@ _THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 220, 150
 
 
 def handed_in(typed: ChatInputValue) -> tuple[str, tuple[Attachment, ...]]:
-    """Text and files of what was sent from the chat input."""
+    """Return text and files of what was sent from the chat input."""
     return typed.text, tuple(Attachment(file.name, file.getvalue()) for file in typed.files)
 
 

@@ -71,7 +71,7 @@ def change_budget(services: Services, view: BudgetView) -> None:
 
 
 def limit_from(text: str) -> Nanos:
-    """Dollars as a person types them. Raises InputError."""
+    """Read dollars as a person types them. Raises InputError."""
     nanos = nanos_typed(text)
     if nanos is None:
         raise InputError(f"The limit {why_no_amount(text)}")

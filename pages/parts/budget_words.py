@@ -109,7 +109,7 @@ def consequence(view: BudgetView) -> str:
 
 
 def unpriced(view: BudgetView) -> str:
-    """Empty if the price of all is known."""
+    """Say what has no price; empty if the price of all is known."""
     if not view.unpriced:
         return ""
     lines = "1 ledger line has" if view.unpriced == 1 else f"{view.unpriced:,} ledger lines have"

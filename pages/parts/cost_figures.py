@@ -131,7 +131,7 @@ _APIECE = {measure: _apiece(measure, units[0].label) for measure, units in QUANT
 
 
 def draw_headline(view: CostsView) -> None:
-    """Each figure with its course, against the period of as many days just before."""
+    """Draw each figure with its course, against the period of as many days just before."""
     with st.container(horizontal=True):
         used = (figure for measure, figure in _APIECE.items() if view.total.quantity(measure))
         for figure in (*_FIGURES, *used):
@@ -162,7 +162,7 @@ def _height(figure: _Figure, sums: Spend) -> float:
 
 
 def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo, accuracy: Accuracy | None) -> None:
-    """How much of the spend is known exactly, with the ways to what is not."""
+    """Draw how much of the spend is known exactly, with the ways to what is not."""
     total = view.total
     priced = share((total.calls - total.unpriced_calls) * _SHARES // total.calls)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -111,7 +111,7 @@ def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
 
 
 def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone: ZoneInfo) -> None:
-    """A click on a row filters by it, or takes that filter away again."""
+    """Draw the dearest; a click on a row filters by it, or takes that filter away again."""
     st.subheader(PLURAL[dimension], anchor=False)
     groups = view.tops[dimension]
     key = f"costs-top-{dimension}-{hash(choice)}"

@@ -41,7 +41,7 @@ class Offer:
 
 
 def draw_exports(services: Services, choice: Choice) -> None:
-    """A button that opens both files of what is chosen, for who may have them."""
+    """Draw a button that opens both files of what is chosen, for who may have them."""
     if not may(services.me, Permission.EXPORTS):
         return
     popover = st.popover("Export", icon=":material/download:", key=_POPOVER, on_change="rerun")

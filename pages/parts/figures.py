@@ -44,7 +44,7 @@ def byte_size(count: int) -> str:
 
 
 def money(total: Nanos | None, basis: str | None) -> str:
-    """Dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
+    """Write dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
     shown = show_usd(total).replace("$", r"\$")
     if total is None:
         return "cost unknown"
@@ -74,7 +74,7 @@ def token_rows(usage: Usage) -> list[tuple[str, int]]:
 
 
 def usd(nanos: Nanos | None) -> str:
-    """Exact dollars for a table, without their sign; an unknown amount is never a figure."""
+    """Write exact dollars for a table, without their sign; an unknown amount is never a figure."""
     return "unknown" if nanos is None else exact_usd(nanos)
 
 

@@ -74,13 +74,13 @@ class LiveLine:
             self._status.update(label=self._asked, state="error" if failed else "complete")
 
     def stop(self) -> None:
-        """The turn has ended: nothing runs any more."""
+        """Stop, as the turn has ended: nothing runs any more."""
         if not self._line.over:
             self._request, self._line = None, replace(self._line, state="stopped")
             self._end_below(failed=True)
 
     def draw(self, _: GoesOn) -> None:
-        """The card is drawn once, and gone as soon as somebody has decided."""
+        """Draw the card once; it is gone as soon as somebody has decided."""
         if self._line != self._drawn:
             with self._slot:
                 draw_tool_line(self._line)

@@ -194,5 +194,5 @@ def _parted(order: str) -> str:
 
 
 def as_cell(text: str) -> str:
-    """Text for a table whose reader may save it as CSV: never taken for a formula."""
+    """Write text for a table whose reader may save it as CSV: never taken for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -18,7 +18,7 @@ _TITLE = {
 
 
 def show_problem(error: AppError) -> None:
-    """The error's own words, never a traceback; who is not signed in any more sees the way in instead of the page."""
+    """Show the error's own words, never a traceback; who is signed out sees the way in instead of the page."""
     if isinstance(error, NotSignedIn):
         st.rerun()
     title, icon = next((known for kind, known in _TITLE.items() if isinstance(error, kind)), ("", ":material/error:"))

@@ -21,7 +21,7 @@ def draw_sessions(services: Services, person_id: str, this: str = "") -> None:
 
 
 def end_others(services: Services, this: str) -> None:
-    """All of the reader's own but for this one."""
+    """End all of the reader's own but for this one."""
     for session in services.access.sessions.list(services.me):
         if session.id != this:
             services.access.sessions.revoke(services.me, session.id)

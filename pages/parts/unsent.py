@@ -55,7 +55,7 @@ def _here() -> dict[str, Unsent]:
 
 
 def all_unsent(services: Services) -> list[Unsent]:
-    """Oldest first: what the database has, and what only this session has because it could not."""
+    """List, oldest first, what the database has, and what only this session has because it could not."""
     try:
         found = {each.id: each for each in services.conversations.unsent.list(services.me)}
     except StoreError:

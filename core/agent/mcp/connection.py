@@ -106,7 +106,7 @@ class Connection:
             self._calls -= 1
 
     async def stop(self) -> None:
-        """The process is gone when this returns."""
+        """Stop; the process is gone when this returns."""
         self._scope.cancel()
         await asyncio.wait([self._task])
         self._lose()
@@ -124,7 +124,7 @@ class Connection:
         return ToolUnavailable(f"The server “{self.server.name}” does not answer now.{why} Do without it for now.")
 
     async def _keep(self) -> None:
-        """A server that fails is started again at once; each further time only after a pause, until it holds."""
+        """Keep a server: one that fails is started again at once, later only after a pause, until it holds."""
         failures = 0
         with self._scope:
             while True:
@@ -166,7 +166,7 @@ class Connection:
         return was_connected
 
     async def _serve(self, client: Client) -> None:
-        """Until the server ends or falls silent: keep the list of tools as it is there."""
+        """Keep the list of tools as it is there, until the server ends or falls silent."""
         self._client = client
         self._settled.set()
         async with anyio.create_task_group() as tasks:

@@ -106,7 +106,7 @@ class McpServers:
             await connection.stop()
 
     async def close(self) -> None:
-        """Every process that was started is gone when this returns."""
+        """Close; every process that was started is gone when this returns."""
         self._closed = True
         for server_id in list(self._connections):
             self._let_go(server_id)

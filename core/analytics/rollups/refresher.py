@@ -44,7 +44,7 @@ class Refresher:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """All hours that are over, as long as the database plays along; what is left is tried again later."""
+        """Sum up all hours that are over, as long as the database plays along; what is left is tried again later."""
         try:
             while refresh(self._store, self._zone, self._clock()) and not self._stopping.is_set():
                 pass

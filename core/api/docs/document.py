@@ -36,7 +36,7 @@ def document(app: FastAPI, root: str = "") -> Json:
 
 
 def operations(of: Json) -> Iterator[tuple[str, Json]]:
-    """Each with its path."""
+    """Yield each operation with its path."""
     for path, methods in of["paths"].items():
         for operation in methods.values():
             yield path, operation

@@ -42,6 +42,6 @@ def shut_straight(scope: Scope) -> None:
 
 
 def straight(scope: Scope, send: Send) -> Send:
-    """By what the next piece of a body is sent that would go by ``send``."""
+    """Return what sends the next piece of a body that would go by ``send``."""
     way: Straight | None = scope.get(_KEY)
     return send if way is None else way.instead_of(send)

@@ -62,7 +62,7 @@ class Following:
     _wait: float = 0.0
 
     def events(self) -> Iterator[Event]:
-        """Each once and in order, the last one included. Raises WatchFailed."""
+        """Yield each once and in order, the last one included. Raises WatchFailed."""
         tries = 0
         while True:
             before = self._told
