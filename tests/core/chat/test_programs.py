@@ -19,6 +19,7 @@ from core.chat.admission import KEPT
 from core.chat.message_request import MessageRequest
 from core.chat.turn import _STOPPED
 from core.chat.turns import Turns
+from core.clock import now
 from core.errors import TRY_AGAIN, ConversationBusy, KeyReused, TooManyRequests
 from core.provider.failures import _TEXT
 from core.store.database import Store
@@ -27,6 +28,7 @@ from core.store.tables import TraceSpan
 from core.wiring import Services
 from tests.core.access.conftest import at_once
 from tests.core.books.in_store import rows
+from tests.core.books.test_sources import Elsewhere, a_trace
 from tests.core.chat import crashing
 from tests.core.chat.conftest import ended
 from tests.core.chat.test_turns import SLOW
@@ -136,6 +138,13 @@ def test_t16_a_day_has_so_many_messages_and_ends_at_midnight_in_the_zone(make_se
         assert refused.value.retry_after == 61
         clock.shift(61)
         post(services, key=None)
+
+
+def test_what_ran_elsewhere_is_no_message_of_the_day(make_services: Make) -> None:
+    services = make_services(messages_per_day=1)
+    for _ in range(3):
+        Elsewhere(services.books).tell(a_trace(owner_id=services.me.id, started_at=now()))
+    finish(services, post(services, key=None))
 
 
 def failed(services: Services, text: str, key: str = "k") -> str:
