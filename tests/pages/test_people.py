@@ -54,7 +54,7 @@ def test_what_cannot_be_invited_is_said_and_kept(house: House) -> None:
     assert "This is not an e" in app.error[0].value
     assert app.text_input(key="invite-email").value == "not an address"
     invite(app, "Root again", "root@example.org")
-    assert "is here already" in app.error[0].value
+    assert "already uses this address" in app.error[0].value
 
 
 def test_a_role_is_changed_after_a_second_click(house: House) -> None:
