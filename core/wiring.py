@@ -39,7 +39,8 @@ from core.errors import NotSignedIn, SetupError, ShuttingDown
 from core.exports.exports import Exports
 from core.exports.links import signing_key
 from core.pricing import PriceBook, price_book
-from core.provider.client import Provider, open_provider
+from core.provider.anthropic.client import environment_key, open_provider
+from core.provider.provider import Provider
 from core.registry.agents import Agents
 from core.registry.mcp_registry import McpRegistry
 from core.settings import Settings, settings
@@ -115,10 +116,10 @@ def open_services(
     engine = Engine(books, partial(lost, store), grace_seconds=chosen.grace_seconds)
     _begin_chores(engine, refresher, books)
     mcp, approvals = McpServers(registry.active), Approvals(store, chosen.approval_seconds, instance.id)
-    toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents)
-    bounds, keys = Bounds(store, book), ProviderKeys(chosen, access.credentials, provider, engine)
+    toolbox = Toolbox(own_tools(store) if tools is None else tools, mcp, agents, provider)
+    bounds, keys = Bounds(store, book), _keys(chosen, access, provider, engine)
     works = (approvals, Standing(partial(as_now, store)), ask_agent, engine.wake, engine.call_soon)
-    parts = RunServices(provider, books, book, bounds, toolbox, *works)
+    parts = RunServices(provider, books, book, bounds, toolbox, *works, *_seconds(chosen))
     return Services(
         settings=chosen,
         store=store,
@@ -145,6 +146,15 @@ def open_services(
         keys=keys,
         who=partial(_who, chosen, me),
     )
+
+
+def _keys(chosen: Settings, access: Access, provider: Provider, engine: Engine) -> ProviderKeys:
+    """Raises SetupError if ANTHROPIC_API_KEY cannot be a key."""
+    return ProviderKeys(chosen, environment_key(chosen), access.credentials, provider, engine)
+
+
+def _seconds(chosen: Settings) -> tuple[float, float]:
+    return chosen.turn_seconds, chosen.drain_stopped_seconds
 
 
 def _begin_chores(engine: Engine, refresher: Refresher, books: Books) -> None:

@@ -22,8 +22,8 @@ _SERVER.set_forkserver_preload(
     [
         "pytest",
         "tests.core.chat.crashing_tools",
-        "core.provider.connections",
-        "core.provider.upstream",
+        "core.provider.anthropic.connections",
+        "core.provider.anthropic.upstream",
         "anyio._backends._asyncio",
         "streamlit.web.cli",
         "streamlit.web.server.starlette",

@@ -102,10 +102,10 @@ def _points_down(own: str, target: str | None, heights: Mapping[str, int]) -> bo
     return target is not None and (target == own or heights[target] > heights[own])
 
 
-def home_breaches(module: Module, only_in: Mapping[str, str]) -> Iterator[str]:
-    """Packages that are imported outside the places that may know them."""
-    for line, target in imports(module):
-        homes = only_in.get(target.partition(".")[0])
+def home_breaches(module: Module, only_in: Mapping[str, str], known: Iterable[str] = ()) -> Iterator[str]:
+    """Packages, others' and ours, that are imported outside the places that may know them."""
+    for line, target in imports(module, known):
+        homes = next((homes for package, homes in only_in.items() if _is_in(target, package)), None)
         if homes is not None and not any(_is_in(module.name, home) for home in homes.split()):
             yield f"{module.name}:{line} imports {target}, which belongs to {homes}"
 

@@ -16,7 +16,7 @@ from core.errors import ContextTooLong
 from core.estimates import Estimate
 from core.events import IterationStarted, ToolProgress, ToolsExecuting, ToolStatus
 from core.provider.blocks import Block, ToolCall, tool_calls, tool_result
-from core.provider.client import Provider
+from core.provider.provider import Provider
 from core.provider.reply import Reply
 from core.provider.request import ModelRequest
 from core.provider.stream import AttemptFailed, ProviderEvent, ReplyEnded

@@ -72,7 +72,7 @@ def list_budgets(services: Running, by: Caller) -> Data[list[Budget]]:
     services.bounds.refresh()
     agents, at = services.agents.list(by), now()
     views = services.budgets.list(by)
-    return Data(data=[_told(view, rooms(view, agents, services.bounds, at)) for view in views])
+    return Data(data=[_told(view, rooms(view, agents, services.bounds, services.provider, at)) for view in views])
 
 
 def _told(view: BudgetView, found: list[Room]) -> Budget:

@@ -36,7 +36,7 @@ from core.events import (
     Warned,
 )
 from core.pricing import PriceBook
-from core.provider.client import Provider
+from core.provider.provider import Provider
 from core.provider.stream import AttemptFailed, AttemptStarting, ReplyEnded, ReplyStarted
 from core.registry.agents import AgentView
 from core.toolbox.toolset import TASK, Toolbox
@@ -53,7 +53,7 @@ DEFECT = "Something went wrong on our side; it has been logged. Retry."
 class RunServices:
     """What runs work with; ``wake`` asks for a checkpoint now, ``call_soon`` runs a call on the engine's loop.
 
-    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer.
+    ``ask_agent`` has another agent do a task for a run that is under way, and gives its answer. Seconds are settings.
     """
 
     provider: Provider
@@ -66,6 +66,8 @@ class RunServices:
     ask_agent: Callable[["AgentRun", AgentView, str, ToolContext], Awaitable[str]]
     wake: Callable[[], None]
     call_soon: Callable[[Callable[[], object]], None]
+    turn_seconds: float
+    drain_stopped_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class AgentRun:
         self.start, self.assignment, self.parts, self.reader = start, assignment, parts, reader
         self._began = monotonic()
         self.journal = Journal(start, parts.book, parts.bounds, self._elapsed_ms)
-        self.clock: TurnClock = asker.clock if asker else TurnClock(parts.provider.turn_seconds)
+        self.clock: TurnClock = asker.clock if asker else TurnClock(parts.turn_seconds)
         outer: Allowance | None = asker.allowance if asker else None
         whole = outer.whole if outer else Whole(lambda: self.clock.left)
         self.allowance: Allowance = Allowance(assignment.limits, self.spending, outer, whole)
@@ -226,9 +228,7 @@ class AgentRun:
     def _tools(self) -> Mapping[str, Tool]:
         toolset, asked = self.assignment.toolset, self.assignment.ask_first
         delegates = {name: self._delegate(name, agent) for name, agent in toolset.delegates.items()}
-        consented = {
-            name: replace(tool, consent=self._consents.ask) for name, tool in toolset.tools.items() if name in asked
-        }
+        consented = {k: replace(v, consent=self._consents.ask) for k, v in toolset.tools.items() if k in asked}
         return {k: self.parts.standing.asked(v) for k, v in {**toolset.tools, **consented, **delegates}.items()}
 
     def _delegate(self, name: str, agent: AgentView) -> Tool:

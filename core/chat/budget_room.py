@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.agent.context import Persona, estimate_prompt
-from core.agent.tools.catalogue import provider_tools
 from core.budgets.bounds import Asked, Bounds, most_apiece, most_read, runs_code
 from core.budgets.holding import amount_held
 from core.budgets.views import BudgetView
 from core.money import Nanos
+from core.provider.provider import Provider
 from core.registry.agents import AgentView
 
 
@@ -32,17 +32,19 @@ class Room:
     uncounted: bool = False
 
 
-def rooms(view: BudgetView, agents: Iterable[AgentView], bounds: Bounds, at: datetime) -> list[Room]:
+def rooms(
+    view: BudgetView, agents: Iterable[AgentView], bounds: Bounds, provider: Provider, at: datetime
+) -> list[Room]:
     """Return the room of the agents that it is for, the first to be refused first; none of a budget that only warns."""
     if not view.blocks:
         return []
     under = [agent for agent in agents if view.scope != "agent" or agent.id == view.subject_id]
-    found = [_room(view, agent, bounds, at) for agent in under]
+    found = [_room(view, agent, bounds, provider, at) for agent in under]
     return sorted(found, key=lambda room: (-1 if room.until is None else room.until, room.agent, room.agent_id))
 
 
-def _room(view: BudgetView, agent: AgentView, bounds: Bounds, at: datetime) -> Room:
-    tools = provider_tools(agent.tools, agent.model)
+def _room(view: BudgetView, agent: AgentView, bounds: Bounds, provider: Provider, at: datetime) -> Room:
+    tools = provider.own_tools(agent.tools, agent.model)
     persona = Persona(agent.model, agent.system_prompt, agent.max_output_tokens, agent.thinking, tools)
     prompt = estimate_prompt(persona, (), "")
     read, uncounted = most_read(tools, agent.model), runs_code(tools)

@@ -11,7 +11,7 @@ from core.access.roles import Person
 from core.chat.engine import Engine
 from core.errors import InputError, NoProviderKey, NotFound, ProviderError
 from core.events import Provenance
-from core.provider.client import Provider, environment_key
+from core.provider.provider import Provider
 from core.provider.request import CallKey, KeySource
 from core.settings import Settings
 
@@ -29,9 +29,15 @@ _NO_KEY = (
 class ProviderKeys:
     """From any thread but the engine's."""
 
-    def __init__(self, settings: Settings, credentials: Credentials, provider: Provider, engine: Engine) -> None:
-        """Raises SetupError if ANTHROPIC_API_KEY cannot be a key."""
-        self._mode, self._environment = settings.provider, environment_key(settings)
+    def __init__(
+        self,
+        settings: Settings,
+        environment: CallKey | None,
+        credentials: Credentials,
+        provider: Provider,
+        engine: Engine,
+    ) -> None:
+        self._mode, self._environment = settings.provider, environment
         self._credentials, self._provider, self._engine = credentials, provider, engine
 
     def key_for(self, by: Person) -> CallKey | None:

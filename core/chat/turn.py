@@ -111,7 +111,7 @@ class Turn:
         """Let the reply come to its end for a while, so that its cost is exact; where none arrives hang up at once."""
         if self._run.unseen:
             return
-        seconds = self._parts.provider.drain_stopped_seconds
+        seconds = self._parts.drain_stopped_seconds
         if seconds and self._scope is not None and self._run.read_unseen():
             self._run.clock.shorten(seconds)
         else:

@@ -85,15 +85,14 @@ class Attempts:
     def _reply(self, model: str, usage: dict[str, Any], text: str, *, complete: bool) -> Reply:
         """Return the reply as it is folded from the wire: until its end, the output count is a placeholder."""
         request_id = f"req_demo_{self.random.getrandbits(48):012x}"
-        reply = Reply(
-            {"model": model, "usage": {**usage, "output_tokens": 1, "output_tokens_details": None}}, request_id
-        )
-        reply.fold({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-        reply.fold({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+        begun = {**usage, "output_tokens": 1, "output_tokens_details": None}
+        reply = Reply(model, begun, request_id=request_id)
+        reply.begin_block(0, {"type": "text", "text": ""})
+        reply.grow(0, "text", text)
         if complete:
-            reply.fold({"type": "content_block_stop", "index": 0})
-            reply.fold({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
-            reply.fold({"type": "message_stop"})
+            reply.end_block(0)
+            reply.settle(usage, "end_turn")
+            reply.end()
         return reply
 
     def _end(self, last: ModelCallEnd, reply: Reply | None) -> TraceEnd:

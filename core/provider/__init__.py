@@ -1,1 +1,1 @@
-"""The Anthropic client, its wire format and the simulator that speaks it."""
+"""What a request, a reply, a block and a usage are, and whoever answers: Anthropic, or the simulator of its API."""

@@ -1,24 +1,28 @@
-"""One answer, folded from the raw events of the wire while they arrive."""
+"""One answer while it arrives, whoever gives it.
+
+Blocks and usage have the Messages API's shapes, because those are what is stored and sent back. They are ours all the
+same: a provider with another wire translates to them at its edge, as ``anthropic/events.py`` does for this one.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from core.estimates import Estimate, Tally
 from core.events import TextDelta, ThinkingDelta, ToolDetected
 from core.provider.blocks import THINKING, server_tool_results
 from core.usage import fold_usage
 
-RawEvent: TypeAlias = Mapping[str, Any]
+Growing: TypeAlias = Literal["text", "thinking", "input"]
+"""What of a block grows piece by piece; ``input`` is the text of a call's JSON."""
 
-_LATER = {"content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"}
+Shown: TypeAlias = TextDelta | ThinkingDelta | ToolDetected
+
 _ASKS = ("tool_use", "server_tool_use")
-_GROWS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
 class MalformedEvent(ValueError):
-    """An event that the wire format does not allow where it came."""
+    """A piece of a reply that cannot be where it came."""
 
 
 class _Block:
@@ -28,38 +32,31 @@ class _Block:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.start = start
-        self.pieces: dict[str, list[str]] = {}
+        self.pieces: dict[Growing, list[str]] = {}
         self.size = 0
         self.done: dict[str, Any] | None = None
 
-    def add(self, delta: RawEvent) -> None:
+    def add(self, key: Growing, piece: str) -> None:
         if self.done is not None:
-            raise MalformedEvent("a delta for a block that has ended")
-        kind = delta["type"]
-        key = _GROWS.get(kind)
-        if key is not None:
-            if not isinstance(delta[key], str):
-                raise MalformedEvent(f"{kind} without text")
-            self.pieces.setdefault(key, []).append(delta[key])
-            self.size += len(delta[key])
-        elif kind == "signature_delta":
-            self.start["signature"] = delta["signature"]
-        elif kind == "citations_delta":
-            self.start["citations"] = [*(self.start.get("citations") or []), delta["citation"]]
+            raise MalformedEvent("a piece for a block that has ended")
+        if not isinstance(piece, str):
+            raise MalformedEvent(f"{key} without text")
+        self.pieces.setdefault(key, []).append(piece)
+        self.size += len(piece)
 
-    def grown(self, key: str) -> str:
+    def grown(self, key: Growing) -> str:
         return (self.start.get(key) or "") + "".join(self.pieces.get(key, ()))
 
     def as_json(self) -> dict[str, Any]:
         if self.done is not None:
             return self.done
-        grown = {key: self.grown(key) for key in self.pieces if key != "partial_json"}
+        grown: dict[str, Any] = {key: self.grown(key) for key in self.pieces if key != "input"}
         return {**self.start, **grown}
 
     def finish(self) -> dict[str, Any]:
         block = self.as_json()
-        if "partial_json" in self.pieces:
-            block["input"] = _tool_input(self.grown("partial_json"))
+        if "input" in self.pieces:
+            block["input"] = _tool_input("".join(self.pieces["input"]))
         self.done = block
         return block
 
@@ -78,21 +75,79 @@ def _tool_input(text: str) -> dict[str, Any]:
 
 
 class Reply:
-    """What has arrived of an answer so far; ``usage`` is the provider's JSON with its latest figures.
+    """What has arrived of an answer so far; ``usage`` is the JSON with its latest figures, in disjoint buckets.
 
-    ``complete`` is true only after the wire said so: an answer that just stops is not complete.
+    Its provider fills it: blocks begin, grow and end, figures settle, it ends. ``complete`` is true only after the wire
+    said so: an answer that just stops is not complete.
     """
 
-    def __init__(self, message: RawEvent, request_id: str | None) -> None:
-        self.id: str | None = message.get("id")
-        self.model: str = message["model"]
-        self.request_id = request_id
-        self.usage: dict[str, Any] = fold_usage({}, message.get("usage") or {})
-        self.stop_reason: str | None = message.get("stop_reason")
-        self.stop_details: dict[str, Any] | None = message.get("stop_details")
+    def __init__(
+        self,
+        model: str,
+        usage: object,
+        *,
+        message_id: str | None = None,
+        request_id: str | None = None,
+        stop_reason: str | None = None,
+        stop_details: dict[str, Any] | None = None,
+    ) -> None:
+        self.id, self.model, self.request_id = message_id, model, request_id
+        self.usage: dict[str, Any] = fold_usage({}, usage or {})
+        self.stop_reason, self.stop_details = stop_reason, stop_details
         self.complete = False
         self._blocks: dict[int, _Block] = {}
         self._tally = Tally()
+
+    def begin_block(self, index: int, start: dict[str, Any]) -> None:
+        """Open the block of this index with what it starts as. Raises MalformedEvent."""
+        # A block that took another's place would lose what was written.
+        if index in self._blocks or not isinstance(start, dict):
+            raise MalformedEvent(f"block {index} cannot start")
+        self._blocks[index] = _Block(dict(start))
+        for key in ("text", "thinking"):
+            if isinstance(start.get(key), str):
+                self._tally.add(start[key])
+        if start.get("type") in _ASKS and start.get("input"):
+            self._tally.add(json.dumps(start["input"], ensure_ascii=False))
+
+    def grow(self, index: int, key: Growing, piece: str) -> TextDelta | ThinkingDelta | None:
+        """Add a piece to a block; returns what a reader sees of it. Raises MalformedEvent, KeyError."""
+        self._blocks[index].add(key, piece)
+        self._tally.add(piece)
+        if key == "text":
+            return TextDelta(piece)
+        return ThinkingDelta(piece) if key == "thinking" else None
+
+    def amend(self, index: int, key: str, value: object) -> None:
+        """Set what of a block comes whole, such as a signature. Raises MalformedEvent, KeyError."""
+        self._open_block(index).start[key] = value
+
+    def cite(self, index: int, citation: object) -> None:
+        """Add a citation to a block. Raises MalformedEvent, KeyError."""
+        start = self._open_block(index).start
+        start["citations"] = [*(start.get("citations") or []), citation]
+
+    def _open_block(self, index: int) -> _Block:
+        if self._blocks[index].done is not None:
+            raise MalformedEvent("a piece for a block that has ended")
+        return self._blocks[index]
+
+    def end_block(self, index: int) -> ToolDetected | None:
+        """Close a block; returns the call of a tool that it is, if it is one. Raises KeyError."""
+        done = self._blocks[index].finish()
+        return ToolDetected(done["id"], done["name"], done["input"]) if done["type"] == "tool_use" else None
+
+    def settle(self, usage: object, stop_reason: str | None = None, stop_details: dict[str, Any] | None = None) -> None:
+        """Take in later figures of the usage, and why the answer stops."""
+        self.stop_reason = stop_reason or self.stop_reason
+        self.stop_details = stop_details or self.stop_details
+        self.usage = fold_usage(self.usage, usage or {})
+
+    def end(self) -> None:
+        """Make it complete. Raises MalformedEvent without a reason to stop: the last figures are missing too then."""
+        if self.stop_reason is None:
+            raise MalformedEvent("an end without a stop_reason")
+        self.complete = True
 
     @property
     def written(self) -> Estimate:
@@ -133,87 +188,3 @@ class Reply:
 
     def _of_type(self, kind: str) -> list[_Block]:
         return [block for block in self._blocks.values() if block.start.get("type") == kind]
-
-    def fold(self, event: object) -> TextDelta | ThinkingDelta | ToolDetected | None:
-        """Take one event in; returns what a reader sees of it. Raises MalformedEvent; unknown kinds are let pass."""
-        try:
-            return self._fold(event)  # type: ignore[arg-type]
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise MalformedEvent(f"{type(error).__name__} {error} in {str(event)[:200]}") from error
-
-    def _fold(self, event: RawEvent) -> TextDelta | ThinkingDelta | ToolDetected | None:
-        match event["type"]:
-            case "content_block_delta":
-                return self._grow(event)
-            case "content_block_start":
-                self._begin(event)
-            case "content_block_stop":
-                return self._finish(self._blocks[event["index"]])
-            case "message_delta":
-                self._settle(event)
-            case "message_stop":
-                self._complete()
-            case "message_start":
-                raise MalformedEvent("a second message_start")
-        return None
-
-    def _begin(self, event: RawEvent) -> None:
-        index, start = event["index"], event["content_block"]
-        # A block that took another's place would lose what was written.
-        if index in self._blocks or not isinstance(start, dict):
-            raise MalformedEvent(f"block {index} cannot start")
-        self._blocks[index] = _Block(dict(start))
-        for key in ("text", "thinking"):
-            if isinstance(start.get(key), str):
-                self._tally.add(start[key])
-        if start.get("type") in _ASKS and start.get("input"):
-            self._tally.add(json.dumps(start["input"], ensure_ascii=False))
-
-    def _finish(self, block: _Block) -> ToolDetected | None:
-        done = block.finish()
-        return ToolDetected(done["id"], done["name"], done["input"]) if done["type"] == "tool_use" else None
-
-    def _complete(self) -> None:
-        # Without a stop reason the last figures of usage are missing too.
-        if self.stop_reason is None:
-            raise MalformedEvent("message_stop without a stop_reason")
-        self.complete = True
-
-    def _grow(self, event: RawEvent) -> TextDelta | ThinkingDelta | ToolDetected | None:
-        delta = event["delta"]
-        self._blocks[event["index"]].add(delta)
-        if (grows := _GROWS.get(delta["type"])) is not None:
-            self._tally.add(delta[grows])
-        match delta["type"]:
-            case "text_delta":
-                return TextDelta(delta["text"])
-            case "thinking_delta":
-                return ThinkingDelta(delta["thinking"])
-        return None
-
-    def _settle(self, event: RawEvent) -> None:
-        delta = event["delta"]
-        self.stop_reason = delta.get("stop_reason") or self.stop_reason
-        self.stop_details = delta.get("stop_details") or self.stop_details
-        self.usage = fold_usage(self.usage, event.get("usage") or {})
-
-
-def is_content(event: object) -> bool:
-    """Whether something of the answer arrived: no ping is, no event of an unknown kind and no empty piece of text."""
-    if not isinstance(event, Mapping) or event.get("type") not in _LATER:
-        return False
-    delta = event.get("delta")
-    return not isinstance(delta, Mapping) or any(delta.get(key) != "" for key in delta if key != "type")
-
-
-def start_reply(event: object, request_id: str | None) -> Reply | None:
-    """The reply that a ``message_start`` opens; None for an event of an unknown kind; else raises MalformedEvent."""
-    try:
-        kind = event["type"]  # type: ignore[index]
-        if kind == "message_start":
-            return Reply(event["message"], request_id)  # type: ignore[index]
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise MalformedEvent(f"no message in {str(event)[:200]}") from error
-    if kind in _LATER:
-        raise MalformedEvent(f"{kind} before message_start")
-    return None

@@ -1,6 +1,6 @@
 """What an agent may use now: tools of this process and of MCP servers, the provider's own, and other agents."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -9,9 +9,10 @@ from anyio import to_thread
 from core.agent.context import definition_of
 from core.agent.mcp.naming import server_slug
 from core.agent.mcp.servers import McpServers
-from core.agent.tools.catalogue import CATALOGUE, provider_tools
+from core.agent.tools.catalogue import CATALOGUE
 from core.agent.tools.tool import Tool
 from core.events import ServerChanged
+from core.provider.provider import Provider
 from core.registry.agents import Agents, AgentView
 
 Tell: TypeAlias = Callable[[ServerChanged], object]
@@ -48,8 +49,8 @@ class Toolset:
 class Toolbox:
     """``own`` are the tools that run in this process, by name."""
 
-    def __init__(self, own: Mapping[str, Tool], servers: McpServers, agents: Agents) -> None:
-        self._own, self._servers, self._agents = own, servers, agents
+    def __init__(self, own: Mapping[str, Tool], servers: McpServers, agents: Agents, provider: Provider) -> None:
+        self._own, self._servers, self._agents, self._provider = own, servers, agents, provider
 
     async def equip(self, agent: AgentView, path: tuple[str, ...], tell: Tell = _nobody) -> Toolset:
         """Equip a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
@@ -78,6 +79,7 @@ class Toolbox:
         return self._whole(agent, delegates, found)
 
     def _whole(self, agent: AgentView, delegates: Mapping[str, AgentView], found: Mapping[str, Tool]) -> Toolset:
+        at_provider = self._provider.own_tools(agent.tools, agent.model)
         tools = {**{name: self._own[name] for name in agent.tools if name in self._own}, **found}
         return Toolset(
             tools=tools,
@@ -85,11 +87,11 @@ class Toolbox:
             definitions=[
                 *map(definition_of, tools.values()),
                 *(_definition(name, other) for name, other in delegates.items()),
-                *provider_tools(agent.tools, agent.model),
+                *at_provider,
             ],
             warnings=(
                 *self._servers.why_missing([name for name in self._remote(agent) if name not in found]),
-                *_unsent(agent),
+                *_unsent(agent, {definition["name"] for definition in at_provider}),
             ),
         )
 
@@ -109,8 +111,7 @@ class Toolbox:
         return named
 
 
-def _unsent(agent: AgentView) -> Iterator[str]:
-    sent = {definition["name"] for definition in provider_tools(agent.tools, agent.model)}
+def _unsent(agent: AgentView, sent: Container[str]) -> Iterator[str]:
     for tool in (CATALOGUE[name] for name in agent.tools if name in CATALOGUE):
         if tool.at_provider and tool.name not in sent:
             yield f"{tool.label} was left out: which version of it {agent.model} takes is not known."

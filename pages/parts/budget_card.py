@@ -50,7 +50,7 @@ def draw_budget(
         st.caption(f"{period_name(view)}{clocks} · {money_counted(view)}")
         st.altair_chart(budget_bar(view), key=f"bar-{view.id}", alt=f"{percent(view):,} % of the limit")
         st.markdown(sums(view), help=exact_sums(view))
-        found = rooms(view, agents, services.bounds, now())
+        found = rooms(view, agents, services.bounds, services.provider, now())
         for notice in filter(None, (consequence(view), *no_room(found), unpriced(view), overrun(view, found))):
             st.markdown(f":orange[:material/warning: {notice}]")
         if ahead := refused_from(found):

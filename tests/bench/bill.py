@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from core.clock import now
 from core.events import TextDelta, TurnEnded
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.scripted import ending, failed, message_start, text_block
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import Chunk, WireRequest, WireResponse, sse

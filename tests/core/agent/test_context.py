@@ -158,8 +158,8 @@ def test_tools_and_what_they_gave_count_into_the_prompt() -> None:
 
 
 def a_reply(usage: dict[str, Any]) -> Reply:
-    reply = Reply({"model": MODEL, "usage": usage}, None)
-    reply.fold({"type": "content_block_start", "index": 0, "content_block": dict(CALL)})
+    reply = Reply(MODEL, usage)
+    reply.begin_block(0, dict(CALL))
     return reply
 
 

@@ -1,4 +1,4 @@
-"""ToolContext, running tools, asking again: over a wire that refuses what the API refuses."""
+"""ToolContext, running tools, asking again: over wires that refuse what the API refuses."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,7 +19,9 @@ from core.provider.request import ModelRequest
 from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.wire import WireResponse
 from tests.core.agent.toolkit import ASKING, DEFINITIONS, FINAL, MODEL, TOOLS, USAGE, Strict, asks, results, says, tool
-from tests.core.provider.wiring import in_process
+from tests.core.agent.wires import connected
+
+pytestmark = pytest.mark.usefixtures("each_provider")
 
 QUESTION: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "Go."}]}
 
@@ -49,7 +51,7 @@ def request(max_tokens: int = 4_000) -> ModelRequest:
 
 async def follow(*answers: WireResponse, limits: Limits | None = None, spent: Spending | None = None) -> Told:
     told = Told(Strict(*answers))
-    async with in_process(told.script) as provider:
+    async with connected(told.script) as provider:
         allowance = Allowance(limits or Limits(), lambda: spent or Spending(0, 0, 0.0))
         async for event in Loop(provider, RunInput(request(), ASKING, TOOLS), allowance).run():
             told.events.append(event)
@@ -188,7 +190,7 @@ def test_just_below_its_limits_the_answer_goes_on_with_the_room_that_is_left() -
 def test_a_limit_reached_while_tools_ran_stops_the_next_call() -> None:
     async def run() -> Told:
         seen, spent = Told(Strict(asks(("a", "echo", {})), says("Never."))), [Spending(0, 0, 0), Spending(9, 0, 0)]
-        async with in_process(seen.script) as provider:
+        async with connected(seen.script) as provider:
             allowance = Allowance(Limits(nanos=9), lambda: spent[bool(seen.of(CallEnded))])
             async for event in Loop(provider, RunInput(request(), ASKING, TOOLS), allowance).run():
                 seen.events.append(event)
@@ -211,7 +213,7 @@ def test_only_some_tools_run_at_once_and_all_run() -> None:
 
     async def run() -> list[str]:
         calls = [(f"c{n}", "act", {"n": n}) for n in range(40)]
-        async with in_process(Strict(asks(*calls), says("Done."))) as provider:
+        async with connected(Strict(asks(*calls), says("Done."))) as provider:
             work = RunInput(request(), ASKING, {"act": tool("act", act)})
             events = [each async for each in Loop(provider, work, Allowance(Limits(), lambda: Spending(0, 0, 0))).run()]
         return [each.outcome.text for each in events if isinstance(each, CallEnded)]
@@ -244,7 +246,7 @@ def test_leaving_the_loop_stops_its_tools() -> None:
             finally:
                 ended.append("stopped")
 
-        async with in_process(Strict(asks(("a", "wait", {}), ("b", "wait", {})))) as provider:
+        async with connected(Strict(asks(("a", "wait", {}), ("b", "wait", {})))) as provider:
             work = RunInput(request(), ASKING, {"wait": tool("wait", wait)})
             allowance = Allowance(Limits(), lambda: Spending(0, 0, 0))
             following = asyncio.create_task(_last_of(Loop(provider, work, allowance).run()))

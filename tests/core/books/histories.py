@@ -50,13 +50,13 @@ def an_opening(
 
 def a_reply(text: str, usage: dict[str, Any], *, model: str = MODEL, stop_reason: str | None = "end_turn") -> Reply:
     """A reply with one text block; without a stop_reason it was cut short."""
-    reply = Reply({"id": "msg_1", "model": model, "usage": {**usage, "output_tokens": 1}}, "req_1")
-    reply.fold({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-    reply.fold({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+    reply = Reply(model, {**usage, "output_tokens": 1}, message_id="msg_1", request_id="req_1")
+    reply.begin_block(0, {"type": "text", "text": ""})
+    reply.grow(0, "text", text)
     if stop_reason is not None:
-        reply.fold({"type": "content_block_stop", "index": 0})
-        reply.fold({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": usage})
-        reply.fold({"type": "message_stop"})
+        reply.end_block(0)
+        reply.settle(usage, stop_reason)
+        reply.end()
     return reply
 
 

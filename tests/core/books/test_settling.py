@@ -116,8 +116,8 @@ def test_a4_a_reply_that_began_has_a_prompt_ours_until_one_is_reported(
 
 def _block(reply: Reply, block: dict[str, Any]) -> None:
     index = reply.block_count
-    reply.fold({"type": "content_block_start", "index": index, "content_block": block})
-    reply.fold({"type": "content_block_stop", "index": index})
+    reply.begin_block(index, block)
+    reply.end_block(index)
 
 
 def _search(reply: Reply, content: Any) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.agent.tools.catalogue import provider_tools
 from core.budgets.bounds import LEAST_TYPICAL, Asked, Bounds, most_apiece, most_read, runs_code, typical_replies
 from core.estimates import Estimate
+from core.provider.anthropic.own_tools import definitions as provider_tools
 from core.provider.models import find_model
 from core.store.database import Store
 from core.store.demo import DEMO_SOURCE

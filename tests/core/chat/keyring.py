@@ -7,7 +7,7 @@ from typing import Any
 
 from core.access.roles import Person
 from core.chat.turn import Turn
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import Answers, WireRequest, WireResponse

@@ -165,7 +165,7 @@ def test_e4_a_budget_tells_from_where_on_it_refuses_whom(store: Store, work: Ope
     budgets = limited(store, 32_000 * 20_000 + MOST)
 
     def told() -> dict[str, Room]:
-        found = rooms(only(budgets), shop.services.agents.active(), shop.services.bounds, now())
+        found = rooms(only(budgets), shop.services.agents.active(), shop.services.bounds, shop.services.provider, now())
         return {room.agent: room for room in found if room.agent in ("Wordy", "Worker")}
 
     before = told()

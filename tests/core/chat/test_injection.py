@@ -9,7 +9,7 @@ from typing import Any
 from core.access.roles import Person
 from core.agent.tools.tool import ToolContext
 from core.events import ApprovalRequested
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.transport import WireTransport
 from core.registry.agents import AgentDraft
 from core.settings import Settings

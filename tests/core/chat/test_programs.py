@@ -21,7 +21,7 @@ from core.chat.turn import _STOPPED
 from core.chat.turns import Turns
 from core.clock import now
 from core.errors import TRY_AGAIN, ConversationBusy, KeyReused, TooManyRequests
-from core.provider.failures import _TEXT
+from core.provider.anthropic.failures import _TEXT
 from core.store.database import Store
 from core.store.programs import IdempotencyKey
 from core.store.tables import TraceSpan

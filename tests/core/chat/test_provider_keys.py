@@ -12,7 +12,8 @@ from core.access.roles import Person
 from core.chat.turns import Turns
 from core.errors import InputError, NoProviderKey, NotAllowed, NotFound, SetupError
 from core.events import TurnStarted
-from core.provider.request import ModelRequest, message_parameters
+from core.provider.anthropic.parameters import message_parameters
+from core.provider.request import ModelRequest
 from core.provider.simulator.scripted import Script, failed
 from core.provider.simulator.wire import WireResponse
 from core.registry.agents import AgentDraft

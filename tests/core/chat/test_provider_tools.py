@@ -10,7 +10,7 @@ import pytest
 from core.access.local import local_person
 from core.agent.mcp.servers import McpServers
 from core.chat.turn import Turn
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import answer_events, block, streamed
 from core.provider.simulator.transport import WireTransport
@@ -148,7 +148,9 @@ async def test_a_model_that_nobody_knows_is_not_sent_them_and_the_reader_is_told
     agents = Agents(sqlite_store)
     draft = AgentDraft("Searcher", "", MODEL, "", 2_000, False, (), tools=("web_search", "calculator"))
     agent = replace(agents.create(local_person(sqlite_store), draft), model="claude-next")
-    toolset = await Toolbox({}, McpServers(tuple), agents).equip(agent, (agent.id,))
+    toolset = await Toolbox({}, McpServers(tuple), agents, open_provider(Settings(_env_file=None))).equip(
+        agent, (agent.id,)
+    )
     assert toolset.definitions == []
     assert toolset.warnings == (
         "Web search (Anthropic) was left out: which version of it claude-next takes is not known.",

@@ -11,7 +11,7 @@ import pytest
 
 from core.books.settling import ANSWERED_FOR, NO_ANSWER, NO_REPLY, NOT_BILLED, NOT_SENT
 from core.chat.turn import Turn
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.scripted import failed, streamed
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireResponse

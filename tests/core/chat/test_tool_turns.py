@@ -17,7 +17,7 @@ from core.settings import Settings
 from core.store.database import Store
 from core.store.tables import TaskTrace, TraceSpan
 from core.wiring import open_services
-from tests.core.agent.toolkit import asks, results, says
+from tests.core.agent.toolkit import USAGE, asks, results, says
 from tests.core.books.in_store import rows
 from tests.core.chat.conftest import ended, events_of
 from tests.core.chat.tooling import Open, Workshop, assert_adds_up, assert_whole, calls
@@ -28,8 +28,9 @@ def shop(work: Open) -> Workshop:
     return work()
 
 
-def test_every_step_is_shown_booked_and_kept(store: Store, work: Open) -> None:
-    shop = work(asks(("a", "echo", {"say": "Hi"}), text="Let me see.", thought="Hm."), says("Done."))
+@pytest.mark.parametrize("other", [False, True], ids=["anthropic", "other provider"])
+def test_every_step_is_shown_booked_and_kept(store: Store, work: Open, *, other: bool) -> None:
+    shop = work(asks(("a", "echo", {"say": "Hi"}), text="Let me see.", thought="Hm."), says("Done."), other=other)
     events = events_of(turn := shop.send())
     end = ended(turn)
     shown = [event for event in events if isinstance(event, IterationStarted | ToolDetected | ToolsExecuting)]
@@ -56,6 +57,16 @@ def test_every_step_is_shown_booked_and_kept(store: Store, work: Open) -> None:
     ]
     assert shop.answer(turn).text == "Let me see.\n\nDone."
     assert shop.services.traces.page(shop.services.me)[0].attempts == 2
+    assert_adds_up(store, turn)
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["anthropic", "other provider"])
+def test_what_a_cache_held_is_booked_once_however_it_is_told(store: Store, work: Open, *, other: bool) -> None:
+    usage = {**USAGE, "cache_read_input_tokens": 1_000, "cache_creation_input_tokens": 500}
+    end = ended(turn := work(says("Done.", usage=usage), other=other).send())
+    (span,) = rows(store, TraceSpan, task_trace_id=turn.id, kind="model_call")
+    assert (span["input_tokens"], span["cache_read_tokens"], span["cache_write_5m_tokens"]) == (100, 1_000, 500)
+    assert (end.total, end.basis) == (100 * 4_000 + 1_000 * 200 + 500 * 5_000 + 20 * 20_000, "computed")
     assert_adds_up(store, turn)
 
 

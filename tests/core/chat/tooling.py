@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from core.chat.turn import Turn
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.transport import WireTransport
 from core.provider.simulator.wire import WireResponse
 from core.registry.agents import AgentDraft
@@ -17,6 +17,8 @@ from core.wiring import Services, open_services
 from tests.core.agent.toolkit import MODEL, TOOLS, Strict
 from tests.core.books.in_store import rows
 from tests.core.books.test_sums import assert_priced, assert_sums
+from tests.core.provider.other import OtherProvider
+from tests.core.provider.other_wire import OtherWire
 
 HELPERS_MODEL = "claude-haiku-4-5"
 
@@ -58,11 +60,15 @@ def workshop(
     answers: Iterable[WireResponse],
     *,
     consent_seconds: float = 60,
+    other: bool = False,
     turn_seconds: float = 900,
     drain_stopped_seconds: float = 0,
     **limits: Any,
 ) -> Workshop:
-    """To be closed by whoever opens it; calls wait for consent that many seconds."""
+    """To be closed by whoever opens it; calls wait for consent that many seconds.
+
+    With ``other`` the script is told by another provider, on its own wire.
+    """
     chosen = Settings(
         _env_file=None,
         data_dir=folder,
@@ -74,7 +80,8 @@ def workshop(
         drain_stopped_seconds=drain_stopped_seconds,
     )
     script = Strict(*answers)
-    services = open_services(chosen, open_provider(chosen, WireTransport(script)), TOOLS)
+    provider = OtherProvider(OtherWire(script)) if other else open_provider(chosen, WireTransport(script))
+    services = open_services(chosen, provider, TOOLS)
     draft = AgentDraft("Worker", "", MODEL, "", 4_000, True, (), tools=tuple(TOOLS), **limits)
     known = [agent.id for agent in services.agents.list(services.me) if agent.name == draft.name]
     agent_id = known[0] if known else services.agents.create(services.me, draft).id

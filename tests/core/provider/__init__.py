@@ -1,1 +1,1 @@
-"""The provider's client against the wire."""
+"""What requests and replies are, and whoever gives them."""

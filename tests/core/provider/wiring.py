@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta
-from core.provider.client import Provider, open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.passage import Passage
+from core.provider.provider import Provider
 from core.provider.reply import Reply
 from core.provider.request import CallKey, ModelRequest
 from core.provider.simulator.scripted import answer_events

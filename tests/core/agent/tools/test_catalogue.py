@@ -12,7 +12,8 @@ from anthropic.types import (
 )
 from pydantic import TypeAdapter
 
-from core.agent.tools.catalogue import CATALOGUE, provider_tools
+from core.agent.tools.catalogue import CATALOGUE
+from core.provider.anthropic.own_tools import definitions as provider_tools
 from core.provider.models import MODELS
 
 KINDS: list[Any] = [

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ProviderBroken
 from core.place import PROJECT
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.scripted import Script, failed, streamed
 from core.provider.simulator.server import SimulatorServer
 from core.provider.simulator.wire import WireResponse

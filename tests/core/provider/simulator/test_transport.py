@@ -5,7 +5,7 @@ import time
 import httpx2
 import pytest
 
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import Script, streamed
 from core.provider.simulator.transport import SimulatorTransport, WireTransport

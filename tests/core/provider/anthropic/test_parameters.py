@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from core.provider.anthropic.parameters import message_parameters
 from core.provider.models import MODELS
-from core.provider.request import ModelRequest, message_parameters
+from core.provider.request import ModelRequest
 from core.provider.simulator.validation import check_body
 
 VISIBLE = {"type": "adaptive", "display": "summarized"}

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.provider.failures import ContentSilent
-from core.provider.patience import Patience
+from core.provider.anthropic.failures import ContentSilent
+from core.provider.anthropic.patience import Patience
 
 pytestmark = pytest.mark.anyio
 

@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.events import TextDelta, ThinkingDelta
-from core.provider.reply import MalformedEvent, Reply, start_reply
+from core.provider.anthropic.events import fold, is_content, start_reply
+from core.provider.reply import MalformedEvent, Reply
 from core.provider.simulator.scripted import (
     Script,
     answer_events,
@@ -38,7 +39,7 @@ def folded(events: list[dict[str, Any]]) -> Reply:
     reply = start_reply(events[0], None)
     assert reply is not None
     for event in events[1:]:
-        reply.fold(event)
+        fold(reply, event)
     return reply
 
 
@@ -82,13 +83,21 @@ def test_a3_any_row_of_cumulative_figures_ends_at_the_largest(outputs: list[int]
 def test_no_event_fails_in_a_way_of_its_own(kind: str, fields: dict[str, Any]) -> None:
     reply = folded(answer_events("Hi")[:3])
     try:
-        reply.fold({"type": kind, **fields})
+        fold(reply, {"type": kind, **fields})
     except MalformedEvent:
         assert kind != "ping"
     assert reply.text.startswith("Hi")
 
 
+@given(st.dictionaries(st.sampled_from(["type", "delta"]), JSON))
+@example({"type": []})
+def test_no_event_is_content_in_a_way_of_its_own(event: dict[str, Any]) -> None:
+    assert not is_content(event)
+    assert not is_content({**event, "type": [event]})
+
+
 @given(JSON)
+@example({"type": []})
 def test_no_first_event_fails_in_a_way_of_its_own(event: Any) -> None:
     try:
         reply = start_reply(event, None)
@@ -156,9 +165,9 @@ def test_citations_gather_on_their_block() -> None:
 def test_what_a_reader_sees_of_an_event() -> None:
     reply = folded([message_start("m", {})])
     start, thought, signed, stop = ({**event, "index": 0} for event in thinking_block("Hm", signature="s"))
-    assert [reply.fold(event) for event in (start, thought, signed, stop)] == [None, ThinkingDelta("Hm"), None, None]
+    assert [fold(reply, event) for event in (start, thought, signed, stop)] == [None, ThinkingDelta("Hm"), None, None]
     start, said, stop = ({**event, "index": 1} for event in text_block("Hi"))
-    assert [reply.fold(event) for event in (start, said, stop)] == [None, TextDelta("Hi"), None]
+    assert [fold(reply, event) for event in (start, said, stop)] == [None, TextDelta("Hi"), None]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,7 @@ def test_what_a_reader_sees_of_an_event() -> None:
 def test_a_block_out_of_order_never_costs_text(event: dict[str, Any]) -> None:
     reply = folded(answer_events("Hi")[:4])
     with pytest.raises(MalformedEvent):
-        reply.fold(event)
+        fold(reply, event)
     assert reply.text == "Hi"
 
 
@@ -187,5 +196,5 @@ def test_a_refusal_keeps_its_reason() -> None:
 def test_the_end_of_a_message_without_its_reason_is_no_end() -> None:
     reply = folded(answer_events("Hi")[:4])
     with pytest.raises(MalformedEvent, match="stop_reason"):
-        reply.fold({"type": "message_stop"})
+        fold(reply, {"type": "message_stop"})
     assert not reply.complete

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from core.provider.failures import ContentSilent
+from core.provider.anthropic.failures import ContentSilent
 
 
 class Patience:

@@ -5,7 +5,7 @@ from functools import lru_cache
 import anthropic
 import httpx2
 
-from core.provider.passage import HOOKS
+from core.provider.anthropic.following import HOOKS
 from core.provider.request import CallKey
 from core.settings import Settings
 

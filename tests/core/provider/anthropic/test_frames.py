@@ -12,7 +12,7 @@ from anthropic._streaming import SSEDecoder
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.provider.frames import Frames, read_json
+from core.provider.anthropic.frames import Frames, read_json
 
 _ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=8)

@@ -5,7 +5,7 @@ import httpx2
 import pytest
 
 from core.errors import ProviderError
-from core.provider.failures import provider_error
+from core.provider.anthropic.failures import provider_error
 from core.provider.simulator.scripted import Script, failed
 from core.provider.simulator.wire import Chunk, WireResponse
 from tests.core.provider.wiring import ask, in_process, question

@@ -12,11 +12,13 @@ import httpx2
 
 from core.errors import ProviderError
 from core.events import TextDelta, ThinkingDelta, ToolDetected
-from core.provider.failures import FAILURES, IncompleteStream, provider_error
-from core.provider.frames import ERROR, PING, Frames, read_json
-from core.provider.passage import Passage, followed_by
-from core.provider.patience import Patience
-from core.provider.reply import MalformedEvent, Reply, is_content, start_reply
+from core.provider.anthropic.events import fold, is_content, start_reply
+from core.provider.anthropic.failures import FAILURES, IncompleteStream, provider_error
+from core.provider.anthropic.following import followed_by
+from core.provider.anthropic.frames import ERROR, PING, Frames, read_json
+from core.provider.anthropic.patience import Patience
+from core.provider.passage import Passage
+from core.provider.reply import MalformedEvent, Reply
 from core.provider.request import KeySource
 
 _DRAIN_SECONDS = 0.25
@@ -93,7 +95,7 @@ class Upstream:
         try:
             while self._events and not reply.complete:
                 event = self._next()
-                delta = reply.fold(event)
+                delta = fold(reply, event)
                 if is_content(event):
                     self._patience.content_came()
                 if delta is not None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.errors import ProviderBroken, ProviderBusy, ProviderRefused, SetupError
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.request import CallKey
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import Script, failed, streamed

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ProviderBroken, ProviderBusy, ProviderRefused
 from core.events import TextDelta
-from core.provider.client import open_provider
+from core.provider.anthropic.client import open_provider
 from core.provider.simulator.messages_api import Simulator
 from core.provider.simulator.scripted import Script, ending, message_start, streamed
 from core.provider.simulator.server import SimulatorServer
