@@ -39,7 +39,7 @@ def tie(parent: int) -> None:
 
 
 def keep_memory_private() -> None:
-    """From now on no other process of this user may read our memory and environment; there is no core dump either."""
+    """Forbid other processes of this user to read our memory and environment; there is no core dump either."""
     _control(_SET_DUMPABLE, 0)
 
 

@@ -6,10 +6,10 @@ from uuid_utils import uuid7
 
 
 def now() -> datetime:
-    """The time, aware and in UTC."""
+    """Return the time, aware and in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """A UUIDv7: ids made later sort later."""
+    """Return a UUIDv7: ids made later sort later."""
     return str(uuid7())

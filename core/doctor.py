@@ -53,7 +53,7 @@ _MODELS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``said`` is a sentence for whoever runs the installation; it ends with what to do where that is needed."""
+    """``said`` is a sentence for the operator of the installation; it ends with what to do where that is needed."""
 
     state: State
     about: str
@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """What there is to say, check by check; one that cannot be made says why and stops no other."""
+    """Say check by check what there is to say; one that cannot be made says why and stops no other."""
     try:
         chosen = settings()
     except AppError as error:

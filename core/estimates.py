@@ -121,7 +121,7 @@ class Estimate:
 
 @lru_cache(maxsize=4_096)
 def script_of(character: str) -> str:
-    """What it is counted as."""
+    """Return the script that it is counted as."""
     if character.isascii():
         if character.isalpha():
             return "latin" if character.islower() else "capitals"
@@ -147,7 +147,7 @@ class Tally:
         self._pieces.append(text)
 
     def tokens(self, model: str) -> Estimate:
-        """At least 1 for any text."""
+        """Estimate tokens; at least 1 for any text."""
         self._count()
         if not self._bytes:
             return Estimate()
@@ -188,7 +188,7 @@ class Tally:
         return sums[0], sums[1]
 
     def _english(self) -> float:
-        """How much of it reads like English, from 0 to 1."""
+        """Return how much of it reads like English, from 0 to 1."""
         letters = self._scripts["latin"] + 4 * self._scripts["accented"]
         if not self._common:
             return 0.0
@@ -197,7 +197,7 @@ class Tally:
 
 
 def _common_words(text: str) -> int:
-    """Of long texts judged by their beginning and end: words take longer to find than letters to count."""
+    """Find common words; long texts by their beginning and end: words take longer to find than letters to count."""
     if len(text) <= 2 * _SAMPLE:
         return len(_COMMON.findall(text))
     return len(_COMMON.findall(text[:_SAMPLE] + text[-_SAMPLE:])) * len(text) // (2 * _SAMPLE)
@@ -218,7 +218,7 @@ def estimate_parts(texts: Iterable[str], model: str) -> Estimate:
 
 @lru_cache(maxsize=1_024)
 def uses_new_tokenizer(model: str) -> bool:
-    """Whether it counts as the models from 4.7 on do; a Claude of unknown version is taken for a new one."""
+    """Return whether it counts as the models from 4.7 on do; a Claude of unknown version is taken for a new one."""
     found = _VERSION.search(model.lower())
     if found is None:
         return "claude" in model.lower()

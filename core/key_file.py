@@ -9,7 +9,7 @@ from core.errors import SetupError
 
 
 def key_file(path: Path, make: Callable[[], bytes]) -> bytes:
-    """What is in the file; if there is none, what ``make`` gives is now in it. Raises SetupError."""
+    """Return what is in the file; if there is none, what ``make`` gives is now in it. Raises SetupError."""
     try:
         if not path.exists():
             write_key_file(path, make(), replace=False)
@@ -21,7 +21,10 @@ def key_file(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def write_key_file(path: Path, content: bytes, *, replace: bool) -> None:
-    """Without ``replace`` the first of several processes that do so at once has its way. Raises OSError."""
+    """Write a key; without ``replace`` the first of several processes that do so at once has its way.
+
+    Raises OSError.
+    """
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

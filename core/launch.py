@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def check_port(address: str, port: int) -> None:
-    """Raise SetupError if nothing could listen there for some seconds: whoever was there before may be about to go."""
+    """Raise SetupError if nothing could listen there for some seconds: the process there before may be about to go."""
     give_up = monotonic() + BIND_SECONDS
     while (error := cannot_listen(address, port)) is not None:
         if error.errno != errno.EADDRINUSE or monotonic() > give_up:
@@ -52,7 +52,7 @@ def check_port(address: str, port: int) -> None:
 
 
 def cannot_listen(address: str, port: int) -> OSError | None:
-    """The error that listening there would end in; None if it can begin."""
+    """Return the error that listening there would end in; None if it can begin."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -98,7 +98,7 @@ def _open_books() -> Iterator[None]:
 
 
 def _show_set_up_link(chosen: Settings) -> None:
-    """On the console alone: whoever has it becomes the first admin, so no log may have it."""
+    """Print it on the console alone: its reader becomes the first admin, so no log may have it."""
     from core.access.links import address
     from core.wiring import services
 

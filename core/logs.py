@@ -30,7 +30,7 @@ _learned: frozenset[str] = frozenset()
 
 
 def keep_from_log(secret: str) -> None:
-    """From now on; for secrets that no setting holds."""
+    """Keep a secret that no setting holds out of the log, from now on."""
     global _learned
     _learned |= {secret}
 
@@ -45,7 +45,7 @@ def log_failure(task: "asyncio.Future[Any] | Future[Any]") -> None:
 
 
 def redaction(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that blots out these secrets and those learned, however they are spelled, and what looks like one."""
+    """Return a function that blots out these secrets, those learned, however spelled, and what looks like one."""
     given, known = frozenset(secrets), lru_cache(1)(_known)
 
     def redact(text: str) -> str:

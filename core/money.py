@@ -20,7 +20,7 @@ def nanos_from_usd(usd: Decimal) -> Nanos:
 
 
 def nanos_typed(text: str) -> Nanos | None:
-    """Dollars as a person types them, exactly: ``0.25``, ``$ 3``. None if that is no amount.
+    """Read dollars as a person types them, exactly: ``0.25``, ``$ 3``. None if that is no amount.
 
     A comma is none: where some write thousands with it, others write cents.
     """
@@ -29,7 +29,7 @@ def nanos_typed(text: str) -> Nanos | None:
 
 
 def usd_from_nanos(nanos: Nanos) -> Decimal:
-    """The exact dollars: nine decimals, never a float."""
+    """Return the exact dollars: nine decimals, never a float."""
     return Decimal(nanos).scaleb(-9)
 
 
@@ -39,12 +39,12 @@ def exact_usd(nanos: Nanos) -> str:
 
 
 def short_usd(nanos: Nanos) -> str:
-    """The same without zeros at its end, as a person types it: ``0.25``."""
+    """Return the same without zeros at its end, as a person types it: ``0.25``."""
     return exact_usd(nanos).rstrip("0").rstrip(".")
 
 
 def show_usd(nanos: Nanos | None) -> str:
-    """Dollars for reading: two decimals from a dollar up, else four significant ones; unknown is never zero."""
+    """Write dollars for reading: two decimals from a dollar up, else four significant ones; unknown is never zero."""
     if nanos is None:
         return "unknown"
     sign, size = ("-" if nanos < 0 else ""), abs(nanos)

@@ -20,13 +20,13 @@ def quarter_of(at: datetime) -> Quarter:
 
 
 def start_of(quarter: Quarter) -> datetime:
-    """When it begins, in UTC."""
+    """Return when it begins, in UTC."""
     return _EPOCH + quarter * _LENGTH
 
 
 @cache
 def midnight(day: date, zone: ZoneInfo) -> Quarter:
-    """The first quarter of a day in a zone, also where clocks skip midnight."""
+    """Return the first quarter of a day in a zone, also where clocks skip midnight."""
     at = datetime.combine(day, time(), zone).astimezone(UTC)
     while at.astimezone(zone).date() < day:
         at += timedelta(minutes=15)
@@ -38,7 +38,7 @@ def day_of(quarter: Quarter, zone: ZoneInfo) -> date:
 
 
 def days(start: Quarter, end: Quarter, zone: ZoneInfo) -> list[Quarter]:
-    """The starts of the zone's days that lie wholly within start and end, and the end of the last one."""
+    """Return the starts of the zone's days that lie wholly within start and end, and the end of the last one."""
     if start >= end:
         return []
     first = day_of(start, zone)
@@ -52,26 +52,26 @@ def days(start: Quarter, end: Quarter, zone: ZoneInfo) -> list[Quarter]:
 
 
 def months(edges: Sequence[Quarter], zone: ZoneInfo) -> list[Quarter]:
-    """Those of the days' starts at which a month begins."""
+    """Return those of the days' starts at which a month begins."""
     return [edge for edge in edges if day_of(edge, zone).day == 1]
 
 
 def month_of(quarter: Quarter, zone: ZoneInfo) -> tuple[Quarter, Quarter]:
-    """The first quarters of the month that it lies in and of the next one."""
+    """Return the first quarters of the month that it lies in and of the next one."""
     first = day_of(quarter, zone).replace(day=1)
     return midnight(first, zone), midnight((first + timedelta(days=32)).replace(day=1), zone)
 
 
 def hour_of(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """What the sums of the quarter's clock hour in the zone are kept under: as a rule the hour's first quarter."""
+    """Return the key of the sums of the quarter's clock hour in the zone: as a rule the hour's first quarter."""
     return quarter - start_of(quarter).astimezone(zone).minute // 15
 
 
 def next_hour(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """The first full hour on the zone's clocks from the quarter on."""
+    """Return the first full hour on the zone's clocks from the quarter on."""
     return next(at for at in count(quarter) if hour_of(at, zone) == at)
 
 
 def last_hour(quarter: Quarter, zone: ZoneInfo) -> Quarter:
-    """The last full hour on the zone's clocks up to the quarter."""
+    """Return the last full hour on the zone's clocks up to the quarter."""
     return next(at for at in count(quarter, -1) if hour_of(at, zone) == at)

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=HOME / ".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     anthropic_api_key: SecretStr | None = Field(
-        None, description="Key for the Anthropic API, for whom no key was entered on the pages."
+        None, description="Key for the Anthropic API, used where no key was entered on the pages."
     )
     provider: Literal["auto", "anthropic", "simulated"] = Field(
         "auto",
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     pages_at_once: int = Field(40, ge=1, description="How many pages one person may have open in one process.")
     pages_in_all: int = Field(1000, ge=1, description="How many pages may be open in one process.")
     page_idle_seconds: float = Field(
-        14_400, gt=0, description="How long an open page may say nothing before its connection is closed."
+        14_400, gt=0, description="How long an open page may be silent before its connection is closed."
     )
     uploads: int = Field(100, ge=1, description="How many files one person may have uploaded and not sent yet.")
     upload_megabytes: int = Field(150, ge=1, description="How many MB of such files one person may have.")
@@ -66,9 +66,9 @@ class Settings(BaseSettings):
         description="Reverse proxies whose `X-Forwarded-For` is believed, by address; nobody's without `PUBLIC_URL`.",
     )
     oidc_discovery_url: str = Field(
-        "", description="Of `AUTH=oidc`: the identity provider's address of `/.well-known/openid-configuration`."
+        "", description="For `AUTH=oidc`: the address of the identity provider's `/.well-known/openid-configuration`."
     )
-    oidc_client_id: str = Field("", description="Under which name Command Center is registered there.")
+    oidc_client_id: str = Field("", description="The name under which Command Center is registered there.")
     oidc_client_secret: SecretStr | None = Field(None, description="The secret that belongs to that name.")
     oidc_scope: str = Field("openid email profile", description="What the identity provider is asked to tell.")
     oidc_admins: str = Field("", description="E-mail addresses, with commas between, of people who are admins.")
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=600,
-        description="How long what is stopped, agents that were asked included, is read on unseen for its exact usage.",
+        description="How long a stopped answer, and those of agents it asked, is still read for its exact usage.",
     )
     simulator_pace: float = Field(
         1.0, ge=0, description="Speed of the simulated provider: 1 is realistic, 0 answers without pauses."
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
-        """Named ones only: everybody's pages could ask in the name of whoever opens them."""
+        """Named ones only: everybody's pages could ask in the name of who opens them."""
         found = [each.strip().rstrip("/").lower() for each in value.split(",") if each.strip()]
         if not all(_ORIGIN.fullmatch(each) for each in found):
             raise ValueError("not origins such as https://app.example.org,http://localhost:3000")
@@ -290,7 +290,7 @@ def _passwords(url: str) -> set[str]:
 
 @cache
 def settings() -> Settings:
-    """The process's settings; raises SetupError with one sentence on a bad one."""
+    """Return the process's settings; raises SetupError with one sentence on a bad one."""
     try:
         return Settings()
     except ValidationError as error:

@@ -137,7 +137,7 @@ class Usage:
         return sum(getattr(self, count.field) for count in counts)
 
     def numbers(self) -> tuple[int, ...]:
-        """All counts, in the order of COUNTS."""
+        """Return all counts, in the order of COUNTS."""
         found: tuple[int, ...] = _numbers(self)
         return found
 

@@ -97,7 +97,7 @@ def read_usage(usage: object) -> Reading:
 
 
 def _with_the_rest(runs: Sequence[Iteration], top: Usage, reader: "_Reader") -> tuple[Iteration, ...]:
-    """The runs, with what only the top level has given to the last that served."""
+    """Return the runs, with what only the top level has given to the last that served."""
     serving = [place for place, each in enumerate(runs) if each.kind in _SERVING]
     rest = _beyond(top, sum((runs[place].usage for place in serving), start=Usage()))
     if rest.total:
@@ -115,7 +115,7 @@ def _with_the_rest(runs: Sequence[Iteration], top: Usage, reader: "_Reader") -> 
 
 
 def _beyond(top: Usage, listed: Usage) -> Usage:
-    """What the top level has more; runs need not tell how long they wrote to the cache for."""
+    """Return what the top level has more; runs need not tell how long they wrote to the cache for."""
     more = Usage(*(max(0, mine - theirs) for mine, theirs in zip(top.numbers(), listed.numbers(), strict=True)))
     return replace(more, cache_write_5m=max(0, top.cache_write - listed.cache_write), cache_write_1h=0)
 
@@ -197,7 +197,7 @@ class _Reader:
         return number or 0
 
     def _cache_writes(self, write_5m: int, write_1h: int, total: int | None) -> tuple[int, int]:
-        """The 5-minute and 1-hour cache writes.
+        """Return the 5-minute and 1-hour cache writes.
 
         The total can outgrow the split while a server-side tool loop runs, and what it adds is always written for
         five minutes, so the 1-hour figure is taken as reported and the rest of the total is the 5-minute one.
@@ -224,7 +224,7 @@ def as_reported(usage: Usage, counts: Iterable[Count]) -> dict[str, Any]:
 
 
 def whole_number(value: object) -> int | None:
-    """The count that a value is, written as 1000, 1000.0 or "1000"; None for what is none."""
+    """Return the count that a value is, written as 1000, 1000.0 or "1000"; None for what is none."""
     if isinstance(value, str):
         found = _WHOLE.fullmatch(value)
         value = int(found[1]) if found else None
@@ -280,7 +280,7 @@ def _larger(name: str, before: Any, value: Any, doubts: list[str]) -> Any:
 
 
 def _sum(value: object, deep: int = 3) -> int:
-    """Of all counts of tokens in it, so many levels deep."""
+    """Sum up all counts of tokens in it, so many levels deep."""
     if isinstance(value, Mapping):
         value = [each for key, each in value.items() if key != "output_tokens_details"]
     if isinstance(value, list | tuple):

@@ -80,7 +80,7 @@ class Services:
 
     @property
     def me(self) -> Person:
-        """Who asks, looked up anew each time. Raises NotSignedIn."""
+        """Who asks, looked up again each time. Raises NotSignedIn."""
         return self.who()
 
     def close(self) -> None:
@@ -164,14 +164,14 @@ def _begin_chores(engine: Engine, refresher: Refresher, books: Books) -> None:
 
 
 def _begin(store: Store, agents: Agents, registry: McpRegistry) -> Person:
-    """What there is at first, and the local person, whom the first admin takes the place of."""
+    """Write what there is at first, and the local person, whom the first admin takes the place of."""
     me = local_person(store)
     seed(agents, registry, me.id)
     return me
 
 
 def _who(chosen: Settings, local: Person | None) -> Person:
-    """With sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
+    """Return the local person; with sign-in nobody, until a door has found out who stands there. Raises NotSignedIn."""
     if local is None or chosen.auth != "none":
         raise NotSignedIn("Nobody is signed in.")
     return local
@@ -205,7 +205,7 @@ _leaving = threading.Event()
 
 
 def services() -> Services:
-    """The process's services, opened at the first call; while they are being closed they stay the same ones.
+    """Return the process's services, opened at the first call; while they are being closed they stay the same ones.
 
     Raises ShuttingDown when the process is about to end and they are closed.
     """
@@ -223,7 +223,7 @@ def start() -> None:
 
 
 def drain() -> None:
-    """Close the services if they are open: every live turn is booked when this returns, whoever asked first."""
+    """Close the services if they are open: every live turn is booked when this returns, also if another asked first."""
     global _running
     with _closing:
         if _running is not None:
@@ -238,6 +238,6 @@ def rescue() -> None:
 
 
 def leave() -> None:
-    """Drain, and open nothing for whoever asks until the process is gone."""
+    """Drain, and open nothing for later callers until the process is gone."""
     _leaving.set()
     drain()

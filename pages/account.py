@@ -21,7 +21,7 @@ _TOKENS = (
     "Programs sign in with a token, in your name and with at most your role. "
     "[The page of the API]({}/api/docs) says what they can do."
 )
-_REVOKE = "Whoever knew the old password may have made a token. Your own programs need new ones then."
+_REVOKE = "Somebody who knew the old password may have made a token. Your own programs need new ones then."
 
 
 def draw_me(services: Services, me: PersonView) -> None:
@@ -41,7 +41,7 @@ def draw_password(services: Services, session: Session) -> None:
     st.header("Password", anchor=False)
     with st.form("password", clear_on_submit=True):
         st.caption("When you change it, every other browser is signed out.")
-        old = st.text_input("Present password", type="password", autocomplete="current-password", max_chars=LONGEST)
+        old = st.text_input("Current password", type="password", autocomplete="current-password", max_chars=LONGEST)
         new = st.text_input(
             "New password",
             type="password",
@@ -54,11 +54,11 @@ def draw_password(services: Services, session: Session) -> None:
         if not st.form_submit_button("Change password", icon=":material/password:"):
             return
     if new != again:
-        st.error("The new password was not typed the same twice. Nothing was changed.", icon=":material/error:")
+        st.error("The two new passwords differ. Nothing was changed.", icon=":material/error:")
         return
     with told():
         revoked = services.access.sign_in.change_password(session, old, new, revoke=revoke)
-        tokens = f"API tokens revoked: {revoked}." if revoke else "Your API tokens work on."
+        tokens = f"API tokens revoked: {revoked}." if revoke else "Your API tokens still work."
         said = f"Your password is changed. Every other browser is signed out. {tokens}"
         st.success(said, icon=":material/check_circle:")
 

@@ -56,13 +56,13 @@ def draw_changes(services: Services, agent: AgentView) -> None:
 
 
 def _touched(services: Services, agent: AgentView) -> str:
-    """What stops when it is deactivated, as Markdown."""
+    """Say in Markdown what stops when it is deactivated."""
     touched = services.agents.touched(services.me, agent.id)
     people = _several(touched.people, "person", "people")
     sentences = [
         f"**{as_text(agent.name)}** cannot be asked any more.",
-        f"In {_several(touched.conversations, 'conversation')} of {people}, somebody has to choose who answers then.",
-        f"{_several(touched.turns, 'answer')} of it being written now ends as usual." if touched.turns else "",
+        f"In {_several(touched.conversations, 'conversation')} of {people}, another agent has to be chosen.",
+        f"{_several(touched.turns, 'answer')} being written now will end as usual." if touched.turns else "",
         f"{_several(touched.delegators, 'agent')} that may ask it will do without." if touched.delegators else "",
     ]
     return " ".join(filter(None, sentences))
@@ -77,7 +77,7 @@ def forget_offer() -> None:
 
 
 def draw_dialog(services: Services, agent: AgentView | None, write: Callable[[AgentDraft], object]) -> None:
-    """What is wrong with a submitted draft is said in the dialog, and nothing typed is lost."""
+    """Draw the form in a dialog; what is wrong with a submitted draft is said in it, and nothing typed is lost."""
     waiting = st.empty()
     try:
         if _OFFER not in st.session_state:
@@ -110,7 +110,7 @@ def create(services: Services) -> None:
 @st.dialog("Versions", width="large")
 @asks(Permission.CHAT)
 def show_versions(services: Services, agent: AgentView, names: Names) -> None:
-    st.caption(f"Of {as_text(agent.name)}, newest first.")
+    st.caption(f"Versions of {as_text(agent.name)}, newest first.")
     try:
         draw_versions(services, agent, names)
     except AppError as error:

@@ -16,7 +16,7 @@ _OLDER = "audit-older"
 
 
 def draw_filter(people: dict[str, str]) -> tuple[str | None, tuple[str, str] | None]:
-    """Whose entries, and which."""
+    """Return whose entries are wanted, and of which kind."""
     with st.container(horizontal=True):
         who = st.selectbox(
             "Who",
@@ -74,7 +74,7 @@ def _names(services: Services) -> Names:
 
 
 def main() -> None:
-    with page("Audit", "Who changed what, newest first. Nothing here can be changed or taken away.") as services:
+    with page("Audit", "Who changed what, newest first. Entries cannot be changed or removed.") as services:
         allow(services.me, Permission.AUDIT)  # before the names, which are refused for another reason
         names = _names(services)
         who, what = draw_filter(dict(names.people))
@@ -82,7 +82,7 @@ def main() -> None:
         found = services.access.audit.list(services.me, before=before, limit=PAGE + 1, actor_id=who, what=what)
         draw_entries(found[:PAGE], names)
         if not found:
-            st.info("Nothing of this kind is in the log.")
+            st.info("No entries match.")
         draw_pager(found[:PAGE], more=len(found) > PAGE)
 
 

@@ -30,7 +30,7 @@ def draw_list(services: Services, views: list[BudgetView], change: Callable[[Bud
         sought = st.text_input("Find", placeholder="Find by name", label_visibility="collapsed").casefold()
         found = [view for view in views if sought in subject(view).casefold()]
         if not found:
-            st.caption("No budget is for somebody of that name.")
+            st.caption("No budget has that name.")
     shown = found if st.session_state.get(_ALL) else found[:_AT_ONCE]
     services.bounds.refresh()
     agents = services.agents.list(services.me)
@@ -51,11 +51,11 @@ def main() -> None:
         if changeable and st.button("New budget", icon=":material/add:", type="primary"):
             new_budget(services)
         if views:
-            demo = " The demo month counts in none." if services.demo.phase(services.me) else ""
+            demo = " The demo month does not count." if services.demo.phase(services.me) else ""
             st.caption(f"Days, weeks and months are those of {services.settings.time_zone}.{demo}")
             draw_list(services, views, partial(change_budget, services) if changeable else None)
         else:
-            st.info(_EMPTY if changeable else f"There is no budget of yours. {_EMPTY}", icon=":material/savings:")
+            st.info(_EMPTY if changeable else f"You have no budgets yet. {_EMPTY}", icon=":material/savings:")
 
 
 main()

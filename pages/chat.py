@@ -80,13 +80,13 @@ def send_text(services: Services, agent_id: str, text: str, files: tuple[Attachm
 
 
 def send_typed(services: Services, agent_id: str) -> None:
-    """A callback, so that what was typed is safe even if the page cannot be drawn any more."""
+    """Send in a callback, so that what was typed is safe even if the page cannot be drawn any more."""
     text, files = handed_in(st.session_state[_TYPED])
     send_text(services, agent_id, text, files)
 
 
 def draw_empty(services: Services, agent: AgentView) -> None:
-    """Nothing said yet: what the agent is for, and prompts to begin with."""
+    """Draw a conversation without a message: what the agent is for, and prompts to begin with."""
     st.header(as_text(agent.name), anchor=False)
     st.markdown(as_text(agent.description))
     st.space("small")
@@ -103,7 +103,7 @@ def draw_empty(services: Services, agent: AgentView) -> None:
 def draw_conversation(
     services: Services, conversation: ConversationView, window: Window, agent: AgentView | None
 ) -> bool:
-    """The transcript and, while one runs, the live answer; True while an answer is being written and seen."""
+    """Draw the transcript and, while one runs, the live answer; True while an answer is being written and seen."""
     turn = services.turns.live(services.me, conversation.id)
     live = turn is not None and not turn.ended
     unbooked = next(
@@ -147,7 +147,7 @@ def draw_messages(
 
 
 def slate(turn_id: str | None) -> DeltaGenerator:
-    """Where messages are drawn: in the other one of two places when an answer begins, the first being emptied.
+    """Return where messages are drawn: the other of two places when an answer begins, the first being emptied.
 
     In the same place, what earlier runs have drawn would stay on the screen until the answer's end.
     """
@@ -163,7 +163,7 @@ def slate(turn_id: str | None) -> DeltaGenerator:
 
 
 def draw_here(services: Services, turn: Turn, *, booked_later: bool) -> None:
-    """An answer that this process writes, or has written while the database was away."""
+    """Draw an answer that this process writes, or has written while the database was away."""
     with st.chat_message("assistant", avatar=ASSISTANT):
         LiveAnswer(turn, decider(services), lambda: services.me).draw()
         if booked_later:
@@ -217,7 +217,7 @@ def notice(services: Services, conversation_id: str | None, drawn: Stamp) -> Non
 
 
 def opened(services: Services, conversation_id: str | None) -> ConversationView | None:
-    """Where it is gone that is said, with what was written for it and a new one to send that in."""
+    """Open the conversation; where it is gone that is said, and what was written for it can go into a new one."""
     if conversation_id is None:
         return None
     try:

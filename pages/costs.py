@@ -60,7 +60,7 @@ def main() -> None:
 
 def draw_nothing(choice: Choice) -> None:
     days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-    st.info(f"Nothing that fits was spent {days}. Choose other days or fewer filters.", icon=":material/savings:")
+    st.info(f"Nothing matching was spent {days}. Choose other days or fewer filters.", icon=":material/savings:")
 
 
 main()

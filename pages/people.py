@@ -23,7 +23,7 @@ def main() -> None:
             draw_person(services, chosen)
         else:
             if _CHOSEN in st.query_params:
-                st.warning("The person that the address names is not here. The link may be mistyped or out of date.")
+                st.warning("Nobody here matches this address. The link may be mistyped or out of date.")
             draw_list(services, people)
 
 
@@ -40,7 +40,7 @@ def draw_list(services: Services, people: list[PersonView]) -> None:
     for person in found:
         _draw_line(person)
     if not found:
-        st.caption("Nobody is called that." if sought else "Nobody has been invited yet.")
+        st.caption("Nobody has that name." if sought else "Nobody has been invited yet.")
 
 
 def _draw_line(person: PersonView) -> None:

@@ -10,8 +10,8 @@ from pages.parts.frame import page
 from pages.parts.provider_keys import draw_organisation_key
 
 _MODE = {
-    "auto": "Who has a key is answered by Anthropic, others by the simulated provider.",
-    "anthropic": "Only Anthropic answers. Who has no key cannot send anything.",
+    "auto": "People with a key are answered by Anthropic, others by the simulated provider.",
+    "anthropic": "Only Anthropic answers. People without a key cannot send anything.",
     "simulated": "Only the simulated provider answers; no key is used.",
 }
 
@@ -32,7 +32,7 @@ def draw_settings(chosen: Settings) -> None:
 
 
 def draw_waiting(services: Services) -> None:
-    """What the database has not taken, while there is any."""
+    """Say what the database has not taken, while there is any."""
     turns, size = services.books.kept.size()
     waiting, refused = services.books.spooled()
     if turns or waiting:

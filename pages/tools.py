@@ -48,7 +48,7 @@ def draw_server(services: Services, status: ServerStatus, agents: Sequence[Agent
 
 
 def connect(services: Services, server: McpServerView) -> None:
-    """What becomes of it is seen on its card."""
+    """Connect a server; what becomes of it is seen on its card."""
     with st.spinner("Connecting …"):
         attempt(lambda: services.mcp_status.connect(services.me, server.id))
 
@@ -56,7 +56,7 @@ def connect(services: Services, server: McpServerView) -> None:
 def draw_dialog(
     services: Services, server: McpServerView | None, write: Callable[[McpServerDraft], McpServerView]
 ) -> None:
-    """What is wrong with a submitted draft is said in the dialog, and nothing typed is lost."""
+    """Draw the form in a dialog; what is wrong with a submitted draft is said in it, and nothing typed is lost."""
     try:
         make = draw_form(server)
         if make is None:
@@ -117,7 +117,7 @@ def draw_shipped(tool: ShippedTool, agents: Sequence[AgentView]) -> None:
 
 
 def main() -> None:
-    about = "What agents can be allowed to use. Which of it one may use is set on its form, on the page Agents."
+    about = "The tools that agents can use. Choose the tools of each on its form, on the page Agents."
     with page("Tools", about) as services:
         allow(services.me, Permission.AGENTS)
         agents = services.agents.list(services.me, include_inactive=True)
@@ -129,7 +129,7 @@ def main() -> None:
         for status in statuses:
             draw_server(services, status, agents)
         if not statuses:
-            st.info("No server is registered. One gives agents tools of its own: a program here, or an address.")
+            st.info("No servers yet. A server gives agents its tools: a program here, or an address.")
         st.header("Built in", anchor=False)
         for tool in CATALOGUE.values():
             draw_shipped(tool, agents)

@@ -27,7 +27,7 @@ _BEFORE = "traces-before"
 
 
 def draw_list(services: Services, choice: Choice, names: Names) -> None:
-    """One page of it; the pages before are remembered by the places they ended at."""
+    """Draw one page of the list; the pages before are remembered by the places they ended at."""
     before = _pages_before(choice)
     rows = services.traces.page(services.me, choice.filter, before=before[-1] if before else None, limit=PAGE_ROWS + 1)
     shown = rows[:PAGE_ROWS]
@@ -44,7 +44,7 @@ def draw_list(services: Services, choice: Choice, names: Names) -> None:
 
 
 def _pages_before(choice: Choice) -> list[Key]:
-    """Of this choice: another one begins at its first page."""
+    """Return the pages before of this choice: another one begins at its first page."""
     kept, before = st.session_state.get(_BEFORE, (None, []))
     if kept != choice.filter:
         before = []
@@ -79,7 +79,7 @@ def _sums(choice: Choice, ended: Spend) -> str:
 
 
 def draw_unconfirmed(services: Services, choice: Choice) -> None:
-    """What to look up in the provider's own report; nothing while there is no such call."""
+    """List what to look up in the provider's own report; nothing while there is no such call."""
     calls = services.traces.unconfirmed(services.me, choice.filter)
     if not calls:
         return
@@ -119,14 +119,14 @@ def _go(before: list[Key]) -> None:
 
 def draw_nothing(choice: Choice, *, texts: bool) -> None:
     days = f"from {choice.first} to {choice.last} ({choice.zone.key})"
-    found = f"No turn that fits began {days}. Choose other days or fewer filters; what is sent on Chat appears here."
+    found = f"No matching turn began {days}. Choose other days or fewer filters; what is sent on Chat appears here."
     if choice.text and not texts:
-        found = f"Nothing that began {days} has this id. You may look for ids only, not for words of what was said."
+        found = f"No trace that began {days} has this id. You can search for ids, but not for words."
     st.info(found, icon=":material/receipt_long:")
 
 
 def draw_one(services: Services, trace_id: str) -> None:
-    """The trace that the address names; the way back keeps the filter."""
+    """Draw the trace that the address names; the way back keeps the filter."""
     st.button("All traces", icon=":material/arrow_back:", type="tertiary", on_click=open_trace, args=(None,))
     try:
         detail = services.traces.detail(services.me, trace_id)
@@ -137,7 +137,7 @@ def draw_one(services: Services, trace_id: str) -> None:
 
 
 def reader_zone(services: Services) -> ZoneInfo:
-    """The one in the address, where it is one, else the organisation's."""
+    """Return the one in the address, where it is one, else the organisation's."""
     asked = {"zone": st.query_params.get_all("zone")}
     choice, _ = read_address(asked, ZoneInfo(services.settings.time_zone), now(), dict.fromkeys(LISTS, ()))
     return choice.zone

@@ -66,16 +66,28 @@ def _shown(default: object) -> str:
 @pytest.mark.parametrize(("heading", "file"), [("traces", "traces"), ("ledger lines", "ledger")])
 def test_every_export_column_stands_in_the_table_in_its_order(heading: str, file: FileName) -> None:
     columns = [[f"`{column.name}`", column.meaning] for column in FILES[file].columns]
-    assert _table(f"Export columns: {heading}") == columns
+    assert _table(f"Export columns: {heading}") == columns, "README's table needs a row for each column, in order"
 
 
 def test_every_page_stands_in_the_table_with_its_address() -> None:
-    assert [[title, address.strip("`")] for title, address in _table("Five minutes")] == _pages()
+    listed = [[title, address.strip("`")] for title, address in _table("Five minutes")]
+    assert listed == _pages(), "README's table needs a row for each page, in order"
 
 
 def _pages() -> list[list[str]]:
     """Title and address of each; people arrive at the first."""
     return [[place.title, "/" if place is PLACES[0] else f"/{place.name}"] for place in PLACES]
+
+
+def test_what_contributing_names_is_there() -> None:
+    """Files and folders by their paths, and names by the file that is told beside them."""
+    told = " ".join((PROJECT / "CONTRIBUTING.md").read_text("utf-8").split())
+    paths = re.findall(r"`([\w.]+(?:/[\w.]+)+)`", told)
+    assert len(paths) > 20
+    assert [path for path in paths if not (PROJECT / path).exists()] == []
+    named = re.findall(r"`(\w+)` (?:of|in) `([\w./]+\.(?:py|toml))`", told)
+    assert len(named) > 4
+    assert [(name, path) for name, path in named if name not in (PROJECT / path).read_text("utf-8")] == []
 
 
 def test_every_order_to_the_simulator_is_one_it_obeys() -> None:
@@ -84,7 +96,7 @@ def test_every_order_to_the_simulator_is_one_it_obeys() -> None:
     assert [order for order in orders if read_orders(order) == Orders()] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "SECURITY.md"])
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"])
 def test_every_link_leads_somewhere(name: str) -> None:
     targets = re.findall(r"\]\(([^)]+)\)", (PROJECT / name).read_text("utf-8"))
     assert [target for target in targets if "://" not in target and not (PROJECT / target).exists()] == []

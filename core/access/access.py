@@ -31,7 +31,7 @@ class Access:
     oidc: OidcSignIn | None = None
 
     def bearer(self, secret: str) -> Person:
-        """Whose session or API token it is. Raises NotSignedIn."""
+        """Return the person and the rights that a session or API token carries. Raises NotSignedIn."""
         if secret.startswith("ccs_"):
             return self.sessions.check(secret).person
         return self.tokens.check(secret)
@@ -52,7 +52,7 @@ def open_access(store: Store, chosen: Settings) -> Access:
 
 
 def cookie_secret(chosen: Settings) -> str:
-    """What cookies of AUTH=oidc are signed with. Raises SetupError."""
+    """Return the secret that cookies of AUTH=oidc are signed with. Raises SetupError."""
     if chosen.oidc_cookie_secret is not None:
         return chosen.oidc_cookie_secret.get_secret_value()
     return key_file(chosen.data_dir / "cookie.key", lambda: secrets.token_urlsafe(32).encode()).decode(

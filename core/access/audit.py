@@ -24,7 +24,7 @@ _without_secrets = redaction(())
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """``actor`` is a name; it and its id are None for whoever holds the server's console."""
+    """``actor`` is a name; it and its id are None for a person at the server's console."""
 
     id: str
     at: datetime

@@ -58,7 +58,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> datetime:
 
 
 def _email(claims: Mapping[str, Any]) -> str | None:
-    """Some identity providers spell the flag as a word. Nobody can be whoever works here without sign-in."""
+    """Some identity providers spell the flag as a word. Nobody can be the local person of work without sign-in."""
     email, verified = claims.get("email"), claims.get("email_verified")
     kept = kept_email(email) if isinstance(email, str) and verified in (True, "true") else None
     return None if kept == LOCAL_EMAIL else kept
@@ -72,10 +72,10 @@ def _name(claims: Mapping[str, Any], otherwise: str) -> str:
 
 
 def _groups(groups: object) -> frozenset[str]:
-    """A list of words, or one word."""
+    """Return a list of words, or one word."""
     found = groups if isinstance(groups, list) else [groups]
     return frozenset(group for group in found if isinstance(group, str))
 
 
 def _unusable(name: str) -> NotSignedIn:
-    return NotSignedIn(f"The identity provider did not tell who you are ({name} is missing or odd). Sign in again.")
+    return NotSignedIn(f"The identity provider did not say who you are ({name} is missing or odd). Sign in again.")

@@ -12,7 +12,7 @@ from core.access.audit import record
 from core.access.encrypted import encrypted_texts
 from core.access.encryption import EncryptionKeys, new_key
 from core.access.roles import Permission, Person, allow
-from core.access.server_secrets import are_newest, encrypt_anew
+from core.access.server_secrets import are_newest, encrypt_again
 from core.clock import new_id, now
 from core.errors import AppError, InputError, SetupError
 from core.logs import keep_from_log
@@ -30,7 +30,7 @@ _keys, _users = ProviderCredential.__table__, User.__table__
 class CredentialView:
     """``owner_id`` None means the organisation's; ``test_error`` is why the last test failed, if it did.
 
-    ``created_by`` is the id of whoever entered it, ``creator`` the name.
+    ``created_by`` is the id of the person who entered it, ``creator`` the name.
     """
 
     id: str
@@ -60,14 +60,17 @@ class Credentials:
         self._store, self._encryption = store, keys
 
     def check(self) -> None:
-        """To be called before anything is served. Raises SetupError if a key in the database cannot be read."""
+        """Raise SetupError if a key in the database cannot be read; called before anything is served.
+
+        Raises SetupError if a key in the database cannot be read.
+        """
         with self._store.read() as connection:
             kept = connection.execute(select(_keys.c.encrypted)).scalars().all()
         for encrypted in kept:
             self._encryption.decrypt(encrypted)
 
     def list(self, by: Person) -> CredentialViews:
-        """The organisation's and one's own. Raises NotAllowed."""
+        """Return the organisation's and one's own. Raises NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         theirs = or_(_keys.c.owner_id.is_(None), _keys.c.owner_id == by.id)
         query = select(_keys, _users.c.name).outerjoin(_users, _users.c.id == _keys.c.created_by).where(theirs)
@@ -76,7 +79,7 @@ class Credentials:
             return [_view(row, row.name or "") for row in rows]
 
     def acceptable(self, by: Person, secret: str, *, organisation: bool) -> str:
-        """The key as it would be kept. Raises InputError, NotAllowed."""
+        """Return the key as it would be kept. Raises InputError, NotAllowed."""
         _allow(by, organisation)
         secret = _checked(secret)
         keep_from_log(secret)
@@ -104,7 +107,7 @@ class Credentials:
         return self._store.write(job).result()
 
     def remove(self, by: Person, *, organisation: bool) -> None:
-        """Also if there is none. Raises NotAllowed."""
+        """Remove the key; it is no error if there is none. Raises NotAllowed."""
         _allow(by, organisation)
         owner_id = None if organisation else by.id
 
@@ -116,7 +119,7 @@ class Credentials:
         self._store.write(job).result()
 
     def key_for(self, person_id: str) -> ProviderKey | None:
-        """The person's own key, else the organisation's, if there is one. Raises SetupError."""
+        """Return the person's own key, else the organisation's, if there is one. Raises SetupError."""
         return self._opened(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
 
     def key_of(self, by: Person, *, organisation: bool) -> ProviderKey | None:
@@ -125,7 +128,7 @@ class Credentials:
         return self._opened(_owned_by(None if organisation else by.id))
 
     def whose(self, person_id: str) -> Literal["own", "organisation"] | None:
-        """Which one ``key_for`` would give."""
+        """Return which one ``key_for`` would give."""
         kept = self._first(_keys.c.owner_id.is_(None) | _owned_by(storable(person_id)))
         return None if kept is None else "organisation" if kept.owner_id is None else "own"
 
@@ -142,18 +145,18 @@ class Credentials:
         self._store.write(lambda connection: connection.execute(change).close()).result()
 
     def rotate(self, by: Person | None = None) -> int:
-        """Encrypt all anew, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
+        """Encrypt all again, with a new key or the first of ENCRYPTION_KEYS; how many. Raises SetupError, NotAllowed.
 
         That is also the secrets of servers of tools, which are encrypted with the same keys.
 
-        ``by`` None is whoever holds the console. If it breaks off, doing it again is enough: the old keys are
+        ``by`` None is a person at the server's console. If it breaks off, doing it again is enough: the old keys are
         forgotten last.
         """
         if by is not None:
             allow(by, Permission.KEYS)
         key = new_key()
         try:
-            count = self._store.write(lambda connection: self._encrypt_anew(connection, by, key)).result()
+            count = self._store.write(lambda connection: self._encrypt_again(connection, by, key)).result()
         except BaseException:
             with suppress(AppError):
                 self._store.write(lambda connection: self._take_back(connection, key)).result()
@@ -161,28 +164,28 @@ class Credentials:
         self._store.write(self._forget_old_keys).result()
         return count
 
-    def _encrypt_anew(self, connection: Connection, by: Person | None, key: bytes) -> int:
+    def _encrypt_again(self, connection: Connection, by: Person | None, key: bytes) -> int:
         """Done twice it is as done once; where it fails the file is as it was, if the database is."""
         _one_at_a_time(connection)
         self._encryption.add_to_file(key)
         try:
-            return self._all_anew(connection, by)
+            return self._all_again(connection, by)
         except BaseException:
             self._encryption.take_from_file(key)
             raise
 
     def _take_back(self, connection: Connection, key: bytes) -> None:
-        """For when nobody could say whether the new key is in use: it goes only if it is not."""
+        """Take the new key back if nobody could say whether it is in use: it goes only if it is not."""
         _one_at_a_time(connection)
         if not any(self._encryption.reads(key, each) for each in encrypted_texts(connection)):
             self._encryption.take_from_file(key)
 
-    def _all_anew(self, connection: Connection, by: Person | None) -> int:
+    def _all_again(self, connection: Connection, by: Person | None) -> int:
         rows = connection.execute(select(_keys.c.id, _keys.c.encrypted)).all()
         for row in rows:
-            anew = {"encrypted": self._encryption.again(row.encrypted)}
-            connection.execute(update(_keys).where(_keys.c.id == row.id).values(**anew))
-        count = len(rows) + encrypt_anew(connection, self._encryption)
+            renewed = {"encrypted": self._encryption.again(row.encrypted)}
+            connection.execute(update(_keys).where(_keys.c.id == row.id).values(**renewed))
+        count = len(rows) + encrypt_again(connection, self._encryption)
         record(connection, by, "rotated", ("credential", "all"), count=count)
         return count
 
@@ -194,7 +197,7 @@ class Credentials:
             self._encryption.keep_newest_in_file()
 
     def _first(self, which: ColumnElement[bool]) -> Row[Any] | None:
-        """A person's own comes before the organisation's."""
+        """Return the key that comes first: a person's own before the organisation's."""
         query = select(_keys).where(which).order_by(_keys.c.owner_id.is_(None)).limit(1)
         with self._store.read() as connection:
             return connection.execute(query).first()
@@ -207,7 +210,7 @@ class Credentials:
             now_kept = self._first(which)
             if now_kept == kept:
                 raise
-            return self._decrypted(now_kept)  # all were encrypted anew in between
+            return self._decrypted(now_kept)  # all were encrypted again in between
 
     def _decrypted(self, kept: Row[Any] | None) -> ProviderKey | None:
         if kept is None:
@@ -229,7 +232,7 @@ def _checked(secret: str) -> str:
 
 
 def _one_at_a_time(connection: Connection) -> None:
-    """No key is set while all are encrypted anew, or it would be left with a key that is about to be forgotten."""
+    """No key is set while all are encrypted again, or it would be left with a key that is about to be forgotten."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE provider_credentials IN SHARE ROW EXCLUSIVE MODE"))
 

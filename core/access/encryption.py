@@ -11,7 +11,7 @@ from core.key_file import key_file, write_key_file
 
 _OTHERS_MAY_READ = 0o077
 _NO_FILE = (
-    "The database holds encrypted secrets, and the file {path} with their keys is not there. No new one was made. "
+    "The database holds encrypted secrets, and the file {path} with their keys is missing. No new one was made. "
     "Put it back from a backup, or set ENCRYPTION_KEYS to what it held."
 )
 _NOT_KEYS = (
@@ -45,18 +45,18 @@ class EncryptionKeys:
             raise self._wrong() from None
 
     def again(self, encrypted: str) -> str:
-        """The same, encrypted with the newest key. Raises SetupError."""
+        """Return the same, encrypted with the newest key. Raises SetupError."""
         try:
             return self._fernet().rotate(encrypted).decode()
         except InvalidToken:
             raise self._wrong() from None
 
     def is_newest(self, encrypted: str) -> bool:
-        """Whether the newest key alone can read it. Raises SetupError."""
+        """Return whether the newest key alone can read it. Raises SetupError."""
         return self.reads(self._all()[0], encrypted)
 
     def reads(self, key: bytes, encrypted: str) -> bool:
-        """Whether that key alone can read it."""
+        """Return whether that key alone can read it."""
         try:
             Fernet(key).decrypt(encrypted)
         except InvalidToken:
@@ -72,7 +72,7 @@ class EncryptionKeys:
             self._write([key, *(each for each in self._all(make=True) if each != key)])
 
     def take_from_file(self, key: bytes) -> None:
-        """As it was before the key was added, if anything was; what only that key can read must not be left anywhere.
+        """Undo the adding of a key, if one was added: what only that key can read must not be left anywhere.
 
         Raises SetupError.
         """
@@ -108,7 +108,8 @@ class EncryptionKeys:
         where = str(self._path) if self._given is None else "ENCRYPTION_KEYS"
         return SetupError(
             f"A provider key, or a server's secret, in the database was encrypted with another key than {where} holds. "
-            "Put the right one there (processes that share a database need the same ENCRYPTION_KEYS), or enter it anew."
+            "Put the right one there (processes that share a database need the same ENCRYPTION_KEYS), or enter it "
+            "again."
         )
 
 

@@ -15,7 +15,7 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 def kept_email(text: str) -> str | None:
-    """The one spelling by which a person is known; None if it can be nobody's."""
+    """Return the one spelling by which a person is known; None if it can be nobody's."""
     email = text.strip()
     if not email.isascii() or len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email.lower()):
         return None
@@ -36,17 +36,17 @@ def checked_email(text: str) -> str:
 
 
 def checked_name(text: str, what: str = "name") -> str:
-    """With single spaces. Raises InputError."""
+    """Return the name with single spaces. Raises InputError."""
     name = " ".join(text.split())
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise InputError(f"The {what} must have 1 to {_LONGEST_NAME} characters.")
     if not name.translate(_JOINERS).isprintable():
-        raise InputError(f"The {what} has a character in it that cannot be seen. Type it anew.")
+        raise InputError(f"The {what} contains an invisible character. Type it again.")
     return name
 
 
 def checked_role(role: str) -> str:
     """Raises InputError."""
     if role not in ROLES:
-        raise InputError(f"There is no such role. Choose one of {', '.join(ROLES)}.")
+        raise InputError(f"Unknown role. Choose one of {', '.join(ROLES)}.")
     return role

@@ -36,7 +36,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Whom a link is for; a set-up link is for whoever has it, so it says nothing of a person."""
+    """Whom a link is for; a set-up link is for everybody who has it, so it says nothing of a person."""
 
     id: str
     kind: LinkKind
@@ -47,12 +47,12 @@ class Opened:
 
 
 def address(chosen: Settings, link: Link) -> str:
-    """What the person opens."""
+    """Return the address that the person opens."""
     return f"{chosen.address}{PATH}?link={link.secret}"
 
 
 def new_link(connection: Connection, kind: LinkKind, person_id: str | None) -> Link:
-    """The person's earlier ones are dead from now on; set-up links stay, as each process may show one."""
+    """Make a link: the person's earlier ones are dead from now on; set-up links stay, as each process may show one."""
     if person_id is not None:
         void_links(connection, person_id)
     secret, at = new_secret("link"), now()
@@ -69,7 +69,7 @@ def void_links(connection: Connection, person_id: str) -> None:
 
 
 def open_link(connection: Connection, secret: str) -> Opened:
-    """What a link is good for, without using it up. Raises NotAllowed."""
+    """Return what a link is good for, without using it up. Raises NotAllowed."""
     row = connection.execute(_unused(secret)).first()
     if row is None:
         raise NotAllowed(_SPENT)
@@ -77,7 +77,7 @@ def open_link(connection: Connection, secret: str) -> Opened:
 
 
 def use_link(connection: Connection, secret: str) -> Opened:
-    """Of all who try at once only one comes back from here. Raises NotAllowed."""
+    """Use a link up: of all who try at once only one comes back from here. Raises NotAllowed."""
     opened = open_link(connection, secret)
     mine = update(_links).where(_links.c.id == opened.id, _links.c.used_at.is_(None)).values(used_at=now())
     if connection.execute(mine).rowcount != 1:

@@ -15,7 +15,7 @@ _users = User.__table__
 
 
 def local_person(store: Store) -> Person:
-    """The one person of an installation without sign-in; the first call ever creates the row."""
+    """Return the one person of an installation without sign-in; the first call ever creates the row."""
     person = _find(store)
     if person is None:
         with suppress(IntegrityError):  # another process was first

@@ -38,7 +38,7 @@ class Rules:
     claim: str = "groups"
 
     def role_of(self, told: Told) -> str | None:
-        """None if these rules know nothing of the person."""
+        """Return the role, None if these rules know nothing of the person."""
         if told.email in self.admins:
             return "admin"
         roles = {self.roles[group] for group in told.groups if group in self.roles}
@@ -71,12 +71,12 @@ class OidcSignIn:
         return self._sessions.check(cookie) if begun is None else begun.session
 
     def cookie(self, claims: Mapping[str, Any]) -> str:
-        """The secret of their session, as other browsers have one in a cookie."""
+        """Return the secret of their session, as other browsers have one in a cookie."""
         once = [str(claims.get(name)) for name in ("iss", "sub", "iat", "nonce")]
         return derived_secret("session", self._key, json.dumps(once).encode())
 
     def _begin(self, connection: Connection, told: Told, cookie: str, visit: Visit) -> SignedIn | None:
-        """None if it was begun before, in another tab or long ago."""
+        """Take up a sign-in; None if it was begun before, in another tab or long ago."""
         one_at_a_time(connection)
         if was_opened(connection, cookie):
             return None
@@ -87,7 +87,7 @@ class OidcSignIn:
         return open_session(connection, person, visit, cookie)
 
     def _admit(self, connection: Connection, told: Told, row: Row[Any]) -> Person:
-        """Who is here already: with groups, they decide anew each time."""
+        """Let in who is here already: with groups, they decide again each time."""
         if row.deactivated_at is not None:
             raise NotAllowed("Your account here was deactivated. Ask an admin to let you back in.")
         role = self._rules.role_of(told) or ("operator" if self._rules.roles else row.role)
@@ -103,7 +103,10 @@ class OidcSignIn:
 
 
 def _known(connection: Connection, told: Told) -> Row[Any] | None:
-    """By what the identity provider calls them, else by an address that it has verified. Raises NotAllowed."""
+    """Find the person by what the identity provider calls them, else by an address that it has verified.
+
+    Raises NotAllowed.
+    """
     named = (_users.c.oidc_issuer == told.issuer, _users.c.oidc_subject == told.subject)
     row = connection.execute(select(_users).where(*named)).first()
     if row is not None or told.email is None:
@@ -132,5 +135,5 @@ def _join(connection: Connection, told: Told, role: str) -> Person:
 
 def _unknown(told: Told) -> str:
     if told.email is None:
-        return "Your identity provider tells no verified e-mail address of yours, so that nobody can invite you."
+        return "Your identity provider gave no verified e-mail address. Ask its admin to verify yours."
     return f"You are not known here yet. Ask an admin to invite {told.email}."

@@ -39,13 +39,16 @@ class Passwords:
         self._nobodys = _nobodys_hash(hasher)
 
     def hash(self, password: str, *, email: str = "") -> str:
-        """Of a password that may be used from now on. Raises InputError, TooManyRequests."""
+        """Hash a password that may be used from now on. Raises InputError, TooManyRequests."""
         refuse_weak(password, email)
         with self._busy():
             return self._hasher.hash(_spelled(password))
 
     def check(self, password: str, kept: str | None) -> Checked:
-        """Also without a hash to compare with this takes its time, and fits never. Raises TooManyRequests."""
+        """Compare a password; without a hash this takes as long and never fits, so that unknown accounts do not show.
+
+        Raises TooManyRequests.
+        """
         too_long = len(password) > LONGEST
         with self._busy():
             fits = self._verify(kept or self._nobodys, "" if too_long else password)
@@ -73,12 +76,12 @@ class Passwords:
 
 @cache
 def _nobodys_hash(hasher: PasswordHasher) -> str:
-    """Of no password; made once, because it costs as much as a sign-in."""
+    """Return a dummy hash, so that unknown accounts take as long; made once, because it costs as much as a sign-in."""
     return hasher.hash(secrets.token_bytes(16))
 
 
 def _spelled(password: str) -> bytes:
-    """One spelling whatever keyboard it was typed on."""
+    """Spell a password the same whatever keyboard it was typed on."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 

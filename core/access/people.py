@@ -45,14 +45,14 @@ class People:
         self._store = store
 
     def list(self, by: Person) -> PersonViews:
-        """By name, whoever left last. Raises NotAllowed."""
+        """List people by name, those who left last. Raises NotAllowed."""
         allow(by, Permission.PEOPLE)
         order = (_users.c.deactivated_at.is_not(None), _users.c.name, _users.c.id)
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(select(_users).order_by(*order))]
 
     def own(self, by: Person) -> PersonView:
-        """Oneself. Raises NotFound."""
+        """Return the caller. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(select(_users).where(_users.c.id == by.id)).first()
         if row is None:
@@ -60,7 +60,7 @@ class People:
         return _view(row)
 
     def is_set_up(self) -> bool:
-        """Whether there is an admin who can sign in."""
+        """Return whether there is an admin who can sign in."""
         with self._store.read() as connection:
             return has_admin(connection)
 
@@ -77,7 +77,7 @@ class People:
         return self._store.write(job).result()
 
     def reset(self, by: Person, person_id: str) -> Link:
-        """A link to choose another password; until it is used the old one holds. Raises InputError, NotFound."""
+        """Return a link to choose another password; until it is used the old one holds. Raises InputError, NotFound."""
 
         def job(connection: Connection) -> Link:
             _begin(connection, by)
@@ -101,7 +101,7 @@ class People:
         self._store.write(job).result()
 
     def rename(self, by: Person, name: str) -> None:
-        """Oneself. Raises InputError, NotAllowed."""
+        """Rename the caller. Raises InputError, NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         name = checked_name(name)
 
@@ -130,7 +130,10 @@ class People:
         self._store.write(job).result()
 
     def reactivate(self, by: Person, person_id: str) -> None:
-        """Who had joined can sign in again, with the old password. Raises InputError, NotFound, NotAllowed."""
+        """Let a person sign in again, with the old password if they had joined.
+
+        Raises InputError, NotFound, NotAllowed.
+        """
 
         def job(connection: Connection) -> None:
             _begin(connection, by)
@@ -142,7 +145,7 @@ class People:
         self._store.write(job).result()
 
     def set_up_link(self) -> Link | None:
-        """For the first admin, to be shown on the console; None once there is an admin who can come in."""
+        """Make the first admin's link, to be shown on the console; None once there is an admin who can come in."""
 
         def job(connection: Connection) -> Link | None:
             one_at_a_time(connection)
@@ -151,7 +154,7 @@ class People:
         return self._store.write(job).result()
 
     def rescue_link(self, email: str) -> Link:
-        """A reset for whoever holds the console, as the last admin may forget too. Raises InputError, NotFound."""
+        """Make a reset at the server's console, as the last admin may forget too. Raises InputError, NotFound."""
 
         def job(connection: Connection) -> Link:
             one_at_a_time(connection)
@@ -171,18 +174,18 @@ def one_at_a_time(connection: Connection) -> None:
 
 
 def has_admin(connection: Connection, *, but: str = "") -> bool:
-    """Whether there is an admin who can sign in, other than that one."""
+    """Return whether there is an admin who can sign in, other than that one."""
     can_come_in = (_users.c.role == "admin", _users.c.joined_at.is_not(None), _users.c.deactivated_at.is_(None))
     return connection.execute(select(_users.c.id).where(*can_come_in, _users.c.id != but).limit(1)).first() is not None
 
 
 def _begin(connection: Connection, by: Person) -> None:
-    """What the maker of a change may do is what the database says now, not what it said when the page was drawn."""
+    """Ask the database what the maker of a change may do now, not what the page knew when it was drawn."""
     one_at_a_time(connection)
     allow(by, Permission.PEOPLE)
     row = connection.execute(select(_users.c.role, _users.c.deactivated_at).where(_users.c.id == by.id)).first()
     if row is None or row.deactivated_at is not None:
-        raise NotAllowed("You do not belong here any more.")
+        raise NotAllowed("Your account here is not active any more. Ask an admin.")
     allow(Person(by.id, by.name, row.role), Permission.PEOPLE)
 
 
@@ -191,12 +194,12 @@ def _find(connection: Connection, person_id: str) -> Row[Any]:
     if row is None:
         raise NotFound("There is no such person.")
     if row.email == LOCAL_EMAIL:
-        raise InputError("This is whoever works here without sign-in; nothing about that can be changed.")
+        raise InputError("This account stands for everybody who works here without sign-in, so it cannot be changed.")
     return row
 
 
 def _invited(connection: Connection, email: str, name: str, role: str) -> str:
-    """The id of the person, who is there now and has not joined."""
+    """Return the id of the person, who is there now and has not joined."""
     row = connection.execute(select(_users).where(_users.c.email == email)).first()
     if row is None:
         person_id = new_id()
@@ -204,9 +207,9 @@ def _invited(connection: Connection, email: str, name: str, role: str) -> str:
         connection.execute(insert(_users), person)
         return person_id
     if row.deactivated_at is not None:
-        raise InputError(f"{row.name} was here and was deactivated. Reactivate that person instead.")
+        raise InputError(f"{row.name} is deactivated. Reactivate that person instead.")
     if row.joined_at is not None:
-        raise InputError(f"{row.name} is here already with this address.")
+        raise InputError(f"{row.name} already uses this address.")
     connection.execute(update(_users).where(_users.c.id == row.id).values(name=name, role=role))
     return str(row.id)
 

@@ -83,7 +83,7 @@ class Scope:
 
 
 def permissions(role: str) -> frozenset[Permission]:
-    """All that a role may; a role nobody knows may nothing."""
+    """Return all that a role may; a role nobody knows may nothing."""
     if role not in ROLES:
         return frozenset()
     return frozenset().union(*(_ADDED[each] for each in ROLES[: ROLES.index(role) + 1]))
@@ -107,12 +107,12 @@ def allow(person: Person, permission: Permission) -> None:
 
 
 def may_use_agent(person: Person, agent_id: str) -> bool:
-    """Whether an agent is there at all for this person, or this token."""
+    """Return whether an agent is there at all for this person, or this token."""
     return may(person, Permission.CHAT) and (person.agents is None or agent_id in person.agents)
 
 
 def scope(person: Person) -> Scope:
-    """Of a list of traces or costs. Raises NotAllowed."""
+    """Return how far a list of traces or costs may reach. Raises NotAllowed."""
     allow(person, Permission.OWN_TRACES)
     everyone = may(person, Permission.ALL_COSTS)
     return Scope(
@@ -123,5 +123,5 @@ def scope(person: Person) -> Scope:
 
 
 def lesser(one: str, other: str) -> str:
-    """The role that may less; one that nobody knows may nothing."""
+    """Return the role that may less; one that nobody knows may nothing."""
     return min(one, other, key=lambda role: ROLES.index(role) if role in ROLES else -1)

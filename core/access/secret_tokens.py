@@ -19,17 +19,17 @@ def new_secret(kind: Kind) -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Whether it looks like one, good or not."""
+    """Return whether it looks like one, good or not."""
     return text.startswith(tuple(_BEGINS.values()))
 
 
 def derived_secret(kind: Kind, key: bytes, told: bytes) -> str:
-    """The same for the same, and nobody's to guess who has not the key."""
+    """Return the same for the same, and nobody's to guess who has not the key."""
     return _BEGINS[kind] + urlsafe_b64encode(hmac.digest(key, told, "sha256")).decode().rstrip("=")
 
 
 def digest(kind: Kind, secret: str) -> str:
-    """What the database knows it by; empty, which nothing is known by, if it is no such secret at all."""
+    """Return what the database knows a secret by; empty, which matches nothing, if it is no such secret at all."""
     begin, rest = secret[:4], secret[4:]
     if begin != _BEGINS[kind] or not _REST.fullmatch(rest):
         return ""

@@ -21,7 +21,10 @@ _servers = RegisteredMcpServer.__table__
 
 
 def sealed(keys: EncryptionKeys, secrets: Mapping[str, Kept]) -> dict[str, Kept]:
-    """To be written, one at a time with a rotation; what is encrypted already stays as it is. Raises SetupError."""
+    """Encrypt secrets to be written, one at a time with a rotation; what is encrypted already stays as it is.
+
+    Raises SetupError.
+    """
     return {name: _sealed(keys, value) for name, value in secrets.items()}
 
 
@@ -45,30 +48,30 @@ def seal_all(store: Store, keys: EncryptionKeys) -> None:
         store.write(lambda connection: _change(connection, lambda value: _sealed(keys, value))).result()
 
 
-def encrypt_anew(connection: Connection, keys: EncryptionKeys) -> int:
-    """All of them with the newest key; how many. Raises SetupError."""
+def encrypt_again(connection: Connection, keys: EncryptionKeys) -> int:
+    """Encrypt all of them with the newest key; returns how many. Raises SetupError."""
 
-    def anew(value: Kept) -> Kept:
+    def again(value: Kept) -> Kept:
         return _sealed(keys, value) if isinstance(value, str) else {_ENCRYPTED: keys.again(value[_ENCRYPTED])}
 
-    return _change(connection, anew)
+    return _change(connection, again)
 
 
 def are_newest(connection: Connection, keys: EncryptionKeys) -> bool:
-    """Whether the newest key alone can read them all. Raises SetupError."""
+    """Return whether the newest key alone can read them all. Raises SetupError."""
     one_server_at_a_time(connection)
     values = [value for _, kept in _all(connection) for value in kept.values()]
     return all(isinstance(value, str) or keys.is_newest(value[_ENCRYPTED]) for value in values)
 
 
 def sealed_texts(connection: Connection) -> Iterator[str]:
-    """All that are encrypted, of all servers."""
+    """Yield all that are encrypted, of all servers."""
     kept = (value for _, secrets in _all(connection) for value in secrets.values())
     return (value[_ENCRYPTED] for value in kept if not isinstance(value, str))
 
 
 def one_server_at_a_time(connection: Connection) -> None:
-    """Whoever writes servers waits for the others; on SQLite every write does anyway."""
+    """Make writers of servers wait for each other; on SQLite every write does anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE mcp_servers IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -58,7 +58,7 @@ class Sessions:
         self._store = store
 
     def check(self, cookie: str) -> Session:
-        """Whose cookie it is, with that person's role as it is now. Raises NotSignedIn."""
+        """Return whose cookie it is, with that person's role as it is now. Raises NotSignedIn."""
         query = (
             select(_sessions, _users.c.name, _users.c.role)
             .join(_users, _users.c.id == _sessions.c.user_id)
@@ -67,12 +67,12 @@ class Sessions:
         with self._store.read() as connection:
             row = connection.execute(query).first()
         if row is None:
-            raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+            raise NotSignedIn("You are not signed in. Sign in to go on.")
         touch(self._store, _sessions.c.last_seen_at, row)
         return Session(row.id, Person(row.user_id, row.name, row.role), row.expires_at)
 
     def list(self, by: Person, person_id: str | None = None) -> SessionViews:
-        """The ones that are alive, of one's own or, for who manages people, of somebody. Raises NotAllowed."""
+        """Return the ones that are alive, of one's own or, for who manages people, of somebody. Raises NotAllowed."""
         owner = person_id or by.id
         allow(by, Permission.OWN_ACCESS if owner == by.id else Permission.PEOPLE)
         query = select(_sessions).where(_sessions.c.user_id == storable(owner), *_alive())
@@ -80,7 +80,10 @@ class Sessions:
             return [_view(row) for row in connection.execute(query.order_by(_sessions.c.last_seen_at.desc()))]
 
     def revoke(self, by: Person, session_id: str) -> None:
-        """One of one's own or, for who manages people, anybody's; again is no error. Raises NotFound, NotAllowed."""
+        """End a session of the caller or, for who manages people, anybody's; again is no error.
+
+        Raises NotFound, NotAllowed.
+        """
         allow(by, Permission.OWN_ACCESS)
         self._store.write(lambda connection: _revoke(connection, by, session_id)).result()
 
@@ -111,7 +114,7 @@ def open_session(connection: Connection, person: Person, visit: Visit, cookie: s
 
 
 def end_sessions(connection: Connection, person_id: str, *, but: str | None = None) -> None:
-    """All of a person's, but for one."""
+    """End all of a person's, but for one."""
     change = update(_sessions).where(_sessions.c.user_id == person_id, _sessions.c.revoked_at.is_(None))
     if but is not None:
         change = change.where(_sessions.c.id != but)
@@ -119,19 +122,19 @@ def end_sessions(connection: Connection, person_id: str, *, but: str | None = No
 
 
 def was_opened(connection: Connection, cookie: str) -> bool:
-    """Whether there is or was such a session."""
+    """Return whether there is or was such a session."""
     query = select(_sessions.c.id).where(_sessions.c.digest == digest("session", cookie))
     return connection.execute(query).first() is not None
 
 
 def browser_of(connection: Connection, person_id: str, cookie: str) -> str:
-    """The id of the session, alive or not, in which this browser was that person; empty if it never was."""
+    """Return the id of the session, alive or not, in which this browser was that person; empty if it never was."""
     of_person = (_sessions.c.digest == digest("session", cookie), _sessions.c.user_id == person_id)
     return connection.execute(select(_sessions.c.id).where(*of_person)).scalar() or ""
 
 
 def has_been_at(connection: Connection, person_id: str, network: str, days: int = 90) -> bool:
-    """Whether the person signed in from this network lately."""
+    """Return whether the person signed in from this network lately."""
     there = (_sessions.c.user_id == person_id, _sessions.c.address == network)
     lately = _sessions.c.created_at > now() - timedelta(days=days)
     return connection.execute(select(_sessions.c.id).where(*there, lately).limit(1)).first() is not None

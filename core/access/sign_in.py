@@ -24,7 +24,7 @@ from core.store.database import Store
 log = structlog.get_logger()
 
 _users = User.__table__
-_WRONG = "This e-mail address and this password do not belong together, or the account is not active."
+_WRONG = "Wrong e-mail address or password, or the account is not active."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SignIn:
         self._passwords = passwords or Passwords()
 
     def sign_in(self, email: str, password: str, visit: Visit) -> SignedIn:
-        """The same answer after the same time, whatever is wrong. Raises NotSignedIn, TooManyRequests."""
+        """Return the same answer after the same time, whatever is wrong. Raises NotSignedIn, TooManyRequests."""
         claim = self._claim(email, visit)
         self._throttle.admit(claim.attempt)
         signed_in = self._enter(claim, password, visit)
@@ -62,13 +62,13 @@ class SignIn:
             return None
         signed_in = self._store.write(lambda connection: _enter(connection, claim, checked, visit)).result()
         if signed_in is None and checked.better_hash is not None and claim.row is not None:
-            # A sign-in beside this one may have made the hash anew.
+            # A sign-in beside this one may have made the hash again.
             again = self._claim(claim.row.email, visit)
             return self._enter(_Claim(again.row, claim.attempt), password, visit)
         return signed_in
 
     def open_link(self, secret: str) -> Opened:
-        """Whom a link greets. Raises NotAllowed."""
+        """Return whom a link greets. Raises NotAllowed."""
         with self._store.read() as connection:
             return open_link(connection, secret)
 
@@ -93,7 +93,7 @@ class SignIn:
         return self._store.write(lambda connection: _set_up(connection, secret, who, visit)).result()
 
     def change_password(self, by: Session, old: str, new: str, *, revoke: bool = False) -> int:
-        """One's own; every other browser is out and, with ``revoke``, every API token: returns how many.
+        """Change the caller's password; other browsers are out and, with ``revoke``, API tokens: returns how many.
 
         Raises InputError, TooManyRequests, NotAllowed.
         """
@@ -104,13 +104,13 @@ class SignIn:
         attempt = Attempt(row.email, f"session {by.id}", stranger=False)
         self._throttle.admit(attempt)
         if not self._passwords.check(old, row.password_hash).fits:
-            raise InputError("The present password is another one. Type it again.")
+            raise InputError("Current password is wrong. Type it again.")
         new_hash = self._passwords.hash(new, email=row.email)
 
         def job(connection: Connection) -> int:
             changed = _unchanged(row).values(password_hash=new_hash)
             if connection.execute(changed).rowcount != 1:
-                raise InputError("The password was changed elsewhere in the meantime. Sign in anew.")
+                raise InputError("The password was changed elsewhere meanwhile. Sign in again.")
             forgive(connection, attempt)
             end_sessions(connection, person.id, but=by.id)
             revoked = revoke_tokens(connection, person.id) if revoke else 0
@@ -137,7 +137,7 @@ def _may_enter(row: Row[Any]) -> bool:
 
 
 def _unchanged(row: Row[Any]) -> Any:
-    """The person, unless the password was changed or the person deactivated since the row was read."""
+    """Return the person, unless the password was changed or the person deactivated since the row was read."""
     same = (_users.c.id == row.id, _users.c.password_hash == row.password_hash, _users.c.deactivated_at.is_(None))
     return update(_users).where(*same)
 
@@ -169,7 +169,7 @@ def _set_up(connection: Connection, secret: str, who: dict[str, str], visit: Vis
     one_at_a_time(connection)
     use_link(connection, secret)
     if has_admin(connection):
-        raise NotAllowed("There is an admin already. Ask that person for an invitation.")
+        raise NotAllowed("There is an admin already. Ask them for an invitation.")
     if connection.execute(select(_users.c.id).where(_users.c.email == who["email"])).first() is not None:
         raise InputError("Somebody was invited with this e-mail address. Choose another for the first admin.")
     person = Person(first_admin(connection, who), who["name"], "admin")
@@ -178,7 +178,7 @@ def _set_up(connection: Connection, secret: str, who: dict[str, str], visit: Vis
 
 
 def first_admin(connection: Connection, who: dict[str, str]) -> str:
-    """The id of the first admin, who inherits what was done here without sign-in."""
+    """Return the id of the first admin, who inherits what was done here without sign-in."""
     inherits = update(_users).where(_users.c.email == LOCAL_EMAIL).values(**who, joined_at=now())
     local_id = connection.execute(inherits.returning(_users.c.id)).scalar()
     if local_id is not None:

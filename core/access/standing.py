@@ -18,21 +18,21 @@ _users, _tokens = User.__table__, ApiToken.__table__
 
 
 def as_now(store: Store, person_id: str, token_id: str | None) -> Person:
-    """The person, or through the token, with what they may now. Raises NotSignedIn if there is none any more."""
+    """Return the person, or through the token, with what they may now. Raises NotSignedIn if there is none any more."""
     with store.read() as connection:
         return person_now(connection, person_id, token_id)
 
 
 def person_now(connection: Connection, person_id: str, token_id: str | None) -> Person:
-    """The same as a part of a transaction, so that what it decides and what it writes are one."""
+    """Return the same as a part of a transaction, so that what it decides and what it writes are one."""
     found = _person(connection, person_id) if token_id is None else _token(connection, person_id, token_id)
     if found is None:
-        raise NotSignedIn("Whoever began this may not go on: the account or the API token is not valid any more.")
+        raise NotSignedIn("This was stopped: the account or the API token behind it is not valid any more.")
     return found
 
 
 def lost(store: Store, people: Collection[Person]) -> dict[Person, Loss]:
-    """Those of them who may not go on with an answer of theirs, and why; in two queries, however many they are."""
+    """Return those who may not go on with an answer of theirs, and why; in two queries, however many they are."""
     with store.read() as connection:
         active = _active(connection, {person.id for person in people})
         valid = _valid(connection, {person.token_id for person in people if person.token_id is not None})
@@ -46,7 +46,7 @@ def lost(store: Store, people: Collection[Person]) -> dict[Person, Loss]:
 
 
 def _active(connection: Connection, person_ids: Collection[str]) -> dict[str, str]:
-    """The roles, by id, of those who belong here."""
+    """Return the roles, by id, of those who belong here."""
     query = select(_users.c.id, _users.c.role).where(_users.c.id.in_(person_ids), _users.c.deactivated_at.is_(None))
     return {row.id: row.role for row in connection.execute(query)}
 

@@ -1,4 +1,4 @@
-"""Slows down whoever guesses passwords, across processes and restarts, without locking anybody out.
+"""Slow down people who guess passwords, across processes and restarts, without locking anybody out.
 
 Attempts fill leaky buckets in the database: one for the visitor's address, one for the account as that address tries
 it, and one for the account as strangers try it, wherever they are. While that last one is full an account is under
@@ -92,7 +92,7 @@ class Throttle:
 
 
 def forgive(connection: Connection, attempt: Attempt) -> None:
-    """It was the right password: its attempts do not count. In the order of ``_admit``, lest the two deadlock."""
+    """Take back the attempts of a right password, in the order of ``_admit``, lest the two deadlock."""
     _take_back(connection, attempt.host_key, FROM_ADDRESS)
     connection.execute(delete(_buckets).where(_buckets.c.key == attempt.own_key))
     if attempt.stranger:
@@ -101,7 +101,7 @@ def forgive(connection: Connection, attempt: Attempt) -> None:
 
 
 def _admit(connection: Connection, attempt: Attempt) -> int:
-    """How many seconds to wait; 0 if none."""
+    """Return how many seconds to wait; 0 if none."""
     seconds = _fill(connection, attempt.host_key, FROM_ADDRESS) or _fill(connection, attempt.own_key, TO_ACCOUNT)
     if not seconds and attempt.stranger and _fill(connection, attempt.strangers_key, TO_ACCOUNT_BY_STRANGERS):
         return _fill(connection, attempt.siege_key, UNDER_SIEGE)
@@ -149,7 +149,7 @@ KEPT: Final = timedelta(days=90)
 
 
 def forget_old(connection: Connection) -> None:
-    """Also buckets of attempts that are empty."""
+    """Forget sessions and links that ended long ago, and buckets of attempts that are empty."""
     ended = now() - KEPT
     for table in (LoginSession.__table__, OneTimeLink.__table__):
         connection.execute(delete(table).where(table.c.expires_at < ended))

@@ -70,13 +70,16 @@ class Tokens:
         self._store = store
 
     def create(self, by: Person, draft: TokenDraft) -> NewToken:
-        """One of one's own. Raises InputError, NotAllowed."""
+        """Make a token of the caller's. Raises InputError, NotAllowed."""
         allow(by, Permission.OWN_ACCESS)
         draft = _checked(draft)
         return self._store.write(lambda connection: _create(connection, by, draft)).result()
 
     def check(self, secret: str) -> Person:
-        """Whose it is, with the lesser of the token's role and the person's as they are now. Raises NotSignedIn."""
+        """Return whose token it is, with the lesser of its role and the person's as they are now.
+
+        Raises NotSignedIn.
+        """
         at = now()
         query = (
             select(_tokens, _users.c.name.label("person"), _users.c.role.label("persons_role"))
@@ -97,7 +100,10 @@ class Tokens:
         return Person(row.user_id, row.person, lesser(row.role, row.persons_role), row.id, agents, row.consents)
 
     def list(self, by: Person, person_id: str | None = None) -> TokenViews:
-        """One's own, newest first or, for who manages people, somebody's; revoked ones too. Raises NotAllowed."""
+        """List the caller's, newest first or, for who manages people, somebody's; revoked ones too.
+
+        Raises NotAllowed.
+        """
         owner = person_id or by.id
         allow(by, Permission.OWN_ACCESS if owner == by.id else Permission.PEOPLE)
         query = select(_tokens).where(_tokens.c.user_id == storable(owner)).order_by(_tokens.c.id.desc())
@@ -105,20 +111,23 @@ class Tokens:
             return [_view(row) for row in connection.execute(query)]
 
     def revoke(self, by: Person, token_id: str) -> None:
-        """One of one's own or, for who manages people, anybody's; again is no error. Raises NotFound, NotAllowed."""
+        """Revoke a token of the caller's or, for who manages people, anybody's; again is no error.
+
+        Raises NotFound, NotAllowed.
+        """
         allow(by, Permission.OWN_ACCESS)
         self._store.write(lambda connection: _revoke(connection, by, token_id)).result()
 
 
 def revoke_tokens(connection: Connection, person_id: str) -> int:
-    """All of a person's; returns how many there were."""
+    """Revoke all of a person's; returns how many there were."""
     change = update(_tokens).where(_tokens.c.user_id == person_id, _tokens.c.revoked_at.is_(None))
     return connection.execute(change.values(revoked_at=now())).rowcount
 
 
 def _checked(draft: TokenDraft) -> TokenDraft:
     if draft.expires_at.tzinfo is None or not now() < draft.expires_at <= now() + LONGEST:
-        raise InputError(f"A token must end, at a time that lies ahead and within {LONGEST.days} days.")
+        raise InputError(f"Choose an end in the future, within {LONGEST.days} days.")
     if draft.agents is not None and not draft.agents:
         raise InputError("Choose the agents that the token is for, or all of them.")
     agents = None if draft.agents is None else tuple(sorted({storable(agent) for agent in draft.agents}))
@@ -154,14 +163,14 @@ def _refuse_too_much(connection: Connection, by: Person, draft: TokenDraft) -> N
     own = select(_users.c.role).where(_users.c.id == by.id, _users.c.deactivated_at.is_(None)).with_for_update()
     role = connection.execute(own).scalar()
     if role is None or lesser(draft.role, role) != draft.role:
-        raise NotAllowed("A token cannot have a role above your own. Choose a lesser one.")
+        raise NotAllowed("A token cannot have a role above your own. Choose a lower one.")
     alive = (_tokens.c.user_id == by.id, _tokens.c.revoked_at.is_(None), _tokens.c.expires_at > now())
     if connection.execute(select(func.count()).select_from(_tokens).where(*alive)).scalar_one() >= MOST:
-        raise InputError(f"You have {MOST} tokens already. Revoke one that is not needed any more.")
+        raise InputError(f"You have {MOST} tokens already. Revoke one you no longer need.")
     if draft.agents is not None:
         known = select(func.count()).select_from(_agents).where(_agents.c.id.in_(draft.agents))
         if connection.execute(known).scalar_one() != len(draft.agents):
-            raise InputError("One of these agents is not there. Choose the agents anew.")
+            raise InputError("One of these agents does not exist any more. Choose again.")
 
 
 def _revoke(connection: Connection, by: Person, token_id: str) -> None:

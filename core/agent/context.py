@@ -51,14 +51,14 @@ class HistoryMessage:
 
 
 def definition_of(tool: Tool) -> dict[str, Any]:
-    """A tool as the model is told of it."""
+    """Return a tool as the model is told of it."""
     return {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
 
 
 def build_request(
     persona: Persona, history: Sequence[HistoryMessage], text: str, attached: Sequence[Block] = ()
 ) -> ModelRequest:
-    """The new message is what is attached to it, images and documents, and then its text, which may then be empty.
+    """Begin a request with the new message: what is attached to it, and then its text, which may then be empty.
 
     Raises ContextTooLong, before anything is spent, when the conversation cannot fit the model.
     """
@@ -77,7 +77,7 @@ def build_request(
 
 
 def follow_up(request: ModelRequest, reply: Reply, results: Sequence[dict[str, Any]]) -> tuple[ModelRequest, Estimate]:
-    """The request that goes on after a reply, and about how many tokens its prompt has. Raises ContextTooLong.
+    """Return the request that goes on after a reply, and about how many tokens its prompt has. Raises ContextTooLong.
 
     The reply goes back as it came, its results after it; only the newest results are marked for caching, because
     no request may carry more than four marks.
@@ -116,7 +116,7 @@ def _fixed(system_prompt: str, tools: Sequence[dict[str, Any]]) -> str:
 
 
 def _tokens_up_to(request: ModelRequest, reply: Reply) -> Estimate:
-    """All that a reply read and wrote, as the provider counted it; estimated where its figures make no sense."""
+    """Return all that a reply read and wrote, as the provider counted it; estimated where its figures make no sense."""
     used = read_usage(reply.usage).usage
     wrote = Estimate(used.output, used.output) if used.output else reply.written
     if used.prompt:
@@ -156,7 +156,7 @@ def _room_for_answer(model_id: str, wanted: int, prompt: Estimate) -> int:
 
 
 def _messages(said: HistoryMessage, persona: Persona) -> list[dict[str, Any]]:
-    """What was said as messages the API takes: no call without its result, and no calls without tools to call."""
+    """Return what was said as the API takes it: no call without its result, and no calls without tools to call."""
     if said.role == "user":
         parts: list[dict[str, Any]] = [{"role": "user", "content": list(said.blocks)}]
     else:
@@ -173,7 +173,7 @@ def _messages(said: HistoryMessage, persona: Persona) -> list[dict[str, Any]]:
 
 
 def _without(calls: set[str], blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without these calls of the provider's tools, the thoughts that led there and references to what they found."""
+    """Leave out these calls of the provider's tools, the thoughts that led there and references to what they found."""
     left = [block for block in blocks if (block.get("id") or block.get("tool_use_id")) not in calls]
     if calls:
         left = [block for block in left if block.get("type") not in THINKING]

@@ -50,7 +50,7 @@ class Limits:
     output_tokens: int | None = None
 
     def reached(self, iterations: int, spent: Spending) -> CutShort | None:
-        """The first limit that stands against one more model call after so many."""
+        """Return the first limit that stands against one more model call after so many."""
         if iterations >= self.iterations:
             return _cut("iteration_limit", f"it had asked the model {iterations} times")
         if self.nanos is not None and spent.nanos is None:
@@ -64,7 +64,7 @@ class Limits:
         return None
 
     def room(self, wanted: int, spent: Spending) -> int:
-        """How many tokens the next model call may write."""
+        """Return how many tokens the next model call may write."""
         if self.output_tokens is None:
             return wanted
         return max(1, min(wanted, self.output_tokens - spent.output_tokens))
@@ -84,7 +84,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Limits beside what is taken of them; ``outer`` is that of whoever asked for this run, and holds as well."""
+    """Limits beside what is taken of them; ``outer`` is that of the run that asked for this one, and holds as well."""
 
     limits: Limits
     spent: Callable[[], Spending]

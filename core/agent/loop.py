@@ -34,7 +34,7 @@ _TOOL_CALL_CUT = (
     "Give the agent more output tokens, or ask for less at once."
 )
 _CONTEXT_FULL = (
-    "The results no longer fit the model beside this conversation, so the answer was ended. What had arrived is kept. "
+    "The results and this conversation are too long for the model, so the answer was ended. What had arrived is kept. "
     "Start a new conversation, or ask for less at once."
 )
 
@@ -90,7 +90,7 @@ class Loop:
         self._calls: dict[asyncio.Task[ToolOutcome], str] = {}
 
     async def run(self) -> AsyncGenerator[LoopEvent, None]:
-        """All that happens until the agent is done; CutShort comes last if it had to end before.
+        """Yield all that happens until the agent is done; CutShort comes last if it had to end before.
 
         What costs or does something is announced before, by AttemptStarting, GoingOn and CallsStarting, and done when
         the generator is resumed, so that it can be written down first. Raises ProviderError.
@@ -144,7 +144,7 @@ class Loop:
         return CutShort("tool_call_cut", _TOOL_CALL_CUT) if cut_call else None
 
     async def _run_tools(self) -> AsyncGenerator[LoopEvent, None]:
-        """All calls, some at a time; what has ended is told at once, what still runs ends with the generator."""
+        """Yield all calls, some at a time; what has ended is told at once, what still runs ends with the generator."""
         calls = tool_calls(self._said.content) if self._said.stop_reason == "tool_use" else []
         self._results = []
         if not calls:
@@ -171,7 +171,7 @@ class Loop:
             return await run_tool(self._work.tools, call.name, call.input, asking)
 
     def _prepare_next(self) -> CutShort | None:
-        """Tools take time, and may have spent: the limits are looked at once more."""
+        """Look at the limits once more: tools take time, and may have spent."""
         try:
             self._request, self._prompt_estimate = follow_up(self._request, self._said, self._results)
         except ContextTooLong:
@@ -191,7 +191,7 @@ async def _end(tasks: Collection["asyncio.Task[ToolOutcome]"]) -> None:
 
 
 def result_of(call: ToolCall, outcome: ToolOutcome) -> Block:
-    """The block that tells the model how its call went."""
+    """Return the block that tells the model how its call went."""
     return tool_result(call, outcome.text, failed=outcome.failure is not None)
 
 
@@ -207,5 +207,5 @@ def _progress(calls: Sequence[ToolCall], place: int, outcome: ToolOutcome) -> To
 
 
 def shortened(text: str) -> str:
-    """As much of a result as a reader is shown."""
+    """Return as much of a result as a reader is shown."""
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

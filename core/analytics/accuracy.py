@@ -95,7 +95,7 @@ def _written(blocks: Iterable[Block]) -> Iterator[str]:
 
 
 def summed_up(compared: Iterable[Compared]) -> Accuracy | None:
-    """None for no replies."""
+    """Return how far estimates of replies were off; None for no replies."""
     each = list(compared)
     if not each:
         return None
@@ -106,7 +106,7 @@ def summed_up(compared: Iterable[Compared]) -> Accuracy | None:
 
 
 def by_model_and_script(compared: Iterable[Compared]) -> dict[tuple[str, str, bool], Accuracy]:
-    """In order; the last of a key is whether the simulator answered."""
+    """Group by model, script and whether the simulator answered, in this order."""
     groups = defaultdict[tuple[str, str, bool], list[Compared]](list)
     for one in compared:
         groups[one.model, one.script, one.simulated].append(one)

@@ -52,27 +52,27 @@ class Range:
         return "week" if self.days <= _LONGEST_BY_WEEK else "month"
 
     def before(self) -> "Range":
-        """As many days, just before."""
+        """Return as many days, just before."""
         return Range(self.first - timedelta(days=self.days), self.first - timedelta(days=1), self.zone)
 
     def steps(self) -> tuple[Piece, ...]:
-        """Its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
+        """Return its buckets in order, numbered from 0; the first and last may be cut off by the range's ends."""
         return self._between(_hour_edges(self) if self.step == "hour" else _day_edges(self))
 
     def days_in(self, step: int) -> tuple[date, date]:
-        """The first and the last day of one of its steps, by its number."""
+        """Return the first and the last day of one of its steps, by its number."""
         piece = self.steps()[step]
         return day_of(piece.start, self.zone), day_of(piece.end - 1, self.zone)
 
     def each(self, unit: Literal["hour", "day"]) -> tuple[Piece, ...]:
-        """Its hours or days on the zone's clocks, in order and numbered from 0."""
+        """Return its hours or days on the zone's clocks, in order and numbered from 0."""
         return self._between(_hour_edges(self) if unit == "hour" else _midnights(self))
 
     def _between(self, edges: Sequence[Quarter]) -> tuple[Piece, ...]:
         return tuple(Piece(number, *pair) for number, pair in enumerate(pairwise([*edges, self.end])))
 
     def wall_clock(self, quarter: Quarter) -> datetime:
-        """The zone's clocks then, without a zone, for axes and labels."""
+        """Return the zone's clocks then, without a zone, for axes and labels."""
         return start_of(quarter).astimezone(self.zone).replace(tzinfo=None)
 
 
@@ -156,7 +156,7 @@ DEFAULT_PRESET = "30d"
 
 
 def same_clocks(of: Range) -> tuple[Piece, ...]:
-    """The range in parts in which the zone's clocks do not change; a part's slot is their distance from UTC."""
+    """Return the range in parts in which the zone's clocks do not change; a part's slot is their distance from UTC."""
     parts: list[Piece] = []
     begin = of.start
     for start, end in pairwise([*_midnights(of), of.end]):
@@ -169,6 +169,6 @@ def same_clocks(of: Range) -> tuple[Piece, ...]:
 
 
 def _offset(quarter: Quarter, zone: ZoneInfo) -> int:
-    """In quarters, as every zone has kept it since 1972."""
+    """Return the offset in quarters, as every zone has kept it since 1972."""
     distance = start_of(quarter).astimezone(zone).utcoffset() or timedelta()
     return distance // timedelta(hours=1) * QUARTERS_AN_HOUR + distance % timedelta(hours=1) // timedelta(minutes=15)

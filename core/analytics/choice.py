@@ -91,7 +91,7 @@ class Choice:
         return replace(self, by=by)
 
     def within(self, limits: Scope) -> "Choice":
-        """What of it may be looked at, for sums of what single agents did; a list of traces has limits of its own."""
+        """Limit sums of what single agents did to what may be looked at; a list of traces has limits of its own."""
         agents, people = self.agents, self.people
         if limits.agents is not None:
             agents = common(agents, tuple(sorted(limits.agents)))
@@ -100,7 +100,7 @@ class Choice:
         return replace(self, agents=agents, people=people)
 
     def narrowed(self, dimension: Dimension, ids: tuple[str, ...]) -> "Choice":
-        """Only these agents, models or people."""
+        """Narrow the choice to these agents, models or people."""
         field: Any = {LISTS[dimension]: ids}
         return replace(self, **field)
 
@@ -111,7 +111,7 @@ def default_choice(zone: ZoneInfo, now: datetime, usual: tuple[str, ...] = ()) -
 
 
 def as_address(choice: Choice, default_zone: ZoneInfo) -> dict[str, list[str]]:
-    """The parts of an address that ``read_address`` turns into the same choice; what is usual is left out."""
+    """Return the parts of an address that ``read_address`` turns into the same choice; what is usual is left out."""
     days = choice.preset or f"{choice.first}..{choice.last}"
     single = {
         "range": "" if days == DEFAULT_PRESET else days,
@@ -134,7 +134,7 @@ def read_address(
     usual: tuple[str, ...] = (),
     also: Collection[str] = (),
 ) -> tuple[Choice, list[str]]:
-    """The choice, and a sentence for each part that cannot be: such a part is left out.
+    """Return the choice, and a sentence for each part that cannot be: such a part is left out.
 
     ``options`` has what can be chosen under the names of LISTS, ``usual`` whose money is looked at by itself,
     ``also`` what else the page understands.
@@ -175,7 +175,7 @@ def _text(text: str, problems: list[str]) -> str:
 
 
 def _days(single: Mapping[str, str], choice: Choice, problems: list[str]) -> str:
-    """The days of an address as one range; where only one end is said, the other is what the API takes."""
+    """Return the days of an address as one range; where only one end is said, the other is what the API takes."""
     first, last = single.get("from", ""), single.get("to", "")
     if not first and not last:
         return single.get("range", "")

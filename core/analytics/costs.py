@@ -114,14 +114,14 @@ class Costs:
         self._accuracy: tuple[float, Accuracy | None] | None = None
 
     def accuracy(self) -> Accuracy | None:
-        """How near the estimates of the newest finished replies are; None for none. Looked at now and then."""
+        """Return how near the estimates of the newest finished replies are; None for none. Looked at now and then."""
         if self._accuracy is None or monotonic() - self._accuracy[0] > _ACCURACY_SECONDS:
             with self._store.read() as connection:
                 self._accuracy = monotonic(), summed_up(compare(connection, _REPLIES_COMPARED))
         return self._accuracy[1]
 
     def names(self, by: Person) -> Names:
-        """What the person can choose."""
+        """Return what the person can choose."""
         with self._store.read() as connection:
             return read_names(connection, scope(by))
 
@@ -132,13 +132,13 @@ class Costs:
             return _View(moment, choice, names, now).read()
 
     def parts(self, by: Person, choice: Choice, unit: Unit, names: Names) -> list[Part]:
-        """What the choice comes to, but for its text, part by part. Raises InputError for more parts than are told."""
+        """Sum up the choice, but for its text, part by part. Raises InputError for more parts than are told."""
         choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return read_parts(moment, choice, unit, names)
 
     def total(self, by: Person, choice: Choice) -> Spend:
-        """What the choice comes to, but for its text."""
+        """Sum up the choice, but for its text."""
         choice = choice.within(scope(by))
         with snapshot(self._store) as moment:
             return _total(moment.ask(Question((choice.range.whole,), MEASURES, choice.filter)))
@@ -186,7 +186,7 @@ class _View:
     def _steps(
         self, steps: Sequence[Piece], course: Sequence[tuple[datetime, Spend]], apart: Sequence[Group]
     ) -> Iterator[Step]:
-        """The groups that are told apart, and in each step what is left of its total for all others."""
+        """Yield the groups that are told apart, and in each step what is left of its total for all others."""
         names = {group.id: group.name for group in apart}
         by, rest = self.choice.by, [[sums.spend, sums.calls, sums.unpriced_calls] for _, sums in course]
         if names:
@@ -240,7 +240,7 @@ def _projected(over: Nanos, of_today: Nanos, days_over: int, days: int) -> Nanos
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
-    """Exact whatever their size."""
+    """Divide and round half to even, exact whatever their size."""
     whole, rest = divmod(numerator, denominator)
     return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1))
 

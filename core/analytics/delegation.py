@@ -19,13 +19,13 @@ _PLACE = _sessions.c.trace_started_at, _sessions.c.task_trace_id
 
 
 def anything_delegated(connection: Connection) -> bool:
-    """Whether any agent ever asked another, or any model that was not asked was billed for."""
+    """Return whether any agent ever asked another, or any model that was not asked was billed for."""
     delegated_ever = exists().where(_sessions.c.parent_span_id.is_not(None))
     return bool(connection.execute(select(or_(delegated_ever, exists(select(SERVED.c.model))))).scalar())
 
 
 def only_asked(connection: Connection, chosen: TraceFilter) -> bool:
-    """Whether nobody but people asked for the sessions of the choice, and for the models that were billed."""
+    """Return whether nobody but people asked for the sessions of the choice, and for the models that were billed."""
     if not chosen.agents and not chosen.models:
         return True
     if anything_served(connection, chosen):
@@ -34,12 +34,12 @@ def only_asked(connection: Connection, chosen: TraceFilter) -> bool:
 
 
 def chosen_traces(connection: Connection, chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet, except for ``text``."""
+    """Return the conditions on ``task_trace`` rows, except for ``text``."""
     return asked(chosen) if only_asked(connection, chosen) else taking_part(chosen)
 
 
 def taking_part(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet in which a chosen agent or model took part, whoever asked for it."""
+    """Return the conditions on ``task_trace`` rows in which a chosen agent or model took part, asked by whomever."""
     if not chosen.models:
         return conditions(chosen)
     others = replace(chosen, agents=(), models=())
@@ -48,7 +48,7 @@ def taking_part(chosen: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def newest_delegated(connection: Connection, wanted: TraceQuery, *limits: ColumnElement[bool]) -> list[Key]:
-    """The newest traces in which another agent asked for a chosen session, or a chosen model came in unasked.
+    """Return the newest traces in which another agent asked for a chosen session, or a chosen model came in unasked.
 
     Of one agent or model at a time, which an index has in order.
     """

@@ -11,7 +11,7 @@ _traces, _sessions = TaskTrace.__table__, TraceSession.__table__
 
 
 def tokens_of(table: FromClause) -> list[ColumnElement[int]]:
-    """The columns that ``usage_of`` reads."""
+    """Return the columns that ``usage_of`` reads."""
     return [table.c[name] for name in COLUMNS]
 
 

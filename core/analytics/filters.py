@@ -52,7 +52,7 @@ NONE = ("",)
 
 
 def within(limits: Scope, chosen: TraceFilter) -> TraceFilter:
-    """What of the choice may be looked at: whole traces, which are whose master agent's they are."""
+    """Limit a choice to what may be looked at: whole traces, which are whose master agent's they are."""
     only = None if limits.agents is None else tuple(sorted(limits.agents)) or NONE
     return replace(
         chosen,
@@ -64,17 +64,17 @@ def within(limits: Scope, chosen: TraceFilter) -> TraceFilter:
 
 
 def one(limits: Scope, task_trace_id: str) -> list[ColumnElement[bool]]:
-    """What the one ``task_trace`` row must meet, if it may be looked at."""
+    """Return the conditions on the one ``task_trace`` row, if it may be looked at."""
     return [_traces.c.id == storable(task_trace_id), *asked(replace(within(limits, EVERYTHING), agents=()))]
 
 
 def common(chosen: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the chosen, or of all, that are allowed."""
+    """Return those of the chosen, or of all, that are allowed."""
     return tuple(each for each in allowed if not chosen or each in chosen) or NONE
 
 
 def asked(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet whose master agent's session is chosen, except for ``text``: see search.py."""
+    """Return the conditions on ``task_trace`` rows whose master agent's session is chosen; ``text`` is in search.py."""
     found: list[ColumnElement[bool]] = []
     if chosen.start is not None:
         found.append(_traces.c.started_at >= chosen.start)
@@ -108,7 +108,7 @@ def _paid(chosen: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def conditions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet of which any session is chosen, except for ``text``."""
+    """Return the conditions on ``task_trace`` rows of which any session is chosen, except for ``text``."""
     if not chosen.agents and not chosen.models:
         return asked(chosen)
     master = asked(TraceFilter(agents=chosen.agents, models=chosen.models))
@@ -117,24 +117,24 @@ def conditions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def delegated(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What chosen ``trace_sessions`` rows must meet that another agent asked for."""
+    """Return the conditions on chosen ``trace_sessions`` rows that another agent asked for."""
     return [_sessions.c.parent_span_id.is_not(None), *of_sessions(chosen)]
 
 
 def of_sessions(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """What the agents and models of the choice mean for ``trace_sessions`` rows."""
+    """Return what the agents and models of the choice mean for ``trace_sessions`` rows."""
     pairs = (_sessions.c.agent_id, chosen.agents), (_sessions.c.model, chosen.models)
     return [among(column, values) for column, values in pairs if values]
 
 
 def among(column: ColumnElement[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
-    """Whether the column has one of the values; UNASSIGNED stands for none at all."""
+    """Return whether the column has one of the values; UNASSIGNED stands for none at all."""
     known = column.in_([storable(value) for value in values])
     return or_(known, column.is_(None)) if UNASSIGNED in values else known
 
 
 def _among(column: ColumnElement[Any], values: tuple[str, ...]) -> list[ColumnElement[bool]]:
-    """For exceptional values also that they are exceptional, which leads the database to their index."""
+    """Match values; exceptional ones also by being exceptional, which leads the database to their index."""
     usual = USUAL[str(column.key)]
     exceptional = [] if usual in values else [column != usual]
     return [*exceptional, column.in_([storable(value) for value in values])]

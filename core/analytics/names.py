@@ -41,7 +41,7 @@ class Names:
         return ("real",) if "real" in self.provenance and len(self.provenance) > 1 else ()
 
     def of(self, dimension: Dimension, id_: str) -> str:
-        """The id itself if it is not known."""
+        """Return the name, or the id itself if it is not known."""
         names: Mapping[str, str] = getattr(self, dimension)
         return names.get(id_, id_)
 
@@ -60,7 +60,7 @@ class Names:
 
 
 def read_names(connection: Connection, limits: Scope) -> Names:
-    """Of people and agents those that the limits let through; models are all that were given, asked or billed for."""
+    """Read the people and agents that the limits let through, and all models that were given, asked or billed for."""
     agents = connection.execute(_named_agents(limits).order_by(_agents.c.name))
     people = select(_people.c.id, _people.c.name, _people.c.email).order_by(_people.c.name, _people.c.email)
     if limits.owner_id is not None:
@@ -96,7 +96,7 @@ def _provenances(connection: Connection, owner_id: str | None) -> tuple[str, ...
 
 
 def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
-    """Whoever sees only what is their own needs those that answer now and those that ever answered them."""
+    """Read the agents' names; who sees only their own needs those that answer now and those that ever answered them."""
     query = select(_agents.c.id, _agents.c.name)
     if limits.agents is not None:
         query = query.where(_agents.c.id.in_(sorted(limits.agents)))
@@ -108,7 +108,7 @@ def _named_agents(limits: Scope) -> Select[tuple[str, str]]:
 
 
 def _asked_models() -> Select[tuple[str]]:
-    """From one to the next in the index: DISTINCT would read all of it."""
+    """Read the models from one to the next in the index: DISTINCT would read all of it."""
     found = select(func.min(_asked).label("model")).cte("found", recursive=True)
     following = select(func.min(_asked)).where(_asked > found.c.model).scalar_subquery()
     found = found.union_all(select(following).where(found.c.model.is_not(None)))

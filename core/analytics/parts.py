@@ -31,7 +31,10 @@ class Part:
 
 
 def read_parts(moment: Snapshot, choice: Choice, unit: Unit, names: Names) -> list[Part]:
-    """Those that have anything: times in order, else the dearest first. Raises InputError for more than are told."""
+    """Read the parts that have anything: times in order, else the dearest first.
+
+    Raises InputError for more than are told.
+    """
     if unit == "hour" or unit == "day":
         return _by_time(moment, choice, unit)
     sums = moment.ask(Question((choice.range.whole,), MEASURES, choice.filter, unit))

@@ -23,7 +23,7 @@ _PLACE = _traces.c.started_at, _traces.c.id
 
 
 def matching(chosen: TraceFilter, dialect: str) -> list[ColumnElement[bool]]:
-    """What ``task_trace`` rows must meet to be found by the choice's text; nothing if it is blank."""
+    """Return the conditions on ``task_trace`` rows found by the choice's text; none if it is blank."""
     wanted = sought(chosen.text, ids_only=chosen.ids_only)
     if wanted is None:
         return []
@@ -35,7 +35,7 @@ def matching(chosen: TraceFilter, dialect: str) -> list[ColumnElement[bool]]:
 
 
 def newest(connection: Connection, chosen: TraceFilter, *, before: Key | None = None, limit: int) -> list[Key]:
-    """The newest traces of the choice, newest first; ``before`` is where the last one that one has already stands."""
+    """Return the newest traces of the choice, newest first; ``before`` is the place of the last one had already."""
     wanted = TraceQuery(_since_first_running(connection, _up_to(chosen, before)), before, limit)
     text = sought(chosen.text, ids_only=chosen.ids_only)
     if text is None:

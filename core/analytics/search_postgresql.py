@@ -61,12 +61,12 @@ _search = named("trace_search", column("id"), column("started_at", UTCDateTime()
 
 
 def has_words(words: tuple[str, ...]) -> ColumnElement[bool]:
-    """The condition on ``task_trace``."""
+    """Return the condition on ``task_trace``."""
     return _traces.c.id.in_(select(_search.c.id).where(_match(_query(words))))
 
 
 def newest(wanted: TraceQuery) -> "Select[datetime, str]":
-    """By the part of the choice that as a rule narrows it the most."""
+    """Find the newest by the part of the choice that as a rule narrows it the most."""
     for field, name in _NARROWEST_FIRST:
         values = getattr(wanted.chosen, field)
         if values and USUAL.get(name) not in values:
@@ -76,7 +76,7 @@ def newest(wanted: TraceQuery) -> "Select[datetime, str]":
 
 
 def _of_each(wanted: TraceQuery, field: str, name: str) -> "Select[datetime, str]":
-    """The newest for each of the values: only for one at a time they can be read in order from an index."""
+    """Return the newest for each of the values: only for one at a time they can be read in order from an index."""
     values = [storable(value) for value in dict.fromkeys(getattr(wanted.chosen, field))]
     each = func.unnest(bindparam(None, values, ARRAY(String))).table_valued("value").render_derived()
     others: dict[str, Any] = {field: ()}
@@ -125,7 +125,7 @@ def _by_index(words: tuple[str, ...], wanted: TraceQuery, before: Key) -> "Itera
 
 
 def _those(wanted: TraceQuery, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
-    """The newest within the limits, each looked at only until so many of them meet the rest of the choice."""
+    """Return the newest within the limits, each looked at only until so many of them meet the rest of the choice."""
     found = _newest_first(_search).where(*limits)
     others = asked(replace(wanted.chosen, start=None, end=None))
     if others:
@@ -158,7 +158,7 @@ def _query(words: tuple[str, ...], day: str = "") -> str:
 
 
 def _term(day: str, word: str, *, beginning: bool) -> str:
-    """In several spellings where the database may not know capitals from small letters."""
+    """Match a word in several spellings where the database may not know capitals from small letters."""
     spellings = [word] if word.isascii() else list(dict.fromkeys((word, word.upper(), word.capitalize())))
     ending = "':*" if beginning else "'"
     return "(" + " | ".join(f"'{day}{spelling}{ending}" for spelling in spellings) + ")"

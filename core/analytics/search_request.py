@@ -31,24 +31,24 @@ class TraceQuery:
     limit: int
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What ``task_trace`` rows must meet in which the choice's agents and models were asked first."""
+        """Return the conditions on ``task_trace`` rows in which the choice's agents and models were asked first."""
         limits = asked(self.chosen)
         if self.before is not None:
             limits.append(tuple_(_traces.c.started_at, _traces.c.id) < self.before)
         return limits
 
     def others(self) -> list[ColumnElement[bool]]:
-        """The same, whoever was asked."""
+        """Return the same, for any agent asked."""
         return replace(self, chosen=replace(self.chosen, agents=(), models=())).conditions()
 
 
 def checked(*limits: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The conditions for rows found in another way: they lead no database to look for rows by them."""
+    """Return the conditions for rows found in another way: they lead no database to look for rows by them."""
     return case((and_(True, *limits), 1)) == 1
 
 
 def newest_where(wanted: TraceQuery, *limits: ColumnElement[bool]) -> "Select[datetime, str]":
-    """The places of so many as are wanted, newest first."""
+    """Return the places of so many as are wanted, newest first."""
     place = _traces.c.started_at, _traces.c.id
     return select(*place).where(*limits).order_by(*(column.desc() for column in place)).limit(wanted.limit)
 
@@ -62,7 +62,7 @@ class Sought:
 
 
 def sought(text: str, *, ids_only: bool = False) -> Sought | None:
-    """What the text asks for, None if it is blank; of a very long one its first and its last word count."""
+    """Return what the text asks for, None if it is blank; of a very long one its first and its last word count."""
     text = storable(text[:LONGEST_TEXT]).strip()
     if not text:
         return None
@@ -72,7 +72,7 @@ def sought(text: str, *, ids_only: bool = False) -> Sought | None:
 
 
 def words_of(text: str) -> list[str]:
-    """Its runs of letters and digits in lower case, each cut at ``LONGEST_WORD``.
+    """Return its runs of letters and digits in lower case, each cut at ``LONGEST_WORD``.
 
     Letters are those of Unicode 3.2, which every database knows, so that none takes one word for two.
     """

@@ -21,13 +21,13 @@ _search = named("trace_search", column("key"), column("trace_id"))
 
 
 def has_words(words: tuple[str, ...]) -> ColumnElement[bool]:
-    """The condition on ``task_trace``."""
+    """Return the condition on ``task_trace``."""
     keys = select(_words.c.rowid).where(_match(_query(words, [])))
     return _traces.c.id.in_(select(_search.c.trace_id).where(_search.c.key.in_(keys)))
 
 
 def facets(chosen: TraceFilter) -> list[list[str]]:
-    """The choices that are indexed beside the words: of each, one of the values must be there."""
+    """Return the choices that are indexed beside the words: of each, one of the values must be there."""
     choices = [("\ue000", chosen.agents), ("\ue001", chosen.models), ("\ue002", chosen.people)]
     if not {"running", USUAL["status"]} & set(chosen.statuses):
         choices.append(("\ue003", chosen.statuses))
@@ -38,7 +38,7 @@ def facets(chosen: TraceFilter) -> list[list[str]]:
 
 
 def newest_ids(connection: Connection, words: tuple[str, ...], wanted: TraceQuery) -> list[str]:
-    """Those wanted, and all others of the last one's second; unordered."""
+    """Find the ids wanted, and all others of the last one's second; unordered."""
     meets = exists().where(_traces.c.id == _search.c.trace_id, checked(*wanted.conditions()))
     query = (
         select(_words.c.rowid, _search.c.trace_id)

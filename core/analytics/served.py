@@ -21,23 +21,23 @@ SNAPSHOT = "-20______"
 
 
 def billed_model() -> ColumnElement[str]:
-    """The model of a ledger line, by the name it was asked by if it is that one; of a call without lines its own."""
+    """Return a ledger line's model, by the name it was asked by if it is that one; without lines the call's own."""
     asked = _lines.c.model.is_(None) | _lines.c.model.like(_sessions.c.model + SNAPSHOT)
     return case((asked, _sessions.c.model), else_=_lines.c.model)
 
 
 def anything_served(connection: Connection, chosen: TraceFilter) -> bool:
-    """Whether any of the choice's models was billed for without being asked."""
+    """Return whether any of the choice's models was billed for without being asked."""
     return bool(chosen.models) and bool(connection.execute(select(exists().where(*_of(chosen)))).scalar())
 
 
 def served(chosen: TraceFilter) -> ColumnElement[bool]:
-    """What ``task_trace`` rows must meet in which one of the choice's models was billed for without being asked."""
+    """Return the conditions on ``task_trace`` rows in which a model of the choice was billed without being asked."""
     return exists().where(SERVED.c.task_trace_id == _traces.c.id, *_of(replace(chosen, start=None, end=None)))
 
 
 def newest_served(connection: Connection, wanted: TraceQuery, *limits: ColumnElement[bool]) -> list[Key]:
-    """The newest traces in which a chosen model was billed for without being asked, and which meet the limits."""
+    """Return the newest traces that meet the limits and in which a chosen model was billed without being asked."""
     if not wanted.chosen.models:
         return []
     before = [] if wanted.before is None else [tuple_(*_PLACE) < wanted.before]

@@ -22,7 +22,7 @@ class Billed(Protocol):
 
 
 def known(sums: Billed) -> Nanos | None:
-    """What was spent as far as prices are known; None if that is nothing because they are not: it is no zero."""
+    """Return what was spent as far as prices are known; None if no part is: unknown is no zero."""
     return None if sums.unpriced_calls and not sums.spend else sums.spend
 
 
@@ -51,7 +51,7 @@ class Spend:
         return cls(traces, conversations, calls, unpriced_calls, spend, estimated, saved, tuple(quantities))
 
     def quantity(self, measure: str) -> int:
-        """How much of one of QUANTITIES."""
+        """Return how much of one of QUANTITIES."""
         return self.quantities[_PLACES[measure]]
 
     @property
@@ -59,7 +59,7 @@ class Spend:
         return sum(self.quantity(measure) for measure, units in QUANTITIES.items() if units[0].is_tokens)
 
     def sums(self) -> tuple[int, ...]:
-        """All sums in the order of MEASURES."""
+        """Return all sums in the order of MEASURES."""
         return (*_amounts(self), *self.quantities)
 
     def __add__(self, other: "Spend") -> "Spend":

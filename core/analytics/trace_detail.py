@@ -82,13 +82,13 @@ class TraceDetail:
         return [line for line in self.ledger if line.span_id == span_id]
 
     def sums(self) -> list[Sum]:
-        """From the ledger lines up, each level against the next; a running trace's costs are not booked yet."""
+        """Compare sums level by level from the ledger lines up; a running trace's costs are not booked yet."""
         found = [_sum("span", span.id, self.lines_of(span.id), span.total) for span in self.spans]
         found += [_sum("session", each.id, each.spans, each.total) for each in self.sessions]
         return [*found, _sum("trace", self.trace.id, self.sessions, self.trace.total)]
 
     def stretches(self) -> list[Stretch]:
-        """What each span did when; a step that still runs has none after its queue."""
+        """Return what each span did when; a step that still runs has none after its queue."""
         return [each for span in self.spans for each in _stretches(span, self.trace.started_at)]
 
 
@@ -101,7 +101,7 @@ def _sum(level: Literal["span", "session", "trace"], id_: str, parts: Sequence[A
 
 
 def _stretches(span: SpanRow, sent_at: datetime) -> list[Stretch]:
-    """The end of an interrupted span is when that was noticed, so it is reckoned from its duration."""
+    """Return the stretches; an interrupted span's end is when that was noticed, so its duration decides."""
     begin = max((span.started_at - sent_at) // _MILLISECOND, 0)
     if span.ended_at is None or span.duration_ms is None:
         return []
@@ -124,7 +124,7 @@ def _of_call(span: SpanRow, begin: int, end: int, took: int) -> Iterator[Stretch
 
 
 def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
-    """Also one that took no time at all has a place on the axis."""
+    """Place a tool on the axis, also one that took no time at all."""
     ran = min(begin + (span.waited_ms or 0), end)
     if ran > begin:
         yield Stretch(span.id, "waiting for approval", begin, ran)
@@ -133,7 +133,7 @@ def _of_tool(span: SpanRow, begin: int, end: int) -> Iterator[Stretch]:
 
 
 def read_detail(connection: Connection, limits: Scope, task_trace_id: str) -> TraceDetail | None:
-    """None also for a trace that lies outside the limits."""
+    """Read a trace; None also if it lies outside the limits."""
     query = TRACES.add_columns(_traces.c.owner_id, _conversations.c.deleted_at).where(*one(limits, task_trace_id))
     row = connection.execute(query.outerjoin(_conversations, _conversations.c.id == _traces.c.conversation_id)).first()
     if row is None:
@@ -153,7 +153,7 @@ def read_detail(connection: Connection, limits: Scope, task_trace_id: str) -> Tr
 
 
 def _read_sessions(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SessionRow]:
-    """In the order they began."""
+    """Read sessions in the order they began."""
     spans = read_spans(connection, task_trace_id, texts=texts)
     query = (
         select(_sessions, func.coalesce(_agents.c.name, NO_AGENT).label("agent_name"))

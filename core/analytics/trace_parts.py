@@ -114,7 +114,7 @@ class LedgerRow:
 
 
 def read_spans(connection: Connection, task_trace_id: str, *, texts: bool) -> list[SpanRow]:
-    """In the order they began, without a word of what tools were given and gave.
+    """Read spans in the order they began, without a word of what tools were given and gave.
 
     Without ``texts`` also without the texts of errors, which may quote what was said, nor is an output measured.
     """
@@ -131,7 +131,7 @@ def _bytes_of(text: ColumnElement[Any], dialect: str) -> ColumnElement[int]:
 
 
 def read_approvals(connection: Connection, task_trace_id: str, *, texts: bool) -> dict[str, ApprovalRow]:
-    """By the id of the tool's span; without ``texts`` no reasons."""
+    """Read approvals by the id of the tool's span; without ``texts`` no reasons."""
     reason = _approvals.c.reason if texts else literal("")
     query = (
         select(_approvals.c.span_id, _approvals.c.decision, _users.c.name.label("person"), reason)
@@ -142,7 +142,7 @@ def read_approvals(connection: Connection, task_trace_id: str, *, texts: bool) -
 
 
 def read_tool_texts(connection: Connection, task_trace_id: str) -> dict[str, ToolText]:
-    """By the id of the tool's span."""
+    """Read what tools were given and gave, by the id of the tool's span."""
     query = select(_spans.c.id, _spans.c.input, _spans.c.output).where(
         _spans.c.task_trace_id == storable(task_trace_id), _spans.c.kind == "tool"
     )

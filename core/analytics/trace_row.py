@@ -85,7 +85,7 @@ TRACES = (
 
 
 def trace_row(row: Row[Any]) -> TraceRow:
-    """From a row of ``TRACES``."""
+    """Make the value from a row of ``TRACES``."""
     return TraceRow(
         id=row.id,
         started_at=row.started_at,

@@ -43,7 +43,7 @@ class Place:
 
 
 def in_order(sessions: Sequence[SessionRow]) -> Iterator[Place]:
-    """Every session once, given in the order they began; what an unknown step asked for stands beside the master's."""
+    """Yield every session once, given as they began; what an unknown step asked for stands beside the master's."""
     below = defaultdict[str | None, list[SessionRow]](list)
     known = set[str]()
     for session in sessions:
@@ -54,7 +54,7 @@ def in_order(sessions: Sequence[SessionRow]) -> Iterator[Place]:
 
 
 def _walk(roots: Sequence[SessionRow], below: dict[str | None, list[SessionRow]]) -> Iterator[Place]:
-    """Without recursion: nobody can ask so deep that it breaks."""
+    """Walk without recursion: nobody can ask so deep that it breaks."""
     waiting = [Place(session, 1) for session in reversed(roots)]
     while waiting:
         place = waiting.pop()

@@ -30,7 +30,7 @@ class Traces:
     def page(
         self, by: Person, chosen: TraceFilter = EVERYTHING, *, before: Key | None = None, limit: int = 50
     ) -> list[TraceRow]:
-        """The newest first; ``before`` is ``(started_at, id)`` of the last row one has already."""
+        """Return the newest first; ``before`` is ``(started_at, id)`` of the last row one has already."""
         chosen = within(scope(by), chosen)
         with self._store.read() as connection:
             ids = [trace_id for _, trace_id in newest(connection, chosen, before=before, limit=limit)]
@@ -51,7 +51,10 @@ class Traces:
             return read_unconfirmed(connection, scope(by), chosen, most)
 
     def detail(self, by: Person, task_trace_id: str) -> TraceDetail:
-        """All that lies behind a trace, but for words that were said. Raises NotFound, also for what is others'."""
+        """Return all that lies behind a trace, but for words that were said.
+
+        Raises NotFound, also for what is others'.
+        """
         with self._store.read() as connection:
             found = read_detail(connection, scope(by), task_trace_id)
         if found is None:
@@ -59,7 +62,7 @@ class Traces:
         return found
 
     def asked(self, by: Person, task_trace_id: str) -> str:
-        """The first line of what was asked; empty if that was deleted, or the person may not read or see it."""
+        """Return the first line of what was asked; empty if that was deleted, or the person may not read or see it."""
         limits = scope(by)
         if not limits.texts:
             return ""
@@ -69,7 +72,7 @@ class Traces:
         return next(iter(said.strip().splitlines()), "")
 
     def spans(self, by: Person, task_trace_id: str) -> list[SpanRow]:
-        """A trace's steps in the order they began; none for one that the person does not see."""
+        """Return a trace's steps in the order they began; none for one that the person does not see."""
         limits = scope(by)
         with self._store.read() as connection:
             if not _sees(connection, limits, task_trace_id):
@@ -77,7 +80,7 @@ class Traces:
             return read_spans(connection, task_trace_id, texts=limits.texts)
 
     def tool_texts(self, by: Person, task_trace_id: str) -> dict[str, ToolText]:
-        """What a trace's tools were given and gave, by span; none if the person may not read or see it."""
+        """Return what a trace's tools were given and gave, by span; none if the person may not read or see it."""
         limits = scope(by)
         with self._store.read() as connection:
             if not limits.texts or not _sees(connection, limits, task_trace_id):
@@ -85,7 +88,7 @@ class Traces:
             return read_tool_texts(connection, task_trace_id)
 
     def ledger(self, by: Person, task_trace_id: str) -> list[LedgerRow]:
-        """A trace's ledger lines; their amounts sum to its total. None for one that the person does not see."""
+        """Return a trace's ledger lines; their amounts sum to its total. None for one that the person does not see."""
         with self._store.read() as connection:
             return read_ledger(connection, task_trace_id) if _sees(connection, scope(by), task_trace_id) else []
 

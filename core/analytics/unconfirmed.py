@@ -33,7 +33,7 @@ class Unconfirmed:
 
 
 def read_unconfirmed(connection: Connection, limits: Scope, chosen: TraceFilter, most: int) -> list[Unconfirmed]:
-    """The newest first; of the chosen traces, whatever words are looked for."""
+    """Return the newest first; of the chosen traces, whatever words are looked for."""
     query = (
         select(_spans, _traces.c.id.label("trace_id"))
         .join(_traces, _traces.c.id == _spans.c.task_trace_id)

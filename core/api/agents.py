@@ -40,13 +40,13 @@ class AgentDetail(Agent):
 
 @agents.get("")
 def list_agents(services: Running, by: Caller) -> Data[list[Agent]]:
-    """Those that are active and that the caller may ask, the oldest first."""
+    """List the active agents that the caller may ask, the oldest first."""
     return Data(data=[Agent.model_validate(each) for each in services.agents.list(by)])
 
 
 @agents.get("/{agent_id}", responses=raises(NotFound))
 def read_agent(services: Running, by: Caller, agent_id: str) -> Data[AgentDetail]:
-    """One of them, active or not, as its current version is."""
+    """Read an agent, active or not, as its current version is."""
     return Data(data=_detail(services.agents.get(by, agent_id)))
 
 

@@ -57,7 +57,7 @@ def api(services: Callable[[], Services]) -> FastAPI:
 
 
 def api_routes(services: Callable[[], Services], **leading: Callable[[], str]) -> list[Route]:
-    """What of the server is the API's; everything else is the pages'.
+    """Return the API's part of the server's routes; everything else is the pages'.
 
     What is ``leading`` to an identity provider is for the page that people sign in on.
     """
@@ -84,7 +84,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 def _as_before(request: Request, told: Response) -> Response:
-    """At the doors to agents, also where programs of the first system look for the reason."""
+    """Answer at the doors to agents also where programs of the first system look for the reason."""
     if request.url.path not in (*ADDRESSES, "/api/command-center/message"):
         return told
     body = json.loads(bytes(told.body))

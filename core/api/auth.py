@@ -87,7 +87,7 @@ def change_password(request: Request, services: Running, by: Caller, given: NewP
 
 @auth.get("/me")
 def who_am_i(by: Caller) -> Me:
-    """Whom the token makes the caller, and what it may be used for."""
+    """Say whom the token makes the caller, and what it may be used for."""
     agents = None if by.agents is None else sorted(by.agents)
     consents = may(by, Permission.CONSENT)
     return Me(id=by.id, name=by.name, role=by.role, token_id=by.token_id, consents=consents, agents=agents)

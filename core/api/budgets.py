@@ -68,7 +68,7 @@ class Budget(Wire):
 
 @budgets.get("")
 def list_budgets(services: Running, by: Caller) -> Data[list[Budget]]:
-    """Those that the caller may see, the fullest first."""
+    """List the budgets that the caller may see, the fullest first."""
     services.bounds.refresh()
     agents, at = services.agents.list(by), now()
     views = services.budgets.list(by)

@@ -37,7 +37,7 @@ _Documented: TypeAlias = Annotated[HTTPAuthorizationCredentials | None, Security
 
 
 def caller(request: Request, services: Services) -> Person:
-    """By the Bearer token alone, never by a cookie; without sign-in, who calls without one of ours is the local person.
+    """Know the caller by the Bearer token alone, never by a cookie; without sign-in and token it is the local person.
 
     Raises NotSignedIn.
     """
@@ -65,7 +65,7 @@ def _none_of_ours(header: str) -> bool:
 
 
 def browser(request: Request, services: Running, _: _Documented) -> Person:
-    """Who asks by a page of ours, which can set no header: by its session's cookie or, without sign-in, the local one.
+    """Know the reader of a page, which can set no header, by the session's cookie or, without sign-in, as local.
 
     Raises NotSignedIn, NotAllowed.
     """
@@ -79,7 +79,7 @@ def browser(request: Request, services: Running, _: _Documented) -> Person:
 
 
 def _is_from_our_page(request: Request, allowed: Collection[str]) -> bool:
-    """By what browsers say of it, where they do; a program that says nothing has no cookie of anybody's."""
+    """Judge by what browsers say of it, where they do; a program that says nothing has no cookie of anybody's."""
     headers, host = request.headers, request.headers.get("host", "")
     site, origin, page = (headers.get(name) for name in ("sec-fetch-site", "origin", "referer"))
     if "text/html" in headers.get("accept", ""):
@@ -93,7 +93,7 @@ def _is_from_our_page(request: Request, allowed: Collection[str]) -> bool:
 
 
 def bearer_secret(header: str) -> str:
-    """Of an Authorization header. Raises NotSignedIn."""
+    """Return the secret of an Authorization header. Raises NotSignedIn."""
     scheme, _, secret = header.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise NotSignedIn(_HOW)
@@ -104,7 +104,7 @@ Caller: TypeAlias = Annotated[Person, Depends(_calling)]
 
 
 async def checking(request: Request, services: Running) -> Callable[[], Person]:
-    """For answers that take long: who calls may be somebody else, or nobody, by now."""
+    """Return what finds the caller again during answers that take long: it may be somebody else, or nobody, by now."""
     return partial(caller, request, services)
 
 

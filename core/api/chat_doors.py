@@ -92,7 +92,7 @@ class ChatMessage(BaseModel):
     agent: str | None = Field(None, min_length=1, examples=["Everyday Assistant"])
 
     def asked(self) -> tuple[str, list[Earlier]]:
-        """The text that is asked, and what was said before. Raises a problem that names the field."""
+        """Return the text that is asked, and what was said before. Raises a problem that names the field."""
         if (self.message is None) == (self.messages is None):
             raise wrong("message", "give either message or messages")
         if self.messages is None:
@@ -143,7 +143,7 @@ def chat_stream_headers() -> Response:
 
 @chat_doors.post(ADDRESSES[0], response_model=ChatReply, responses=raises(*REFUSALS, *NOT_ANSWERED))
 def chat(services: Running, by: Caller, check: Checking, given: ChatMessage, key: IdempotencyKey = None) -> Response:
-    """The whole answer as one reply.
+    """Return the whole answer as one reply.
 
     While somebody's consent to a tool is waited for, the answer has begun: its header `X-Waiting-For` says where to
     consent, its status is 200, and blanks come before the JSON. If it fails then, the JSON is the problem.
@@ -161,7 +161,7 @@ def chat_stream(
     key: IdempotencyKey = None,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """The answer's text as it is written, and the whole of it at the end."""
+    """Return the answer's text as it is written, and the whole of it at the end."""
     following = _begin(services, by, given, key, last_event_id)
     return EventStream(following, check, Tokens(), request)
 
@@ -175,7 +175,7 @@ def chat_event_source(
     request: RequestId,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """The same for a browser's EventSource on a page of Command Center, which sends its cookie instead of a token.
+    """Return the same to a browser's EventSource on a page of ours, which sends its cookie instead of a token.
 
     Its own reconnecting goes on with the same answer, and status 204 ends it.
     """
@@ -196,7 +196,7 @@ def tool_chat_stream(
     key: IdempotencyKey = None,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """Text, and what tools are used on the way to it."""
+    """Stream text, and what tools are used on the way to it."""
     following = _begin(services, by, given, key, last_event_id)
     return EventStream(following, check, TypedEvents(following.head.at), request)
 

@@ -33,7 +33,7 @@ class AsPrograms:
 
 
 class _Head:
-    """Lets only the beginning of an answer through; whoever writes the rest is told that nobody is there any more."""
+    """Lets only the beginning of an answer through; the writer of the rest is told that nobody is there any more."""
 
     def __init__(self, send: Send) -> None:
         self._send, self._begun = send, asyncio.Event()
@@ -55,13 +55,13 @@ def _is_plain(headers: Headers) -> bool:
 
 
 def allowed(request: Request) -> str:
-    """What the address can be asked by, whichever routes it takes; sorted, with commas between."""
+    """Return the methods that the address takes, whichever routes it has; sorted, with commas between."""
     methods = _methods(request.scope) | {"OPTIONS"}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _methods(scope: Scope) -> set[str]:
-    """Of all routes of the application that have this path."""
+    """Return the methods of all routes of the application that have this path."""
     routes = [route for route in iter_route_contexts(scope["app"].routes) if route.path and route.methods]
     fitting = [route for route in routes if compile_path(str(route.path))[0].match(scope["path"])]
     return {method for route in fitting for method in route.methods or ()}

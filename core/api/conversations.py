@@ -84,20 +84,20 @@ class Change(Given):
 def list_conversations(
     services: Running, by: Caller, query: Annotated[ConversationQuery, Query()]
 ) -> Data[list[Conversation]]:
-    """One's own, those last written to first."""
+    """List the caller's conversations, those last written to first."""
     found = services.conversations.list(by, search=query.search, archived=query.archived, limit=query.limit)
     return Data(data=[Conversation.model_validate(each) for each in found])
 
 
 @conversations.get("/{conversation_id}", responses=raises(NotFound))
 def read_conversation(services: Running, by: Caller, conversation_id: str) -> Data[ConversationDetail]:
-    """One of them, with what all its turns cost."""
+    """Read a conversation, with what all its turns cost."""
     return Data(data=_detail(services, by, conversation_id))
 
 
 @conversations.get("/{conversation_id}/messages", responses=raises(NotFound))
 def list_messages(services: Running, by: Caller, conversation_id: str) -> Data[list[Message]]:
-    """What stands in it, in order, with what each answer took and cost; messages that were replaced are left out."""
+    """List a conversation's messages in order, with what each answer took and cost; replaced ones are left out."""
     return Data(data=[_message(each) for each in services.conversations.transcript(by, conversation_id)])
 
 

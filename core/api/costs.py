@@ -77,10 +77,10 @@ class Costs(Data[list[Row]]):
 
 @costs.get("", responses=raises(NotAllowed))
 def read_costs(services: Running, by: Caller, query: Annotated[CostQuery, Query()]) -> Costs:
-    """What was spent from one day to another, by model, agent, person, day or hour.
+    """Read what was spent from one day to another, by model, agent, person, day or hour.
 
-    Whoever may not see what others spent gets the sums of their own. Turns that still run are not in it, but for their
-    calls that have ended. Agents and models choose single calls, all else chooses whole turns.
+    Callers who may not see what others spent get the sums of their own. Turns that still run are left out, but for
+    their calls that have ended. Agents and models choose single calls, all else chooses whole turns.
     """
     names = services.costs.names(by)
     choice = query.choice(services.settings.time_zone, names)

@@ -1,7 +1,7 @@
 """A download as the body of an answer: read off the event loop, piece by piece, no faster than it is taken.
 
 Whatever goes wrong after the first byte ends the connection without the last chunk, so that no client takes a part for
-the whole; whoever stops reading gives the database back.
+the whole; a reader who stops gives the database back.
 """
 
 import structlog

@@ -32,7 +32,7 @@ Token = Annotated[
     Query(description="The link's signature: it alone lets its holder read the file.", examples=["TOKEN_OF_THE_LINK"]),
 ]
 
-_UNFINISHED = "The file is not complete, so there is no manifest of it. Begin the download again if it broke off."
+_UNFINISHED = "The file is not complete, so there is no manifest of it. Start the download again if it broke off."
 _FOLLOWED_SECONDS = VALID_SECONDS + int(KEPT.total_seconds())
 _CSV = {"text/csv": {"schema": {"type": "string"}}}
 
@@ -86,7 +86,7 @@ class ExportOrder(Given):
 
 
 class ExportLinks(Wire):
-    """Addresses on this server, for whoever holds them: keep them to yourself."""
+    """Addresses on this server, good for everybody who has them: keep them to yourself."""
 
     url: str
     progress_url: str
@@ -96,7 +96,7 @@ class ExportLinks(Wire):
 
 @exports.get("")
 def list_files(_: Caller) -> Data[list[ExportFile]]:
-    """The files there are, and the columns of each; columns are only ever added, at the end."""
+    """Return the files there are, and the columns of each; columns are only ever added, at the end."""
     return Data(data=[_described(each) for each in FILES.values()])
 
 
@@ -104,7 +104,7 @@ def list_files(_: Caller) -> Data[list[ExportFile]]:
 def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[ExportLinks]:
     """Links to one file of a choice of traces, good for a quarter of an hour.
 
-    The file is what the books say when it is read, and no more than whoever ordered it may see then.
+    The file is what the books say when it is read, and no more than the person who ordered it may see then.
     """
     choice = given.filters.choice(services.settings.time_zone, services.costs.names(by))
     order = services.exports.order(by, given.file, replace(choice, text=given.q).filter, choice.zone.key)
@@ -125,7 +125,7 @@ def order_file(services: Running, by: Caller, given: ExportOrder) -> Data[Export
     responses={200: {"content": _CSV}, **raises(NotSignedIn, NotAllowed, TooManyExports, ShuttingDown)},
 )
 async def download(services: Running, file: FilePart, token: Token = "") -> Response:
-    """One file, as CSV, for whoever holds the link.
+    """Download one file as CSV, with its link.
 
     It comes in pieces. Whatever goes wrong ends the connection without the last one: a part never looks whole.
     """
@@ -137,14 +137,14 @@ async def download(services: Running, file: FilePart, token: Token = "") -> Resp
 
 @exports.head("/{file}.csv", include_in_schema=False)
 async def look(services: Running, file: FilePart, token: Token = "") -> Response:
-    """Whether the link is good; begins nothing."""
+    """Return whether the link is good; begins nothing."""
     _order(services.exports, file, token, VALID_SECONDS)
     return Response(headers=SAFE, media_type="text/csv; charset=utf-8")
 
 
 @exports.get("/{file}.csv/progress", response_model=ExportProgress, responses=raises(NotSignedIn, NotAllowed, NotFound))
 def follow(services: Running, file: FilePart, token: Token = "") -> JSONResponse:
-    """How far the latest download of the link has come."""
+    """Return how far the latest download of the link has come."""
     return JSONResponse(as_json(_known(services.exports, file, token)), headers=SAFE)
 
 

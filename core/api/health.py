@@ -17,13 +17,13 @@ class Health(BaseModel):
 
 @health.get("/healthz")
 async def is_alive() -> Health:
-    """Whether the process answers at all; nothing else is looked at."""
+    """Say whether the process answers at all; nothing else is looked at."""
     return Health()
 
 
 @health.get("/readyz", responses=raises(NotReady))
 def is_ready(request: Request) -> Health:
-    """Whether a message sent now would be answered and booked, which is tried by a small write.
+    """Return whether a message sent now would be answered and booked, which is tried by a small write.
 
     It is not while the process starts, drains or is held up, nor while the database or the disk takes nothing.
     """
@@ -33,7 +33,7 @@ def is_ready(request: Request) -> Health:
         services.engine.check()
         services.books.check()
     except AppError as error:
-        # Where and how is for the log and the people it concerns, not for whoever asks.
+        # Where and how is for the log and the people it concerns, not for the caller.
         reason = f": {error.reason}" if isinstance(error, StoreError) else " at this moment"
         raise NotReady(f"The server cannot take requests{reason}. Try again in a few seconds.") from error
     return Health()

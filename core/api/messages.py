@@ -110,7 +110,7 @@ def send_message(
     key: IdempotencyKey = None,
     last_event_id: LastEventId = "",
 ) -> Response:
-    """Events as they happen; with `Accept: application/json` one reply at the end, as of `/reply`."""
+    """Stream events as they happen; with `Accept: application/json` give one reply at the end, as of `/reply`."""
     following = begin(services, by, _sent(given, key, last_event_id))
     if wants_json(accept):
         return WholeReply(following, check, _reply)
@@ -121,7 +121,7 @@ def send_message(
 def send_and_wait(
     services: Running, by: Caller, check: Checking, given: NewMessage, key: IdempotencyKey = None
 ) -> Response:
-    """The same message, answered whole.
+    """Return the same message, answered whole.
 
     While somebody's consent to a tool is waited for, the answer has begun: its header `X-Waiting-For` says where to
     consent, its status is 200, and blanks come before the JSON. If it fails then, the JSON is the problem.
@@ -144,7 +144,7 @@ def resume_stream(
     last_event_id: LastEventId = "",
     after: Annotated[str, Query(description="The same, for who cannot set headers.")] = "",
 ) -> Response:
-    """The rest of the events, of an answer that goes on or has ended."""
+    """Return the rest of the events, of an answer that goes on or has ended."""
     named, place = place_of(last_event_id or after)
     if named not in (None, task_trace_id):
         raise InputError("Last-Event-ID belongs to another answer. Send the last one of this answer, or none.")
@@ -154,14 +154,14 @@ def resume_stream(
 
 @messages.post("/{task_trace_id}/stop", responses=raises(NotFound))
 def stop_answer(services: Running, by: Caller, task_trace_id: str) -> Stopping:
-    """It ends soon; what has arrived of it is kept. After the end nothing is done."""
+    """End the answer soon; what has arrived of it is kept. After the end nothing is done."""
     services.answers.stop(by, task_trace_id)
     return Stopping(task_trace_id=task_trace_id, status="stopping")
 
 
 @messages.get("/{task_trace_id}/approvals", responses=raises(NotFound))
 def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approvals:
-    """The calls of tools that wait for consent, the oldest first."""
+    """Return the calls of tools that wait for consent, the oldest first."""
     services.answers.check(by, task_trace_id)
     waiting = services.approvals.pending(by, task_trace_id)
     return Approvals(
@@ -174,7 +174,7 @@ def list_approvals(services: Running, by: Caller, task_trace_id: str) -> Approva
 
 @messages.post("/{task_trace_id}/approvals/{span_id}", status_code=204, responses=raises(NotFound, InputError))
 def decide_approval(services: Running, by: Caller, task_trace_id: str, span_id: str, given: Decision) -> None:
-    """The first decision counts. An API token must have been made for consenting."""
+    """Approve or deny; the first decision counts. An API token must have been made for consenting."""
     services.answers.check(by, task_trace_id)
     services.approvals.decide(by, span_id, approved=given.approved, reason=given.reason, task_trace_id=task_trace_id)
 

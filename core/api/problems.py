@@ -53,7 +53,7 @@ class Problem(BaseModel):
 
 
 def raises(*errors: type[AppError] | tuple[int, str]) -> dict[int | str, dict[str, Any]]:
-    """How a route can fail, for the document of the API: by an error of ours, or with a status and a code."""
+    """Return how a route can fail, for the document of the API: by an error of ours, or with a status and a code."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         status, code = error if isinstance(error, tuple) else (error.status, error.code)
@@ -63,7 +63,7 @@ def raises(*errors: type[AppError] | tuple[int, str]) -> dict[int | str, dict[st
 
 
 def problem(error: AppError) -> JSONResponse:
-    """The error's own words and code, and nothing else."""
+    """Return the error's own words and code, and nothing else."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -71,19 +71,19 @@ def problem(error: AppError) -> JSONResponse:
 
 
 def wrong(field: str, why: str) -> RequestValidationError:
-    """To be raised where a parameter or field is not what its type alone can say."""
+    """Make the error for a parameter or field that is wrong in more than its type."""
     return RequestValidationError([{"type": "value_error", "loc": ("", field), "msg": why}])
 
 
 def unreadable(error: RequestValidationError) -> JSONResponse:
-    """What is wrong with which field; never what was sent."""
+    """Say what is wrong with which field; never what was sent."""
     found = [{"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]} for each in error.errors()]
     detail = "The request is not usable: some fields are missing or wrong. See errors."
     return details(400, "invalid_input", detail, errors=found)
 
 
 def not_there(error: HTTPException) -> JSONResponse:
-    """For an address nothing answers at, or not in this way."""
+    """Answer for an address with nothing at it, or not in this way."""
     known = {
         404: ("not_found", "There is nothing at this address. /api/docs lists what there is."),
         405: ("method_not_allowed", "This address is not used in this way. /api/docs says how."),
@@ -101,7 +101,7 @@ NOT_ANSWERED = (500, "internal"), (502, "not_answered"), (503, "try_again")
 
 
 def not_answered(end: TurnEnded, task_trace_id: str) -> JSONResponse:
-    """A turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
+    """Return a turn that failed: ``errorType`` is the provider's where it is the provider's failure."""
     kind = end.error_type or end.status
     status, code = (503, "try_again") if kind in _BUSY else (502, "not_answered")
     if kind == "internal":

@@ -19,17 +19,17 @@ _ADDRESSES = ("location", "content-location", "x-waiting-for")
 
 
 def origin_of(public_url: str) -> str:
-    """Without its path."""
+    """Return the address without its path."""
     return public_url.removesuffix(urlsplit(public_url).path)
 
 
 def here() -> str:
-    """What stands before every address of ours that a browser or a program is told: ``/cc``, or nothing."""
+    """Return what stands before every address of ours that a browser or program is told: ``/cc``, or nothing."""
     return _HERE.get()
 
 
 def inner(path: str) -> str | None:
-    """The address of ours that a browser's path means; None if it is another's."""
+    """Return the address of ours that a browser's path means; None if it is another's."""
     return path[len(here()) :] if path.startswith(f"{here()}/") else None
 
 

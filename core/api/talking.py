@@ -45,7 +45,7 @@ LastEventId: TypeAlias = Annotated[
     str,
     Header(
         alias="Last-Event-ID",
-        description="Of the last event that arrived: its answer goes on after it, and nobody is asked anew.",
+        description="Of the last event that arrived: its answer goes on after it, and no model is asked again.",
     ),
 ]
 _REQUEST_ID = re.compile(r"[!-~]{1,100}")
@@ -73,7 +73,7 @@ def wants_json(accept: str) -> bool:
 
 
 async def request_id(request: Request) -> str:
-    """What the log calls the request: as its sender does, if that is fit to be written down."""
+    """Return what the log calls the request: as its sender does, if that is fit to be written down."""
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else ""
 
@@ -117,7 +117,7 @@ def begin(services: Services, by: Person, sent: Sent) -> Following:
 
 
 def place_of(last_event_id: str) -> tuple[str | None, Place]:
-    """Which answer, if it is said, and the place in it; 0 is its beginning. Raises InputError."""
+    """Return which answer, if it is said, and the place in it; 0 is its beginning. Raises InputError."""
     if not last_event_id:
         return None, 0
     found = _TOLD.fullmatch(last_event_id)
@@ -127,11 +127,11 @@ def place_of(last_event_id: str) -> tuple[str | None, Place]:
 
 
 def stream_headers() -> Response:
-    """What a stream's answer begins with, for who asks for that alone: nobody is asked anything."""
+    """Answer only with the headers of a stream: no model is asked anything."""
     return Response(headers={**STREAM_HEADERS, "Transfer-Encoding": "chunked"})
 
 
 def streamed() -> dict[int | str, dict[str, Any]]:
-    """For the documents: a stream of events, or nothing where its reader has all of it."""
+    """Describe for the documents: a stream of events, or nothing where its reader has all of it."""
     stream: dict[str, Any] = {"content": {"text/event-stream": {}}, "description": "Events as they happen."}
     return {200: stream, 204: {"description": "The answer has ended, and `Last-Event-ID` says that all of it arrived."}}

@@ -194,7 +194,7 @@ def _line(of: trace_parts.LedgerRow) -> LedgerLine:
 
 
 def _own(of: object, kind: type[Wire]) -> dict[str, Any]:
-    """What the object has under the names of the fields."""
+    """Return what the object has under the names of the fields."""
     return {name: sendable(getattr(of, name)) for name in kind.model_fields if hasattr(of, name)}
 
 

@@ -57,7 +57,7 @@ def list_unconfirmed(services: Running, by: Caller, query: Annotated[Filters, Qu
 
 @traces.get("/{trace_id}", responses=raises(NotFound))
 def read_trace(services: Running, by: Caller, trace_id: str) -> Data[TraceDetail]:
-    """One turn: its agents' sessions, their steps and the ledger lines that its cost is the sum of.
+    """Read one turn: its agents' sessions, their steps and the ledger lines that its cost is the sum of.
 
     What was said is there only for who may read it: one's own, and everything for an admin.
     """

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def whole_texts(value: Any) -> Any:
-    """The value of a field, if all its texts can be kept and sent on as they are. Raises ValueError."""
+    """Return the value of a field, if all its texts can be kept and sent on as they are. Raises ValueError."""
     match value:
         case str():
             try:
@@ -68,7 +68,7 @@ def with_fields(name: str, base: type[Wire], fields: Mapping[str, str | None], d
 
 
 def _camel(name: str) -> str:
-    """Without a mark before a digit: ``cacheWrite5m``."""
+    """Write the name without a mark before a digit: ``cacheWrite5m``."""
     first, *more = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in more)
 
@@ -84,7 +84,7 @@ else:
 
 
 def money(nanos: Nanos | None) -> Money | None:
-    """None stays unknown."""
+    """Make money of nano-dollars; None stays unknown."""
     return None if nanos is None else exactly(nanos)
 
 

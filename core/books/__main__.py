@@ -1,4 +1,4 @@
-"""What whoever holds the console may do with the books: ``reprice`` prices calls that had no known price."""
+"""What a person at the server's console may do with the books: ``reprice`` prices calls that had no known price."""
 
 import argparse
 import sys

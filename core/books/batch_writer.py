@@ -39,7 +39,7 @@ class BatchWriter(Generic[T]):
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             await self._write_batch(batch)
-        # At once and not when the task is done: whoever comes in between must not count on it.
+        # At once and not when the task is done: a caller in between must not count on it.
         self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write_batch(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
@@ -56,7 +56,7 @@ class BatchWriter(Generic[T]):
     async def _try(self, batch: list[tuple[T, asyncio.Future[None]]]) -> Exception | None:
         try:
             await self._write([item for item, _ in batch])
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the item
+        except Exception as error:  # noqa: BLE001 - it belongs to the waiter for the item
             return error
         return None
 

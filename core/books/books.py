@@ -167,12 +167,12 @@ class Books:
             self.kept.impossible(end)
 
     def heard(self, live: Sequence[str]) -> list[cross_process.Heard]:
-        """What other processes say of these turns. Raises StoreError."""
+        """Return what other processes say of these turns. Raises StoreError."""
         with self._store.read() as connection:
             return cross_process.heard(connection, live)
 
     def spooled(self) -> tuple[int, int]:
-        """Bytes of ends that wait for the database, and of ends that it never takes."""
+        """Count bytes of ends that wait for the database, and of ends that it never takes."""
         return self._spool.sizes()
 
     def replay_spool(self) -> None:
@@ -198,7 +198,7 @@ class Books:
         self._forget_the_dead()
 
     def check(self) -> None:
-        """That a turn would be booked now, and its end kept, by a small write now and then. Raises StoreError."""
+        """Try by a small write now and then that a turn would be booked, and its end kept. Raises StoreError."""
         with self._checking:
             self.kept.check_room()
             self._spool.check_room()
@@ -215,7 +215,7 @@ class Books:
             goodbye.add_done_callback(log_failure)
 
     def _look(self) -> list[Running]:
-        """Whoever runs; if others do, only a database that also takes a write lets them beat."""
+        """Look who runs; if others do, only a database that also takes a write lets them beat."""
         running: list[Running] = self._quickly(self._read_running)
         if any(one.instance_id != self.instance_id for one in running):
             self._timed(lambda connection: fence.beat(connection, self._instance))
@@ -271,7 +271,7 @@ class Books:
             raise
 
     def _count(self, refused: BudgetSpent) -> None:
-        """What a budget refused is told on its page; whoever was refused need not wait for the database to say so."""
+        """Count what a budget refused, for its page; the caller who was refused need not wait for the database."""
         try:
             self._store.write(lambda connection: count_refusal(connection, refused, now())).result()
         except StoreError as error:

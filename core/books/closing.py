@@ -115,7 +115,7 @@ class _States:
     unpriced: set[str]
 
     def still_open(self, end: RunEnd, recovered: bool) -> bool:
-        """Of two ends of one run the first counts."""
+        """Return those still open: of two ends of one run the first counts."""
         return _is_open(self.runs.pop(end.run_id, None), recovered)
 
 
@@ -130,7 +130,7 @@ def _states(connection: Connection, ends: Sequence[TraceEnd]) -> _States:
 
 
 def _is_open(state: _State | None, recovered: bool) -> bool:
-    """Whether it is still running, or was closed by a guess that a true end knows better than."""
+    """Return whether it is still running, or was closed by a guess that a true end knows better than."""
     return state is not None and (state[0] == spans.RUNNING or (state == _GUESSED and not recovered))
 
 
@@ -177,7 +177,7 @@ def _close_runs(connection: Connection, closing: Sequence[_Closing]) -> list[dic
 
 
 def _close_tools(connection: Connection, closing: _Closing) -> None:
-    """A call has one span, whoever opened it: the run, or the one who took it for lost."""
+    """A call has one span, from either opener: the run, or the one who took it for lost."""
     end = closing.end
     spans.close_unmade(connection, end.unmade, end.ended.at)
     if not end.tools:
@@ -200,7 +200,7 @@ def _ended_answer(answer: Answer, ended: Ended) -> dict[str, Any]:
 
 
 def _ended(ended: Ended, row_id: str, status: str, run: RunEnd) -> dict[str, Any]:
-    """What is not said of a run or trace is as for its last model call."""
+    """Return the end; what is not said of a run or trace is as for its last model call."""
     last, first_token = run.last.ended, ended.first_token_ms
     return {
         "id": row_id,

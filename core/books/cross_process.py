@@ -29,13 +29,13 @@ def ask_to_stop(connection: Connection, task_trace_id: str, at: datetime) -> Non
 
 
 def watched(connection: Connection, owner_id: str, task_trace_id: str, at: datetime) -> None:
-    """Its owner reads it in a process that does not run it."""
+    """Note that the owner reads a turn in a process that does not run it."""
     theirs = _traces.c.id == task_trace_id, _traces.c.owner_id == owner_id, _RUNNING
     connection.execute(update(_traces).where(*theirs).values(watched_at=at))
 
 
 def heard(connection: Connection, task_trace_ids: Sequence[str]) -> list[Heard]:
-    """Of those among these turns that other processes have said anything of."""
+    """Return those of these turns that other processes have said anything of."""
     said = or_(_traces.c.stop_asked_at.is_not(None), _traces.c.watched_at.is_not(None))
     found = select(_traces.c.id, _traces.c.stop_asked_at.is_not(None), _traces.c.watched_at)
     return [Heard(*row) for row in connection.execute(found.where(_traces.c.id.in_(task_trace_ids), said))]

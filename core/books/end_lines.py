@@ -13,12 +13,12 @@ _TURN_STATUS = {step: turn for turn, step in STEP_STATUS.items()}
 
 
 def as_json(end: TraceEnd) -> bytes:
-    """One line of ASCII: content blocks may hold characters that UTF-8 cannot."""
+    """Write one line of ASCII: content blocks may hold characters that UTF-8 cannot."""
     return json.dumps(_END.dump_python(end), default=datetime.isoformat).encode("ascii")
 
 
 def from_json(line: bytes) -> TraceEnd:
-    """Also of a line that version 0.1 wrote. Raises ValueError on what was not written whole."""
+    """Read a line, also one that version 0.1 wrote. Raises ValueError on what was not written whole."""
     found = json.loads(line)
     if isinstance(found, dict) and "task_trace_id" in found:
         found = _first_form(found)
@@ -26,7 +26,7 @@ def from_json(line: bytes) -> TraceEnd:
 
 
 def _first_form(old: dict[str, Any]) -> dict[str, Any]:
-    """Of version 0.1, which named things otherwise and told the first run's end as the turn's own."""
+    """Read a line of version 0.1, which named things otherwise and told the first run's end as the turn's own."""
     try:
         return {
             "trace_id": old["task_trace_id"],
@@ -41,7 +41,7 @@ def _first_form(old: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended(old: dict[str, Any], status: str) -> dict[str, Any]:
-    """When and how a run ended was as its last attempt did, unless said otherwise."""
+    """Return when and how a run ended: as its last attempt did, unless said otherwise."""
     last = old["attempt"]
     first = old["time_to_first_token_ms"]
     return {

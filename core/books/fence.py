@@ -1,4 +1,4 @@
-"""Whose a running turn is: each of its writes asks, in its own transaction, and whoever takes it over says so first.
+"""Whose a running turn is: each of its writes asks, in its own transaction, and who takes it over says so first.
 
 A turn's row is locked before all others of it, so that of its holder and its taker one comes after the other.
 """
@@ -35,7 +35,7 @@ _HELD = _LOCK.where(_traces.c.instance_id == bindparam("instance"), _RUNNING)
 
 
 def lock(connection: Connection, task_trace_ids: Iterable[str]) -> None:
-    """Until the transaction is over nobody else writes to these turns."""
+    """Lock these turns: until the transaction is over nobody else writes to them."""
     connection.execute(_LOCK, {"ids": sorted(task_trace_ids)})
 
 

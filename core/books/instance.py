@@ -86,13 +86,13 @@ def _own_start() -> str:
 
 
 def _started(pid: int) -> str:
-    """When the process began, empty of one that has ended and is not yet cleared away. Raises OSError."""
+    """Return when the process began, empty of one that has ended and is not yet cleared away. Raises OSError."""
     state, *fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return "" if state in _GONE_STATES else fields[18]
 
 
 def _exists(pid: int) -> bool:
-    """Also of others' processes, of which the system may hide the rest."""
+    """Look whether it exists, also of others' processes, of which the system may hide the rest."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

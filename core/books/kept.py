@@ -34,7 +34,7 @@ class Kept:
         self._lock = threading.Lock()
 
     def begin(self, end: TraceEnd) -> None:
-        """Its writing begins."""
+        """Keep an end from when its writing begins."""
         with self._lock:
             self._ends.setdefault(end.trace_id, _Kept(end))
 
@@ -43,21 +43,21 @@ class Kept:
             self._ends.pop(end.trace_id, None)
 
     def refused(self, end: TraceEnd) -> None:
-        """The database did not take it. Never fails: what the disk has no room for lives on in memory."""
+        """Keep an end that the database did not take. Never fails: what the disk has no room for lives on in memory."""
         with self._lock:
             kept = self._ends.setdefault(end.trace_id, _Kept(end))
         kept.size = kept.size or len(as_json(end))
         self._put_on_disk(kept)
 
     def impossible(self, end: TraceEnd) -> None:
-        """No row takes it: once it is on the disk it is set aside there for a person."""
+        """Set an end aside that no row takes: once it is on the disk it is kept there for a person."""
         with self._lock:
             kept = self._ends.get(end.trace_id)
         if kept is not None and self._put_on_disk(kept):
             self.booked(end)
 
     def waiting(self) -> list[TraceEnd]:
-        """Those that were refused, in the order they came."""
+        """Return the ends that were refused, in the order they came."""
         with self._lock:
             return [kept.end for kept in self._ends.values() if kept.size]
 
@@ -73,7 +73,7 @@ class Kept:
                 log.critical("turn_end_lost", task_trace_id=kept.end.trace_id, **found)
 
     def size(self) -> tuple[int, int]:
-        """How many wait, and their bytes."""
+        """Return how many wait, and their bytes."""
         with self._lock:
             sizes = [kept.size for kept in self._ends.values() if kept.size]
         return len(sizes), sum(sizes)

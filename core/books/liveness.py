@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 60.0
 HUNG_SECONDS = 600.0
 """For a process that is there, but does not beat."""
 LONGEST_BETWEEN_SECONDS = 10.0
-"""More than this does not count between two looks: whoever looks was away itself."""
+"""More than this does not count between two looks: the looker was away itself."""
 SLOW_SECONDS = 1.0
 """A database that takes longer for a row is as good as away, and may keep others' beats waiting."""
 
@@ -39,11 +39,11 @@ class Liveness:
         self._quiet: dict[str, tuple[Running, float]] = {}
 
     def trouble(self) -> None:
-        """The database is away or slow: the time since the last look does not count."""
+        """Note that the database is away or slow: the time since the last look does not count."""
         self._troubled = True
 
     def lost(self, running: Sequence[Running]) -> list[Running]:
-        """Of all turns that run now, but those that this process works on, those of instances that are dead."""
+        """Return the turns that run for instances that are dead; never those that this process works on."""
         at = self._clock()
         passed = 0.0 if self._troubled or self._looked_at is None else at - self._looked_at
         self._looked_at, self._troubled = at, False
@@ -54,7 +54,7 @@ class Liveness:
         return [one for one in running if self._is_lost(one)]
 
     def is_gone(self, instance_id: str) -> bool | None:
-        """Whether the process is known to have ended; None if that cannot be seen from here."""
+        """Return whether the process is known to have ended; None if that cannot be seen from here."""
         if instance_id == self._own:
             return None
         gone, holds = read_instance(instance_id).is_gone, self._holds(instance_id)

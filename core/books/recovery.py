@@ -92,7 +92,7 @@ def recover(store: Store, book: PriceBook, lost: Sequence[Running], by: str) -> 
 
 
 def _take_over(connection: Connection, book: PriceBook, lost: Sequence[Running], by: str) -> int:
-    """What its instance writes comes before this transaction or never."""
+    """Take a turn over: what its instance writes comes before this transaction or never."""
     claimed = {one.task_trace_id: _why(one, by) for one in claim(connection, lost, by)}
     ends = [_ended(one, book) for one in _with_runs(connection, claimed)]
     return sum(close(connection, ends)) if ends else 0
@@ -134,7 +134,7 @@ def _ended(lost: _Lost, book: PriceBook) -> TraceEnd:
 
 
 def _run_ended(lost: _Lost, run: _LostRun, book: PriceBook, end: datetime) -> RunEnd:
-    """Of the runs only the master agent's has written what the answer holds."""
+    """End a run; of all only the master agent's has written what the answer holds."""
     first_tokens = (call["time_to_first_token_ms"] for call in run.calls)
     content = lost.turn["content"] if run.parent is None else []
     first = next((first for first in first_tokens if first is not None), None)
@@ -152,7 +152,7 @@ def _interrupted(lost: _Lost, end: datetime, since: datetime, first_token_ms: in
 
 
 def _call_ended(lost: _Lost, row: RowMapping, blocks: int, book: PriceBook, end: datetime) -> ModelCallEnd:
-    """The guess at what the last call used; if the books have its end already, they pass this over."""
+    """Return the guess at what the last call used; if the books have its end already, they pass this over."""
     reason = _why_nothing(row)
     used = Used({}) if reason else _used(row)
     model = row["response_model"] or row["model"]
@@ -183,7 +183,7 @@ def _why_nothing(row: RowMapping) -> str | None:
 
 
 def _used(row: RowMapping) -> Used:
-    """What the last checkpoint knew."""
+    """Return what the last checkpoint knew."""
     used = used_in_row(row, ended=False)
     if not row["usage"]:
         return used
@@ -193,7 +193,7 @@ def _used(row: RowMapping) -> Used:
 
 
 def _tools_ended(run: _LostRun, content: list[Block], last_seen: datetime, end: datetime) -> Iterator[ToolCallEnd]:
-    """The calls that were running, and those that were asked for but not yet begun."""
+    """Yield the calls that were running, and those that were asked for but not yet begun."""
     iteration, known = run.calls[-1]["iteration"], {row["tool_use_id"] for row in run.tools}
     for row in run.tools:
         if row["status"] == "running":

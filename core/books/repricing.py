@@ -65,7 +65,7 @@ def _unpriced(store: Store) -> Iterator[str]:
 
 
 def _reprice_trace(connection: Connection, trace_id: str, book: PriceBook) -> list[Nanos | None]:
-    """Costs of its calls that had none, in one transaction; whoever else writes its sessions is waited for."""
+    """Costs of its calls that had none, in one transaction; other writers of its sessions are waited for."""
     mine = select(_sessions.c.id).where(_sessions.c.task_trace_id == trace_id)
     session_ids = connection.execute(mine.order_by(_sessions.c.id).with_for_update()).scalars().all()
     without = _spans.c.cost_nanos.is_(None), _spans.c.status != RUNNING, _spans.c.kind == "model_call"
@@ -81,14 +81,14 @@ def _reprice_trace(connection: Connection, trace_id: str, book: PriceBook) -> li
 
 
 def _mark(connection: Connection, trace_id: str) -> None:
-    """Its hour's sums have changed."""
+    """Mark its hour: its sums have changed."""
     query = select(_traces.c.started_at).where(_traces.c.id == trace_id)
     started_at: datetime = connection.execute(query).scalar_one()
     connection.execute(insert(DirtyBucket.__table__), {"hour": started_at.replace(minute=0, second=0, microsecond=0)})
 
 
 def _price(row: RowMapping, book: PriceBook) -> Priced:
-    """By the prices of when it was asked; of a reply that was cut the books counted more than the provider said."""
+    """Price it as when it was asked; of a reply that was cut the books counted more than the provider said."""
     used = _used(row)
     priced = book.price_usage(
         row["response_model"] or row["model"],
@@ -111,11 +111,11 @@ def _used(row: RowMapping) -> Used:
 
 
 def _correct(connection: Connection, row: RowMapping, end: ModelCallEnd) -> list[dict[str, Any]]:
-    """Its lines are taken back and written anew; returns all that were added."""
+    """Take its lines back and write them again; returns all that were added."""
     taken_back, first = reverse_lines(connection, end.id)
-    anew = line_rows(end, row["task_trace_id"], first)
-    add_lines(connection, anew)
+    added = line_rows(end, row["task_trace_id"], first)
+    add_lines(connection, added)
     known = {"cost_nanos": end.cost.total, "cost_basis": end.cost.basis, "cost_reason": end.cost.reason}
     changed = update(_spans).where(_spans.c.id == end.id).values(known | token_columns(end.usage))
     connection.execute(changed)
-    return [*taken_back, *anew]
+    return [*taken_back, *added]

@@ -98,7 +98,7 @@ def _why_nothing(passage: Passage | None, error: ProviderError | None) -> str | 
 
 
 def nothing(reason: str) -> Priced:
-    """No cost: a fact where the reason says so, else an estimate to be looked up at the provider."""
+    """Return no cost: a fact where the reason says so, else an estimate to be looked up at the provider."""
     basis: CostBasis = "computed" if reason in (NOT_SENT, NOT_BILLED) else "estimated"
     return Priced(total=0, lines=(), basis=basis, reason=reason)
 
@@ -113,7 +113,7 @@ class Spent:
 
 
 def total_of(calls: Sequence[ModelCallEnd]) -> Spent:
-    """The same sums as the books make when a parent closes."""
+    """Return the same sums as the books make when a parent closes."""
     known = [call.cost.total for call in calls if call.cost.total is not None]
     basis: CostBasis = max((call.cost.basis for call in calls), default="computed", key=_CERTAINTY.index)
     usage = sum((call.usage for call in calls), start=Usage())
@@ -135,7 +135,7 @@ def price_reply(book: PriceBook, live: LiveCall, used: Used) -> Priced:
 
 
 def remarked(priced: Priced, remarks: Sequence[str]) -> Priced:
-    """The price as an estimate, if there are remarks, and with them among its reasons."""
+    """Return the price as an estimate, if there are remarks, and with them among its reasons."""
     if not remarks:
         return priced
     reason = "; ".join([*remarks, *([priced.reason] if priced.reason else [])])
@@ -143,7 +143,7 @@ def remarked(priced: Priced, remarks: Sequence[str]) -> Priced:
 
 
 def cost_of(priced: Priced, reason: str | None = None) -> Cost:
-    """The price as the books keep it; ``reason`` is said in place of the price's own."""
+    """Return the price as the books keep it; ``reason`` is said in place of the price's own."""
     return Cost(priced.total, priced.basis, reason or priced.reason, tuple(_line(line) for line in priced.lines))
 
 

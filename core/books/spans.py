@@ -41,7 +41,7 @@ _CHANGE_RUNNING = _CHANGE_SPAN.where(_spans.c.status == RUNNING)
 
 
 def open_call(connection: Connection, call: ModelCall) -> None:
-    """A running model call: its input is our estimate until the provider reports its own."""
+    """Write a running model call: its input is our estimate until the provider reports its own."""
     row = {
         "id": call.id,
         "task_trace_id": call.trace_id,
@@ -64,7 +64,7 @@ def open_tools(connection: Connection, trace_id: str, run_id: str, tools: Sequen
 
 
 def end_calls(connection: Connection, ends: Sequence[ModelCallEnd]) -> None:
-    """Also notes which models they were billed for unasked."""
+    """End calls, and note which models they were billed for unasked."""
     if ends:
         connection.execute(_CHANGE_SPAN, [_ended_call_columns(end) for end in ends])
     others = [{"span": end.id, "model": model} for end in ends for model in sorted(_not_asked(end))]
@@ -79,7 +79,7 @@ def _not_asked(end: ModelCallEnd) -> set[str]:
 
 
 def answered_model(end: ModelCallEnd) -> str | None:
-    """The model that answered, as it was billed, if it is known to be another than the one asked."""
+    """Return the model that answered, as it was billed, if it is known to be another than the one asked."""
     asked, told = end.call.model, end.reported.model
     named = {told, *names_in(told or "")}
     found = next((line.model for line in end.cost.lines if line.model in named), None)
@@ -91,7 +91,7 @@ def is_same(model: str, asked: str) -> bool:
 
 
 def end_tools(connection: Connection, ends: Mapping[str, ToolCallEnd]) -> None:
-    """By the id of the span that each one has in the books."""
+    """End tools, by the id of the span that each one has in the books."""
     if ends:
         connection.execute(_CHANGE_SPAN, [{"span": span, **_ended_tool_columns(end)} for span, end in ends.items()])
 
@@ -109,7 +109,7 @@ def close_unmade(connection: Connection, ids: Sequence[str], at: datetime) -> No
 
 
 def checkpoint_calls(connection: Connection, points: Sequence[Checkpoint]) -> None:
-    """How far running model calls have come."""
+    """Write how far running model calls have come."""
     rows = [
         {
             "span": point.call_id,
@@ -129,7 +129,7 @@ def add_lines(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def line_rows(end: ModelCallEnd, trace_id: str, first: int) -> list[dict[str, Any]]:
-    """A model call's ledger lines, numbered from ``first``."""
+    """Return a model call's ledger lines, numbered from ``first``."""
     return [_line_row(end, trace_id, number, line) for number, line in enumerate(end.cost.lines, first)]
 
 
@@ -211,7 +211,7 @@ def _ended_call_columns(end: ModelCallEnd) -> dict[str, Any]:
 
 
 def _told_early(reported: Reported) -> dict[str, Any]:
-    """What a reply tells before its end."""
+    """Return what a reply tells before its end."""
     return {
         "usage": reported.usage,
         "response_model": reported.model,

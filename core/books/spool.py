@@ -1,7 +1,7 @@
 """Ends of turns that the database would not take, kept in an fsynced file until it does.
 
 The folder belongs to all instances that use it. Beside its file each has ``<instance>.lock``, which it holds locked as
-long as it lives: what is not locked belongs to whoever comes, whatever machine it was written on.
+long as it lives: what is not locked belongs to the next who comes, whatever machine it was written on.
 """
 
 import fcntl
@@ -59,7 +59,7 @@ class Spool:
             return [taken for path in free if (taken := self._take(path)) is not None]
 
     def sizes(self) -> tuple[int, int]:
-        """Bytes that wait to be booked and bytes that never can be, of every instance that uses the folder."""
+        """Count bytes that wait to be booked and bytes that never can be, of all instances that use the folder."""
         return self._size("*.jsonl"), self._size("*.refused")
 
     def check_room(self) -> None:
@@ -77,7 +77,7 @@ class Spool:
             raise StoreError(told, reason="the data folder may only be read")
 
     def is_held(self, instance_id: str) -> bool | None:
-        """Whether the instance holds its lock, that is, lives; None if it has none here that would tell."""
+        """Return whether the instance holds its lock, that is, lives; None if it has none here that would tell."""
         try:
             file = os.open(self.folder / f"{instance_id}.lock", os.O_RDONLY)
         except OSError:
@@ -98,7 +98,7 @@ class Spool:
         (self.folder / f"{instance_id}.lock").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """From now on what is left here belongs to others."""
+        """Let go: from now on what is left here belongs to others."""
         if self._held is not None:
             with suppress(OSError):
                 self.forget(self._instance_id)
@@ -160,7 +160,7 @@ def _booked(row: bytes, path: Path, write: Callable[[TraceEnd], bool]) -> bool:
 
 
 def _begin_of_line(file: int, size: int) -> bytes:
-    """What a row must begin with, so that it is not written behind one that was torn."""
+    """Return what a row must begin with, so that it is not written behind one that was torn."""
     return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
 
 

@@ -11,7 +11,7 @@ LONGEST_KEPT = 20_000
 
 
 def new_tool(call: ToolCall, iteration: int, at: datetime) -> ToolStep:
-    """A call about to be made, or one that never will be."""
+    """Return a call about to be made, or one that never will be."""
     given = json.dumps(call.input, ensure_ascii=False)
     return ToolStep(new_id(), call.id, call.name, cut(given), iteration, at)
 

@@ -40,12 +40,12 @@ _CLOSE_TRACE = _closing("task_trace", "trace_sessions", "task_trace_id", "answer
 
 
 def close_sessions(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
-    """Each of ``ended``: id, status, ended_at, duration_ms, time_to_first_token_ms, error_type, error_text."""
+    """Close each of ``ended``: id, status, ended_at, duration_ms, time_to_first_token_ms, error_type, error_text."""
     connection.execute(_CLOSE_SESSION, ended)
 
 
 def close_traces(connection: Connection, ended: Sequence[dict[str, Any]]) -> None:
-    """As ``close_sessions``, and answered_model; the traces' sessions must be closed before."""
+    """Close traces as ``close_sessions`` does, and answered_model; the traces' sessions must be closed before."""
     connection.execute(_CLOSE_TRACE, ended)
 
 

@@ -50,7 +50,7 @@ class Used:
 
 
 def used_so_far(reply: Reply, prompt_estimate: int) -> Used:
-    """What a reply used, whether it has ended or not."""
+    """Return what a reply used, whether it has ended or not."""
     seen = Seen(
         prompt=prompt_estimate,
         output=reply.written.central,
@@ -62,7 +62,7 @@ def used_so_far(reply: Reply, prompt_estimate: int) -> Used:
 
 
 def complete(reported: Mapping[str, Any], seen: Seen) -> Used:
-    """The reported usage with what was seen in place of what is missing or cannot be true.
+    """Return the reported usage with what was seen in place of what is missing or cannot be true.
 
     Until a reply's end its output count is a placeholder, so what was written is counted instead.
     """
@@ -97,7 +97,7 @@ def _missing_prompt(reported: Mapping[str, Any], usage: Usage, estimate: int) ->
 
 
 def _tools(reported: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
-    """The counts of the provider's tools, if more calls were seen than are reported."""
+    """Return the counts of the provider's tools, if more calls were seen than are reported."""
     given = reported.get(_TOOLS)
     known = given if isinstance(given, Mapping) else {}
     more = {name: count for name, count in seen.items() if count > (whole_number(known.get(name)) or 0)}
@@ -110,7 +110,7 @@ def _lower_bounds(seen: Seen) -> list[str]:
 
 
 def used_in_row(row: RowMapping, *, ended: bool) -> Used:
-    """What a row of a model call says: the provider's usage, what was counted beside it, and the estimated prompt."""
+    """Return what a call's row says: the provider's usage, what was counted beside it, the estimated prompt."""
     if not row["usage"]:
         return Used({"input_tokens": row["input_tokens"], "output_tokens": row["output_tokens"]})
     prompt = sum(row[column] for column in PROMPT_COLUMNS)

@@ -35,7 +35,7 @@ _CHANGE_RUNNING_ANSWER = update(_messages).where(_messages.c.id == bindparam("me
 
 
 def insert_trace(connection: Connection, trace: Trace) -> None:
-    """A running trace. Raises IntegrityError while another one runs in its conversation."""
+    """Insert a running trace. Raises IntegrityError while another one runs in its conversation."""
     row = {
         "id": trace.id,
         "owner_id": trace.owner_id,
@@ -54,7 +54,7 @@ def insert_trace(connection: Connection, trace: Trace) -> None:
 
 
 def open_run(connection: Connection, run: Run, call: ModelCall, asked_by: str | None = None) -> None:
-    """A run and its first model call; ``asked_by`` is the run of the trace that asked for it, if one did.
+    """Open a run and its first model call; ``asked_by`` is the run of the trace that asked for it, if one did.
 
     Raises TurnLost if that one has ended meanwhile, and BudgetSpent.
     """

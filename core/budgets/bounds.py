@@ -22,7 +22,7 @@ from core.units import APIECE
 LEAST_TYPICAL: Final = 1_000
 ROUNDS_AT_PROVIDER: Final = 10
 """How often the provider runs a model for one reply whose tools it runs itself, before it hands the reply back."""
-_RECENT, _ANEW_SECONDS = 20_000, 300.0
+_RECENT, _REFRESH_SECONDS = 20_000, 300.0
 
 _spans, _traces = TraceSpan.__table__, TaskTrace.__table__
 
@@ -62,15 +62,15 @@ class Bounds:
         self._read_at: float | None = None
 
     def of(self, asked: Asked, at: datetime) -> Bound:
-        """By the prices of that time."""
+        """Return the bound by the prices of that time."""
         usual = min(asked.max_tokens, self._typical.get(asked.model, asked.max_tokens))
         prompt = max(asked.prompt.upper, asked.most_read or 0)
         most = self._book.max_cost(asked.model, prompt, asked.max_tokens, at, **asked.apiece)
         return Bound(most, self._book.max_cost(asked.model, asked.prompt.central, usual, at))
 
     def refresh(self) -> None:
-        """At most every five minutes; not for an event loop. Raises StoreError."""
-        if self._read_at is not None and monotonic() - self._read_at < _ANEW_SECONDS:
+        """Read again, at most every five minutes; not for an event loop. Raises StoreError."""
+        if self._read_at is not None and monotonic() - self._read_at < _REFRESH_SECONDS:
             return
         with self._store.read() as connection:
             self._typical = typical_replies(connection)
@@ -78,7 +78,7 @@ class Bounds:
 
 
 def typical_replies(connection: Connection) -> dict[str, int]:
-    """By model, the tokens that 99 of 100 finished replies here do not pass, of the newest calls."""
+    """Return by model the tokens that 99 of 100 finished replies here do not pass, of the newest calls."""
     newest = select(_spans).order_by(_spans.c.id.desc()).limit(_RECENT).subquery()
     query = (
         select(newest.c.model, newest.c.output_tokens)
@@ -92,12 +92,12 @@ def typical_replies(connection: Connection) -> dict[str, int]:
 
 
 def _percentile(counts: list[int]) -> int:
-    """The 99th, of which there is at least one."""
+    """Return the 99th, of which there is at least one."""
     return sorted(counts)[math.ceil(0.99 * len(counts)) - 1]
 
 
 def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How much of what is billed apiece the provider may use for one reply that has these tools: one a use.
+    """Return how much of what is billed apiece the provider may use for one reply that has these tools: one a use.
 
     The type of such a tool begins with the unit's name, as ``web_search_20260318`` does.
     """
@@ -106,16 +106,16 @@ def most_apiece(tools: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def most_read(tools: Sequence[Mapping[str, Any]], model: str) -> int | None:
-    """How many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
+    """Return how many tokens may be read for it, if the provider runs tools for it that add to its prompt; else None.
 
-    What they add has no limit but the model's window, and each time that the model goes on it reads all of it anew.
+    What they add has no limit but the model's window, and each time that the model goes on it reads all of it again.
     """
     known = find_model(model)
     return ROUNDS_AT_PROVIDER * known.context_window if known and any(map(_at_provider, tools)) else None
 
 
 def runs_code(tools: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the provider may run code for it, whose time is billed apart and in no reply: no budget counts it."""
+    """Return whether the provider may run code for it: that time is billed apart, and no budget counts it."""
     return any(str(tool.get("type", "")).startswith("code_execution") for tool in tools)
 
 

@@ -70,13 +70,13 @@ class Budgets:
         return may(by, Permission.BUDGETS)
 
     def create(self, by: Person, draft: BudgetDraft) -> str:
-        """What its period has cost so far counts. Returns its id. Raises NotAllowed, InputError."""
+        """Make a budget; what its period has cost so far counts. Returns its id. Raises NotAllowed, InputError."""
         allow(by, Permission.BUDGETS)
         _check(draft)
         return self._store.write(lambda connection: _create(connection, by, draft, self._zone)).result()
 
     def change(self, by: Person, budget_id: str, limit: Nanos, *, blocks: bool, reserve: Reserve | None = None) -> None:
-        """It counts from the next model call on. Raises NotAllowed, InputError, NotFound."""
+        """Change a budget; it counts from the next model call on. Raises NotAllowed, InputError, NotFound."""
         allow(by, Permission.BUDGETS)
         _check_limit(limit)
 
@@ -91,7 +91,7 @@ class Budgets:
         self._store.write(job).result()
 
     def end(self, by: Person, budget_id: str) -> None:
-        """It limits nothing any more; what it held is let go. Raises NotAllowed, NotFound."""
+        """End a budget: it limits nothing any more, and what it held is let go. Raises NotAllowed, NotFound."""
         allow(by, Permission.BUDGETS)
 
         def job(connection: Connection) -> None:
@@ -119,7 +119,7 @@ def _check(draft: BudgetDraft) -> None:
     if draft.scope not in SCOPES or draft.period not in PERIODS or draft.reserve not in RESERVES:
         raise InputError("A budget is for the organisation, a person or an agent, and for a day, a week or a month.")
     if (draft.scope == "organisation") != (draft.subject_id is None):
-        raise InputError("Say which person or agent the budget is for; one of the organisation is for nobody else.")
+        raise InputError("Choose the person or agent the budget is for; a budget of the organisation names nobody.")
 
 
 def _check_limit(limit: Nanos) -> None:
@@ -129,7 +129,7 @@ def _check_limit(limit: Nanos) -> None:
 
 def _create(connection: Connection, by: Person, draft: BudgetDraft, zone: ZoneInfo) -> str:
     if connection.dialect.name == "postgresql":
-        # Whoever is writing ends of calls is through before they are summed; who comes later finds the budget.
+        # A writer of ends of calls is through before they are summed; one who comes later finds the budget.
         connection.execute(text("LOCK TABLE trace_spans, ledger_lines IN SHARE MODE"))
     _check_subject(connection, draft)
     at = now()
@@ -171,7 +171,7 @@ def _check_subject(connection: Connection, draft: BudgetDraft) -> None:
     same = _LIVE, _budgets.c.scope == draft.scope, _budgets.c.period == draft.period
     subject = _budgets.c.subject_id.is_not_distinct_from(draft.subject_id)
     if connection.execute(select(_budgets.c.id).where(*same, subject)).first() is not None:
-        raise InputError("There is a budget for the same and for as long already. Change its limit.")
+        raise InputError("There is such a budget already. Change its limit instead.")
 
 
 def _lock(connection: Connection, budget_id: str) -> RowMapping:

@@ -1,7 +1,7 @@
 """What counts against a budget: the ledger's sums, and whose money it counts.
 
 As on Costs, real money is counted by itself once there is any: until then what the simulator answered counts too, so
-that budgets can be tried. A budget that has counted simulated money is counted anew by the first that looks at it.
+that budgets can be tried. A budget that has counted simulated money is counted again by the first that looks at it.
 """
 
 from collections.abc import Iterator
@@ -48,17 +48,17 @@ class Standing:
 
 
 def money_of(row: RowMapping, usual: Counts) -> Counts:
-    """What a budget counts now; one that counts real money alone never counts other again."""
+    """Return what money a budget counts now; one that counts real money alone never counts other again."""
     return "real" if row["counts"] == "real" else usual
 
 
 def usual_money(connection: Connection) -> Counts:
-    """What budgets count from now on."""
+    """Return what money budgets count from now on."""
     return "real" if connection.execute(_ANY_REAL).scalar() else "all"
 
 
 def standing_at(row: RowMapping, at: datetime) -> Standing:
-    """A new period begins with nothing: whoever counts something in it comes this way first."""
+    """Return the standing; a new period begins with nothing: each count in it comes this way first."""
     kept = Window(row["period_start"], row["period_end"])
     if at < kept.end:
         return Standing(kept, row["spent_nanos"], row["unpriced_lines"], row["held_nanos"])
@@ -66,7 +66,7 @@ def standing_at(row: RowMapping, at: datetime) -> Standing:
 
 
 def counting(connection: Connection, row: RowMapping, at: datetime, counts: Counts) -> Standing:
-    """``standing_at``, counted anew if the budget has counted other money so far."""
+    """``standing_at``, counted again if the budget has counted other money so far."""
     standing = standing_at(row, at)
     if row["counts"] == counts:
         return standing
@@ -74,7 +74,7 @@ def counting(connection: Connection, row: RowMapping, at: datetime, counts: Coun
 
 
 def reserved_of(connection: Connection, row: RowMapping, counts: Counts) -> Nanos:
-    """What is held for calls under way of this money."""
+    """Sum up what is held for calls under way of this money."""
     if row["counts"] == counts:
         return int(row["reserved_nanos"])
     query = select(func.coalesce(func.sum(_reservations.c.amount_nanos), 0))
@@ -85,7 +85,7 @@ def reserved_of(connection: Connection, row: RowMapping, counts: Counts) -> Nano
 def counted_in(
     connection: Connection, of: str, subject_id: str | None, this: Window, counts: Counts = "all"
 ) -> Standing:
-    """What the books say: the ledger's sums, and what replies without a price could cost."""
+    """Sum up what the books say: the ledger's sums, and what replies without a price could cost."""
     chosen = [
         _traces.c.started_at >= this.start,
         _traces.c.started_at < this.end,

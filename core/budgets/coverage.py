@@ -40,7 +40,7 @@ class Origin:
 
 
 def origins(connection: Connection, span_ids: Collection[str]) -> dict[str, Origin]:
-    """By span; those of the demo month are left out."""
+    """Return origins by span; those of the demo month are left out."""
     query = (
         select(_spans.c.id, _traces.c.owner_id, _sessions.c.agent_id, _traces.c.started_at, _traces.c.provenance)
         .add_columns(_spans.c.most_nanos)

@@ -45,7 +45,7 @@ _COUNT_REFUSAL = text(
     "ON CONFLICT (budget_id, agent_id, day) DO UPDATE SET refused = budget_refusals.refused + 1"
 ).bindparams(bindparam("day", type_=Date()))
 _WHOSE = {"organisation": "The organisation's budget", "person": "Your budget", "agent": "This agent's budget"}
-_ANEW = {"day": "tomorrow", "week": "next Monday", "month": "on the first of next month"}
+_RESETS = {"day": "tomorrow", "week": "next Monday", "month": "on the first of next month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def update_budgets(
 
 
 def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datetime, *, simulated: bool) -> None:
-    """By budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
+    """Refuse by budgets that have no room for anything, before any work is done for a call. Raises BudgetSpent."""
     origin = Origin(person_id, agent_id, at, "simulated" if simulated else "real")
     usual = usual_money(connection) if simulated else "real"
     for row in connection.execute(select(_budgets).where(_LIVE, _budgets.c.blocks)).mappings():
@@ -115,8 +115,7 @@ def refuse_full(connection: Connection, person_id: str, agent_id: str, at: datet
 def _no_room(row: RowMapping, agent_id: str | None) -> BudgetSpent:
     return BudgetSpent(
         f"{_WHOSE[row['scope']]} for this {row['period']} has no room for what this may cost, so the model was not "
-        f"asked. Wait until it begins anew {_ANEW[row['period']]}, choose an agent that costs less, or ask finance to "
-        "raise it.",
+        f"asked. It resets {_RESETS[row['period']]}. Choose an agent that costs less, or ask finance to raise it.",
         budget_id=row["id"],
         agent_id=agent_id,
     )
@@ -136,7 +135,7 @@ def _counted(standing: Standing, lines: Sequence[Mapping[str, Any]], under: Mapp
 
 
 def _held(standing: Standing, ended: Collection[Released], under: Mapping[str, Origin]) -> Standing:
-    """In the period that the trace began in, as its ledger lines will be once they have a price."""
+    """Hold in the period that the trace began in, as its ledger lines will be once they have a price."""
     held = standing.held
     for each in ended:
         origin = under.get(each.span_id)
@@ -162,7 +161,7 @@ def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, age
     amount = amount_held(row["reserve"], hold.bound)
     if amount is None:
         raise BudgetSpent(
-            f"{whose} cannot be kept to, because no price is known for the model, so it was not asked. "
+            f"{whose} cannot be checked, because no price is known for the model, so it was not asked. "
             "Choose an agent with another model, or ask finance to let the budget only warn.",
             budget_id=row["id"],
             agent_id=agent_id,
@@ -175,12 +174,12 @@ def _hold(connection: Connection, hold: Hold, row: RowMapping, taken: Nanos, age
 
 
 def amount_held(reserve: str, bound: Bound) -> Nanos | None:
-    """Of a call; None where no price is known."""
+    """Return the nano-dollars held for a call; None where no price is known."""
     return bound.typical if reserve == "typical" else bound.most
 
 
 def count_refusal(connection: Connection, refused: BudgetSpent, at: datetime) -> None:
-    """In a transaction after the one that was refused, of which nothing is kept; what no agent asked is not counted."""
+    """Count a refusal after its transaction, which keeps nothing; what no agent asked is not counted."""
     if refused.agent_id is None:
         return
     zone = connection.execute(select(_budgets.c.time_zone).where(_budgets.c.id == refused.budget_id)).scalar()

@@ -24,13 +24,13 @@ class Window:
 
 
 def window(period: Period, at: datetime, zone: ZoneInfo) -> Window:
-    """The day, week (from Monday on) or month that an aware time falls into on the zone's clocks."""
+    """Return the day, week (from Monday on) or month that an aware time falls into on the zone's clocks."""
     first, after = _days(period, at.astimezone(zone).date())
     return Window(*(start_of(midnight(day, zone)).astimezone(UTC) for day in (first, after)))
 
 
 def _days(period: Period, day: date) -> tuple[date, date]:
-    """The first day, and the first of the next one."""
+    """Return the first day, and the first of the next one."""
     if period == "month":
         first = day.replace(day=1)
         return first, (first + timedelta(days=32)).replace(day=1)

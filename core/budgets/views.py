@@ -76,7 +76,7 @@ class BudgetView:
 
 
 def read_views(connection: Connection, query: Select[Any], at: datetime) -> list[BudgetView]:
-    """As they stand at a time; ``query`` selects budgets with the names ``person`` and ``agent``."""
+    """Read budgets as they stand at a time; ``query`` selects budgets with the names ``person`` and ``agent``."""
     rows = connection.execute(query).mappings().all()
     usual = usual_money(connection)
     moneys = [money_of(row, usual) for row in rows]
@@ -100,14 +100,14 @@ def read_views(connection: Connection, query: Select[Any], at: datetime) -> list
 
 
 def _overruns(connection: Connection) -> dict[str, Nanos]:
-    """By budget, how much more the calls under way could cost than is held for them."""
+    """Return by budget how much more the calls under way could cost than is held for them."""
     more = func.sum(_spans.c.most_nanos - _held.c.amount_nanos)
     query = select(_held.c.budget_id, more).join(_spans, _spans.c.id == _held.c.span_id).group_by(_held.c.budget_id)
     return {budget_id: int(nanos or 0) for budget_id, nanos in connection.execute(query)}
 
 
 def _refusals(connection: Connection, first: Mapping[str, date]) -> dict[str, list[Refusals]]:
-    """By budget, those from the first day of its present period on, the latest day first."""
+    """Return by budget those from the first day of its present period on, the latest day first."""
     query = (
         select(_refused, _agents.c.name)
         .join(_agents, _agents.c.id == _refused.c.agent_id)

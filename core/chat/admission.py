@@ -62,7 +62,7 @@ class KeptKey:
 
 
 def read_key(connection: Connection, owner_id: str, once: Once, at: datetime) -> KeptKey | None:
-    """The request that came with it, if it is still kept."""
+    """Return the request that came with it, if it is still kept."""
     query = (
         select(_keys.c.digest, _keys.c.task_trace_id, _traces.c.error_type)
         .outerjoin(_traces, (_traces.c.id == _keys.c.task_trace_id) & (_traces.c.status != "running"))
@@ -88,7 +88,7 @@ def keep_key(connection: Connection, head: Head, once: Once) -> None:
 
 
 def free_key(connection: Connection, owner_id: str, key: str, task_trace_id: str) -> None:
-    """For the next request that comes with it, unless it names another turn by now."""
+    """Free the key for the next request that comes with it, unless it names another turn by now."""
     this = _keys.c.owner_id == owner_id, _keys.c.key == key, _keys.c.task_trace_id == task_trace_id
     connection.execute(delete(_keys).where(*this))
 
@@ -101,7 +101,7 @@ def refuse_too_much(connection: Connection, head: Head, quota: Quota) -> None:
 
 
 def refuse_beyond(connection: Connection, owner_id: str, quota: Quota, at: datetime, more: int = 0) -> None:
-    """Where there are more turns than the quota has, with so many more to come. Raises TooManyRequests."""
+    """Refuse where there are more turns than the quota has, with so many more to come. Raises TooManyRequests."""
     running, begun = connection.execute(_COUNTS, {"owner": owner_id, "since": quota.since}).one()
     if running + more > quota.at_once:
         raise TooManyRequests(_too_many_at_once(quota), retry_after=_WAIT_SECONDS)

@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 CHECKPOINT_CHARACTERS = 2_000
 LONGEST_DELEGATION_SECONDS = 3_600.0
-ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with whoever asked it.")
+ENDED_WITH_IT = Outcome("stopped", "stopped", "It ended together with the agent that asked it.")
 DEFECT = "Something went wrong on our side; it has been logged. Retry."
 
 
@@ -106,7 +106,7 @@ class AgentRun:
         self._unsaved, self._saved = False, self.journal.progress
 
     async def follow(self) -> Outcome:
-        """Until the agent is done or fails; raises only when cancelled."""
+        """Follow until the agent is done or fails; raises only when cancelled."""
         try:
             return await self._follow()
         except ProviderError as error:
@@ -146,18 +146,18 @@ class AgentRun:
         return self._consents.waited_for > 0 or any(child.waits for child in self.children)
 
     def spending(self) -> Spending:
-        """Of this run and those it asked for, the latter with what is under way."""
+        """Return what this run spends and those it asked for, the latter with what is under way."""
         own, others = self.journal.total(), [child.cost_so_far() for child in self.children]
         costs = [own.total, *(other.total for other in others)]
         output = own.usage.output + sum(other.usage.output for other in others)
         return Spending(_sum(costs), output, self._elapsed_ms() / 1000)
 
     def total(self) -> Spent:
-        """What all model calls came to that have ended, here and further down."""
+        """Sum up all model calls that have ended, here and further down."""
         return total_of([*self.calls()])
 
     def calls(self) -> Iterator[ModelCallEnd]:
-        """The model calls that have ended, here and further down."""
+        """Yield the model calls that have ended, here and further down."""
         yield from self.journal.ended
         for child in self.children:
             yield from child.calls()
@@ -168,7 +168,7 @@ class AgentRun:
         return CostSoFar(usage, _sum([own.total, *(other.total for other in others)]), own.time_to_first_token_ms)
 
     def checkpoints(self) -> Iterator[Checkpoint]:
-        """What has changed since the last ones, here and further down."""
+        """Return what has changed since the last ones, here and further down."""
         progress = self.journal.progress
         if self._unsaved or progress != self._saved:
             self._unsaved, self._saved = False, progress
@@ -178,13 +178,13 @@ class AgentRun:
             yield from child.checkpoints()
 
     def ends_not_booked(self) -> Iterator[RunEnd]:
-        """Of runs that were asked for, here and further down."""
+        """Return the ends of runs that were asked for, here and further down."""
         yield from self.unbooked
         for child in self.children:
             yield from child.ends_not_booked()
 
     def closed(self, outcome: Outcome) -> RunEnd:
-        """Its end; nothing is left to checkpoint."""
+        """Return its end; nothing is left to checkpoint."""
         self._unsaved = False
         end = self.journal.end(outcome)
         self._saved = self.journal.progress
@@ -212,7 +212,7 @@ class AgentRun:
         return Outcome("completed") if cut is None else Outcome("stopped", cut.kind, cut.text)
 
     def _is_read(self, event: LoopEvent) -> bool:
-        """Whether this was the last of what is read unseen."""
+        """Return whether this was the last of what is read unseen."""
         if isinstance(event, ReplyEnded):
             self.journal.reply_ended(event.reply)
             return True
@@ -276,7 +276,7 @@ class AgentRun:
         self.reader.cost_changed()
 
     async def _on_step(self, event: BookedFirst) -> None:
-        """What ended and what is about to begin are in the books before it begins."""
+        """Book what ended and what is about to begin, before it begins."""
         match event:
             case AttemptFailed():
                 await self._book(self.journal.attempt_failed(event.error))

@@ -21,7 +21,7 @@ class Answers:
         self._store, self._engine, self._watchers = store, engine, watchers
 
     def follow(self, by: Person, task_trace_id: str, after: Place = 0) -> Following:
-        """To be read on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
+        """Follow on an event loop; ``after`` is the place of what the reader has. Raises NotFound, StoreError."""
         turn = self._live(by, task_trace_id)
         if turn is not None:
             return LiveTurn(turn.head, turn.log, after, turn.text)

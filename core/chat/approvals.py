@@ -84,7 +84,7 @@ class Approvals:
             return Verdict("expired", None, "") if late else None
 
     def pending(self, by: Person, task_trace_id: str) -> list[Pending]:
-        """What the person is asked in a turn that runs, whichever process runs it; the oldest first."""
+        """List what the person is asked in a turn that runs, whichever process runs it; the oldest first."""
         with self._store.read() as connection:
             rows = connection.execute(_pending(by, task_trace_id))
             return [Pending(row.span_id, row.tool_name, row.input or "", row.expires_at) for row in rows]
@@ -92,7 +92,7 @@ class Approvals:
     def decide(
         self, by: Person, span_id: str, *, approved: bool, reason: str = "", task_trace_id: str | None = None
     ) -> None:
-        """In the turn ``task_trace_id``, or in any of the person's own.
+        """Decide in the turn ``task_trace_id``, or in any of the person's own.
 
         Raises NotFound, also for what others were asked, NotAllowed for a token that may not consent, InputError when
         it is decided or the turn is over, and NotSignedIn for who may not go on.
@@ -126,7 +126,7 @@ def _decide_for(
         raise NotFound("Nobody is asked for this consent any more.")
     person_now(connection, by.id, by.token_id)
     if asked.status != "running" or asked.expires_at <= now():
-        raise InputError("The answer has ended or has waited too long, so that nothing is left to decide.")
+        raise InputError("The answer has ended or has waited too long, so nothing is left to decide.")
     if _decide(connection, *decided) == 0:
         raise InputError("This was decided already.")
 
@@ -152,14 +152,17 @@ def _pending(by: Person, task_trace_id: str) -> Select[Any]:
 
 
 def _own(by: Person) -> list[ColumnElement[bool]]:
-    """Only who asked the agent is asked in turn; a token, for its agents. Raises NotAllowed."""
+    """Return those that this person is asked; only who asked the agent is, and a token for its agents.
+
+    Raises NotAllowed.
+    """
     allow(by, Permission.CHAT)
     own = [_traces.c.owner_id == by.id]
     return own if by.agents is None else [*own, _traces.c.master_agent_id.in_(sorted(by.agents))]
 
 
 def _decide(connection: Connection, span_id: str, decision: Decision, by: str | None, reason: str) -> int:
-    """The first decision counts: returns whether this one is it."""
+    """Decide; the first decision counts: returns whether this one is it."""
     undecided = _approvals.c.span_id == span_id, _approvals.c.decision.is_(None)
     values = {"decision": decision, "decided_by": by, "decided_at": now(), "reason": reason}
     return connection.execute(update(_approvals).where(*undecided).values(values)).rowcount

@@ -35,7 +35,7 @@ class Room:
 def rooms(
     view: BudgetView, agents: Iterable[AgentView], bounds: Bounds, provider: Provider, at: datetime
 ) -> list[Room]:
-    """Of the agents that it is for, the first to be refused first; none of a budget that only warns."""
+    """Return the room of the agents that it is for, the first to be refused first; none of a budget that only warns."""
     if not view.blocks:
         return []
     under = [agent for agent in agents if view.scope != "agent" or agent.id == view.subject_id]

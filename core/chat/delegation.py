@@ -24,7 +24,7 @@ MOST_RUNS = 20
 
 
 async def ask_agent(asker: AgentRun, agent: AgentView, task: str, asking: ToolContext) -> str:
-    """What the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
+    """Return what the agent says in the end. Raises ToolError, whose text is for the model, and StoreError."""
     whole = asker.allowance.whole
     if whole.runs >= MOST_RUNS:
         raise ToolError(f"Other agents were asked {MOST_RUNS} times for this answer. Go on with what you know.")
@@ -73,7 +73,7 @@ def _child(asker: AgentRun, agent: AgentView, assignment: Assignment, call_id: s
 
 
 async def _open(asker: AgentRun, child: AgentRun, agent: AgentView) -> None:
-    """Its books are open before the provider is asked; if nobody can say whether they are, they will be closed."""
+    """Open its books before the provider is asked; if nobody can say whether they are open, they will be closed."""
     start = child.start
     with CancelScope(shield=True):
         try:
@@ -90,7 +90,7 @@ async def _open(asker: AgentRun, child: AgentRun, agent: AgentView) -> None:
 
 
 async def _close(asker: AgentRun, child: AgentRun, outcome: Outcome) -> None:
-    """What the database refuses now, or what is cut off here, is written with the turn's end."""
+    """Close its books; what the database refuses now, or what is cut off here, is written with the turn's end."""
     end, start = child.closed(outcome), child.start
     with CancelScope(shield=True):
         try:

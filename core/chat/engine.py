@@ -70,7 +70,7 @@ class Engine:
                 self._admitted -= 1
 
     def start(self, turn: Turn) -> None:
-        """Within ``admission``; a turn once started runs to an end whoever watches."""
+        """Within ``admission``; a turn once started runs to an end, watched or not."""
         with self._lock:
             self._turns[turn.conversation_id] = turn
             self._ended_at.pop(turn.conversation_id, None)
@@ -83,11 +83,11 @@ class Engine:
         return task
 
     def find(self, conversation_id: str) -> Turn | None:
-        """The conversation's turn, while it runs and for a little while after."""
+        """Return the conversation's turn, while it runs and for a little while after."""
         return self._turns.get(conversation_id)
 
     def turn(self, task_trace_id: str) -> Turn | None:
-        """The same by the turn's own id."""
+        """Return the same by the turn's own id."""
         return next((turn for turn in list(self._turns.values()) if turn.id == task_trace_id), None)
 
     @property
@@ -99,7 +99,7 @@ class Engine:
         return [turn for turn in list(self._turns.values()) if not turn.ended]
 
     def check(self) -> None:
-        """That it takes turns now. Raises ShuttingDown, NotReady."""
+        """Check that it takes turns now. Raises ShuttingDown, NotReady."""
         with self.admission():
             try:
                 self._portal.start_task_soon(_running_loop).result(ANSWERS_WITHIN_SECONDS)
@@ -111,7 +111,7 @@ class Engine:
         return self._portal.call(work)
 
     def begin(self, chore: str, work: Callable[[], Awaitable[object]]) -> None:
-        """The same without waiting; what goes wrong is only logged."""
+        """Begin the same without waiting; what goes wrong is only logged."""
         with suppress(ShuttingDown), self.admission():
             self._task(lambda: self._quietly(chore, work()))
 
@@ -147,13 +147,13 @@ class Engine:
             self._give_up(await self._books.checkpoint(points))
 
     def _give_up(self, lost: Collection[str]) -> None:
-        """These are another process's by now: what they spend here nobody would read."""
+        """Give up turns that are another process's by now: what they spend here nobody would read."""
         for turn in self.live():
             if turn.id in lost:
                 turn.halt("lost")
 
     async def _hear(self) -> None:
-        """What other processes say of the turns that run here."""
+        """Hear what other processes say of the turns that run here."""
         live = {turn.id: turn for turn in self.live()}
         for said in await asyncio.to_thread(self._books.heard, list(live)) if live else ():
             live[said.task_trace_id].apply_remote(said)

@@ -104,12 +104,12 @@ class Journal:
         self._texts += [reply.text] if reply.text else []
 
     def attempt_failed(self, error: ProviderError) -> Advance:
-        """Another attempt takes the place of this one."""
+        """Note that another attempt takes the place of this one."""
         self._settle(Outcome("failed", error.kind, error.for_user, error))
         return self._about_to_ask(self._live.call.attempt + 1, self._asked.prompt)
 
     def prepared(self, asked: Asked) -> ModelCall:
-        """The first model call is another one than was opened; nothing of it was sent."""
+        """Note that the first model call is another one than was opened; nothing of it was sent."""
         self._asked, call = asked, self._live.call
         bound = self._bounds.of(asked, call.started_at)
         self._live.call = replace(call, prompt_estimate=asked.prompt.central, bound=bound)
@@ -120,23 +120,23 @@ class Journal:
         return self._step()
 
     def span_of(self, call_id: str) -> str:
-        """The span of a call that runs."""
+        """Return the span of a call that runs."""
         return self._tools.span_of(call_id)
 
     def waited(self, call_id: str, milliseconds: int) -> None:
-        """A call that runs has waited for somebody's consent."""
+        """Note that a call that runs has waited for somebody's consent."""
         self._tools.waited(call_id, milliseconds)
 
     def call_ended(self, place: int, outcome: ToolOutcome) -> None:
         self._tools.end(place, outcome)
 
     def going_on(self, iteration: int, prompt_estimate: Estimate) -> Advance:
-        """The results are in, and the model is about to be asked again."""
+        """Note that the results are in, and the model is about to be asked again."""
         self._iteration = iteration
         return self._about_to_ask(1, prompt_estimate)
 
     def booked(self) -> None:
-        """The step that was asked for last is written down."""
+        """Note that the step that was asked for last is written down."""
         self._unbooked = False
         self._tools.begin()
         if self._following is None:
@@ -157,7 +157,7 @@ class Journal:
         return CostSoFar(used.usage + ended.usage, total, self.first_token_ms)
 
     def total(self) -> Spent:
-        """What the model calls came to that have ended."""
+        """Sum up the model calls that have ended."""
         return total_of(self.ended)
 
     @property
@@ -172,7 +172,7 @@ class Journal:
         return self.characters, self._live.call.id, passage.sent_at, passage.answered_at
 
     def checkpoint(self) -> Checkpoint | None:
-        """How far it has come, once a request was sent or anything has arrived."""
+        """Return how far it has come, once a request was sent or anything has arrived."""
         live, (content, text) = self._live, self._so_far()
         estimate = live.call.prompt_estimate
         if live.reply is None and not content and self._passage.sent_at is None:
@@ -189,7 +189,7 @@ class Journal:
         )
 
     def end(self, outcome: Outcome) -> RunEnd:
-        """The end, which leaves nothing open; to be asked for once."""
+        """Return the end, which leaves nothing open; to be asked for once."""
         self._tools.stop(outcome.status, outcome.error_type)
         self._content, self._text = self._so_far()
         if self._under_way:
@@ -254,7 +254,7 @@ class Journal:
         self._unbooked, self._under_way = True, False
 
     def _so_far(self) -> tuple[list[Block], str]:
-        """What has arrived; a call counts when its reply is whole."""
+        """Return what has arrived; a call counts when its reply is whole."""
         if self._kept is not None:
             return self._kept
         blocks, texts, reply = [*self._blocks, *self._tools.results], self._texts, self._reply

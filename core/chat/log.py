@@ -32,7 +32,7 @@ class EventLog:
         self._events.append(logged)
         if isinstance(event, TurnEnded):
             self.ended = True
-        # Without the lock: whoever is about to wait says so first, and then looks once more.
+        # Without the lock: who is about to wait says so first, and then looks once more.
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()
@@ -53,7 +53,7 @@ class EventLog:
         return len(self._events)
 
     def get(self, after: int, timeout: float) -> list[Logged]:
-        """Events beyond ``after``, as soon as there are any; none when the time-out passes or the turn is over."""
+        """Return events beyond ``after``, as soon as there are any; none after the time-out or the turn's end."""
         self.watched()
         self._last_got = monotonic()
         with self._changed:
@@ -65,7 +65,10 @@ class EventLog:
             return self._events[after:]
 
     async def wait(self, after: int, seconds: float) -> list[Logged]:
-        """The same on an event loop, where no thread waits. A reader is woken once, however much has come by then."""
+        """Return the same on an event loop, where no thread waits.
+
+        A reader is woken once, however much has come by then.
+        """
         if self._has_news(after):
             return self._events[after:]
         loop = asyncio.get_running_loop()
@@ -112,7 +115,7 @@ class EventLog:
         return monotonic() - self._last_got < _ON_A_PAGE_SECONDS
 
     def unread_seconds(self) -> float:
-        """How long nobody has asked: readers ask several times a second, so a second or two means nobody is there."""
+        """Return how long nobody has asked; readers ask several times a second, so two seconds mean nobody is there."""
         return 0.0 if self._readers else monotonic() - self._last_read
 
     def elapsed_ms(self) -> int:

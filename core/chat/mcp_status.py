@@ -45,7 +45,7 @@ class McpStatus:
         self._registry, self._servers, self._engine = registry, servers, engine
 
     def list(self, by: Person) -> Statuses:
-        """All that are registered, as they are now; how they are reached is only for who may change agents.
+        """Return all that are registered, as they are now; how they are reached is only for who may change agents.
 
         Raises NotAllowed.
         """
@@ -55,7 +55,10 @@ class McpStatus:
         return statuses if may(by, Permission.AGENTS) else [_told(status) for status in statuses]
 
     def settled(self, by: Person) -> Statuses:
-        """The same, once those that nobody asked yet were asked for their tools. Raises NotAllowed, ShuttingDown."""
+        """Return the same, once those that nobody asked yet were asked for their tools.
+
+        Raises NotAllowed, ShuttingDown.
+        """
         allow(by, Permission.AGENTS)
         unasked = [status.server.id for status in self.list(by) if status.condition == "unasked"]
         if unasked:
@@ -63,23 +66,23 @@ class McpStatus:
         return self.list(by)
 
     def connect(self, by: Person, server_id: str) -> None:
-        """Start it anew, whatever it did before; ``list`` tells what came of it. Raises NotAllowed, ShuttingDown."""
+        """Start it again, whatever it did before; ``list`` tells what came of it. Raises NotAllowed, ShuttingDown."""
         allow(by, Permission.AGENTS)
         self._await(lambda: self._reconnect(server_id))
 
     def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
-        """As in the registry; what ran as it was before is stopped."""
+        """Change it as the registry does; what ran as it was before is stopped."""
         changed = self._registry.change(by, server_id, draft)
         self._stop(server_id)
         return changed
 
     def set_active(self, by: Person, server_id: str, active: bool) -> None:
-        """As in the registry; what ran is stopped."""
+        """Switch it as the registry does; what ran is stopped."""
         self._registry.set_active(by, server_id, active)
         self._stop(server_id)
 
     def remove(self, by: Person, server_id: str) -> None:
-        """As in the registry; what ran is stopped."""
+        """Remove it as the registry does; what ran is stopped."""
         self._registry.remove(by, server_id)
         self._stop(server_id)
 
@@ -96,12 +99,12 @@ class McpStatus:
 
 
 def who_uses(server: McpServerView, agents: Iterable[AgentView]) -> list[AgentView]:
-    """The agents that may use a tool of the server."""
+    """Return the agents that may use a tool of the server."""
     return [agent for agent in agents if any(is_of(name, server.name) for name in agent.tools)]
 
 
 def _told(status: ServerStatus) -> ServerStatus:
-    """What anybody may know of it: its name and its tools."""
+    """Return what anybody may know of it: its name and its tools."""
     return replace(status, server=replace(status.server, command="", args=(), url="", secret_names=()), reason=None)
 
 

@@ -62,7 +62,7 @@ class Head:
     at: datetime
 
     def is_for(self, person: Person) -> bool:
-        """Whether it is there at all for this person, or this token."""
+        """Return whether it is there at all for this person, or this token."""
         return self.owner_id == person.id and may_use_agent(person, self.agent_id)
 
 
@@ -99,7 +99,7 @@ def attached(kept: tuple[dict[str, Any], ...], files: tuple[NewAttachment, ...])
 
 
 def open_turn(connection: Connection, new: NewTurn) -> None:
-    """All that a turn begins with, in one transaction that asks for neither key nor quota.
+    """Open all that a turn begins with, in one transaction that asks for neither key nor quota.
 
     Raises what ``open_conversation`` raises, IntegrityError while another turn runs there, and BudgetSpent.
     """
@@ -109,7 +109,7 @@ def open_turn(connection: Connection, new: NewTurn) -> None:
 
 
 def open_conversation(connection: Connection, new: NewTurn) -> None:
-    """The user's message and files and an empty answer, in a new conversation or one that is there.
+    """Write the user's message and files and an empty answer, in a new conversation or one that is there.
 
     Raises HistoryMoved and ConversationGone.
     """

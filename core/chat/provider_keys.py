@@ -41,7 +41,7 @@ class ProviderKeys:
         self._credentials, self._provider, self._engine = credentials, provider, engine
 
     def key_for(self, by: Person) -> CallKey | None:
-        """The person's own, else the organisation's, else the environment's; None means that the simulator answers.
+        """Return the person's own, else the organisation's, else the environment's; None: the simulator answers.
 
         Raises NoProviderKey, SetupError.
         """
@@ -55,7 +55,7 @@ class ProviderKeys:
         return self._environment
 
     def answering(self, by: Person) -> Answering:
-        """Whose key that would be, without looking at it."""
+        """Return whose key that would be, without looking at it."""
         if self._mode == "simulated":
             return "simulated"
         if self._environment is not None:
@@ -63,7 +63,7 @@ class ProviderKeys:
         return self._credentials.whose(by.id) or ("nobody" if self._mode == "anthropic" else "simulated")
 
     def answers_here(self) -> frozenset[Provenance]:
-        """Return what kinds of answers this installation gives now, whoever asks: none, if nobody has a key."""
+        """Return what kinds of answers this installation gives now, to any caller: none, if nobody has a key."""
         if self._mode == "simulated":
             return frozenset(("simulated",))
         for_all = self._environment is not None or self._credentials.anybody(organisation=True)
@@ -75,7 +75,7 @@ class ProviderKeys:
         return frozenset(kinds)
 
     def list(self, by: Person) -> CredentialViews:
-        """The organisation's and one's own. Raises NotAllowed."""
+        """Return the organisation's and one's own. Raises NotAllowed."""
         return self._credentials.list(by)
 
     def set(self, by: Person, secret: str, *, organisation: bool) -> CredentialView:
@@ -94,7 +94,7 @@ class ProviderKeys:
         return self._view(by, organisation)
 
     def test(self, by: Person, *, organisation: bool) -> CredentialView:
-        """Try the kept key anew. Raises NotFound, NotAllowed, InputError, SetupError, ShuttingDown."""
+        """Try the kept key again. Raises NotFound, NotAllowed, InputError, SetupError, ShuttingDown."""
         key = self._credentials.key_of(by, organisation=organisation)
         if key is None:
             raise NotFound("There is no key to test any more. Enter one.")
@@ -105,11 +105,11 @@ class ProviderKeys:
         return self._view(by, organisation)
 
     def remove(self, by: Person, *, organisation: bool) -> None:
-        """Also if there is none. Raises NotAllowed."""
+        """Remove the key; it is no error if there is none. Raises NotAllowed."""
         self._credentials.remove(by, organisation=organisation)
 
     def _try(self, key: CallKey) -> str | None:
-        """The kind of what goes wrong, if anything does."""
+        """Return the kind of what goes wrong, if anything does."""
         check: Callable[[], Awaitable[None]] = partial(self._provider.check, key)
         try:
             with self._engine.admission():

@@ -21,7 +21,7 @@ class Quotas:
         return self.zone_info.key
 
     def at(self, moment: datetime) -> Quota:
-        """For a turn that begins then."""
+        """Return the quota for a turn that begins then."""
         day = moment.astimezone(self.zone_info).date()
         since, until = (start_of(midnight(each, self.zone_info)) for each in (day, day + timedelta(days=1)))
         return Quota(self.at_once, self.per_day, since, until)

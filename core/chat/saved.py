@@ -1,4 +1,4 @@
-"""A turn as the books have it, for whoever asks for it where it does not run."""
+"""A turn as the books have it, for callers where it does not run."""
 
 import json
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ class SavedTool:
     consent_until: datetime | None = None
 
     def since(self, earlier: "SavedTool | None") -> Iterator[ToolEvent]:
-        """What has become of it since it was as ``earlier``, None if nothing was known of it."""
+        """Return what has become of it since it was as ``earlier``, None if nothing was known of it."""
         if earlier is None:
             yield ToolDetected(self.id, self.name, self.input)
         if self.consent_until is not None and (earlier is None or earlier.consent_until is None):
@@ -104,7 +104,7 @@ class SavedTurn:
 
 
 def read_saved(connection: Connection, task_trace_id: str) -> SavedTurn | None:
-    """None if there is no such turn, or if its words were deleted."""
+    """Read a turn; None if there is no such turn, or if its words were deleted."""
     row = connection.execute(_QUERY.where(_traces.c.id == storable(task_trace_id))).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether whoever an answer is for may still have it: asked at each use of a tool and before each further call."""
+"""Whether the person an answer is for may still have it: asked at each use of a tool and before each further call."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from core.agent.tools.tool import Tool, ToolContext
 from core.errors import NotSignedIn, StoreError, ToolDenied
 
 _GONE = "The person who asks may not go on, so this was not done."
-_LESSENED = "What the person who asks may see became less while this ran, so its result is kept back."
+_LESSENED = "The person who asks may see less than when this began, so its result is kept back."
 
 
 class Standing:
@@ -26,7 +26,7 @@ class Standing:
             await self._now(by)
 
     def asked(self, tool: Tool) -> Tool:
-        """The tool, run for what the person may at that moment, after any wait for consent.
+        """Return the tool, run for what the person may at that moment, after any wait for consent.
 
         What it found is kept back, by ToolDenied, if that became less while it ran. Raises StoreError.
         """

@@ -1,4 +1,4 @@
-"""What the turns that ended in this process came to, for whoever watches it."""
+"""What the turns that ended in this process came to, for monitoring."""
 
 import threading
 from collections import Counter
@@ -38,7 +38,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def add(self, status: TurnStatus, calls: Iterable[ModelCallEnd]) -> None:
-        """One turn with its model calls.
+        """Add one turn with its model calls.
 
         Tokens and money are those of the models that were billed, calls those of the model that answered.
         """
@@ -48,7 +48,7 @@ class Tally:
                 self._add_call(call)
 
     def read(self) -> Counts:
-        """As they are at this moment."""
+        """Read the sums as they are at this moment."""
         with self._lock:
             return deepcopy(self._counts)
 

@@ -28,7 +28,7 @@ class ToolChoice:
 
 
 def tool_choices(statuses: Sequence[ServerStatus], held: Iterable[str] = ()) -> list[ToolChoice]:
-    """Those of the catalogue, those of the servers, and at last those of ``held`` that are neither."""
+    """List tools of the catalogue, those of the servers, and at last those of ``held`` that are neither."""
     there = [*_shipped(), *(choice for status in statuses for choice in _of_server(status))]
     names = {choice.name for choice in there}
     absent = [_absent(name, statuses) for name in dict.fromkeys(held) if name not in names]

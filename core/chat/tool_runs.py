@@ -82,14 +82,14 @@ class ToolRuns:
 
 
 def never_run(content: Sequence[Block], iteration: int) -> tuple[ToolCallEnd, ...]:
-    """The ends of the calls in an answer's content that were asked for but not begun."""
+    """Return the ends of the calls in an answer's content that were asked for but not begun."""
     return tuple(
         _cut_off(new_tool(call, iteration, now()), "stopped", "not_run", NOT_RUN) for call in open_calls(content)
     )
 
 
 def whole(content: Sequence[Block]) -> list[Block]:
-    """The content with a result for each call that was not begun."""
+    """Return the content with a result for each call that was not begun."""
     return with_every_result(content, NOT_RUN)
 
 

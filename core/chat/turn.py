@@ -1,4 +1,4 @@
-"""A turn: one user message being answered, apart from whoever watches it."""
+"""A turn: one user message being answered, apart from its readers."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -34,7 +34,7 @@ _STOPPED: dict[StopReason, tuple[TurnStatus, str, str]] = {
     "deactivated": (
         "stopped",
         "deactivated",
-        "This answer was stopped because whoever asked was deactivated. What had arrived is kept.",
+        "This answer was stopped because the account that asked was deactivated. What had arrived is kept.",
     ),
     "revoked": (
         "stopped",
@@ -84,11 +84,11 @@ class Turn:
         return self.log.ended
 
     def get(self, after: int, timeout: float = 0.25) -> list[Logged]:
-        """The events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
+        """Return the events numbered above ``after``, waiting at most ``timeout`` seconds for the first of them."""
         return self.log.get(after, timeout)
 
     def calls(self) -> Iterator[ModelCallEnd]:
-        """The model calls that have ended."""
+        """Yield the model calls that have ended."""
         return self._run.calls()
 
     def stop(self) -> None:
@@ -100,7 +100,7 @@ class Turn:
         self._parts.call_soon(self._read_unseen if reason in _MAY_BE_READ_ON else self._cancel)
 
     def apply_remote(self, said: Heard) -> None:
-        """What another process says of it: each time that it was seen anew counts, whatever the clock is there."""
+        """Apply what another process says of it: each new sight counts, whatever the clock is there."""
         if said.stop_asked:
             self.stop()
         if said.watched_at != self._watched_at:
@@ -122,16 +122,16 @@ class Turn:
             self._scope.cancel()
 
     def unwatched_seconds(self) -> float:
-        """None pass while somebody's consent is waited for, which costs nothing and has a time-out of its own.
+        """Count seconds without a reader; none pass while consent is waited for, which has a time-out of its own.
 
-        Counting begins anew after it, because whoever decides may look at the turn from another process.
+        Counting begins again after it, because the person who decides may look at the turn from another process.
         """
         if self._run.waits:
             self.log.watched()
         return self.log.unread_seconds()
 
     def checkpoints(self) -> Iterator[Checkpoint]:
-        """What has changed since the last ones, if anything has."""
+        """Return what has changed since the last ones, if anything has."""
         return iter(()) if self.log.ended else self._run.checkpoints()
 
     async def run(self) -> None:

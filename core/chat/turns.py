@@ -90,7 +90,7 @@ class Turns:
         return self._send(wanted)
 
     def _refuse_early(self, wanted: MessageRequest, claimed: Sequence[Claimed]) -> None:
-        """What would be refused in the end is refused before any file is opened."""
+        """Refuse what would be refused in the end, before any file is opened."""
         agent, at = self._agent(wanted), now()
         check_kinds([each.name for each in claimed if each.kind == "image"], agent.model, "images")
         check_kinds([each.name for each in claimed if each.kind == "pdf"], agent.model, "PDF documents")
@@ -147,7 +147,7 @@ class Turns:
         raise _busy()
 
     def live(self, by: Person, conversation_id: str) -> Turn | None:
-        """The person's conversation's turn if it runs in this process or ended here some seconds ago."""
+        """Return the person's conversation's turn if it runs in this process or ended here some seconds ago."""
         turn = self._engine.find(conversation_id)
         return turn if turn is not None and turn.head.is_for(by) else None
 
@@ -167,7 +167,7 @@ class Turns:
         return agent
 
     def _with_key(self, wanted: MessageRequest) -> MessageRequest:
-        """With what its key may be taken from. Raises _AlreadySent, KeyReused."""
+        """Return the message with what its key may be taken from. Raises _AlreadySent, KeyReused."""
         if wanted.once is None:
             return wanted
         with self._store.read() as connection:
@@ -223,7 +223,7 @@ class Turns:
     def _with_files(
         self, wanted: MessageRequest, agent: AgentView, history: History
     ) -> tuple[list[HistoryMessage], list[Block]]:
-        """What was said, and what comes with the new message, with the attached files themselves in it."""
+        """Return what was said, and what comes with the new message, with the attached files themselves in it."""
         attached = [*history.kept, *(file.reference for file in wanted.files)]
         if not wanted.text.strip() and not attached:
             raise InputError("The message is empty. Write something and send it again.")
@@ -237,7 +237,7 @@ class Turns:
         return [expanded(message, data) for message in history.said], expand(attached, data)
 
     def _open(self, new: NewTurn, once: Once | None) -> None:
-        """In one transaction. Raises IntegrityError, HistoryMoved and what the books raise."""
+        """Open it in one transaction. Raises IntegrityError, HistoryMoved and what the books raise."""
         quota = self._quotas.at(new.head.at)
 
         def before(connection: Connection) -> None:

@@ -25,7 +25,10 @@ class Watchers:
         self._lock = threading.Lock()
 
     def seen(self, by: Person, task_trace_id: str) -> None:
-        """From any thread, as often as one likes. Nobody waits for it, and what is lost is told again soon."""
+        """Note a reader, from any thread, as often as one likes.
+
+        Nobody waits for it, and what is lost is told again soon.
+        """
         if self._is_due(task_trace_id):
             with suppress(StoreError):
                 told = self._store.write(lambda connection: watched(connection, by.id, task_trace_id, now()))

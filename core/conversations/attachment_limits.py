@@ -16,7 +16,7 @@ from core.files.limits import (
 from core.provider.blocks import Block
 from core.provider.models import Model, find_model
 
-_START_ANEW = "Nothing was sent. Start a new conversation, or attach less."
+_START_NEW = "Nothing was sent. Start a new conversation, or attach less."
 
 
 def check_request(attached: Sequence[Block], model_id: str) -> None:
@@ -32,11 +32,11 @@ def check_request(attached: Sequence[Block], model_id: str) -> None:
 
 
 def check_size(size: int) -> None:
-    """In bytes, of all files together. Raises FileRefused."""
+    """Check the bytes of all files together. Raises FileRefused."""
     if size > LARGEST_TOGETHER:
         raise FileRefused(
             f"The files of this conversation have {size / MEGABYTE:.1f} MB together; "
-            f"{LARGEST_TOGETHER // MEGABYTE} MB can be sent. {_START_ANEW}"
+            f"{LARGEST_TOGETHER // MEGABYTE} MB can be sent. {_START_NEW}"
         )
 
 
@@ -47,7 +47,7 @@ def _check_kinds(images: Sequence[Block], pdfs: Sequence[Block], model: Model) -
     for count, what in ((len(images), "images"), (sum(each["pages"] for each in pdfs), "PDF pages")):
         if count > most:
             raise FileRefused(
-                f"This conversation would have {count:,} {what}; {model.label} takes {most} at once. {_START_ANEW}"
+                f"This conversation would have {count:,} {what}; {model.label} takes {most} at once. {_START_NEW}"
             )
 
 
@@ -72,5 +72,5 @@ def _check_edges(images: Sequence[Block]) -> None:
         if max(each["width"], each["height"]) > LONGEST_EDGE_OF_MANY:
             raise FileRefused(
                 f"With more than {MANY_IMAGES} images in a conversation, none may be more than "
-                f"{LONGEST_EDGE_OF_MANY:,} pixels wide or high, and “{each['name']}” is. {_START_ANEW}"
+                f"{LONGEST_EDGE_OF_MANY:,} pixels wide or high, and “{each['name']}” is. {_START_NEW}"
             )

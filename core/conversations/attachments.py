@@ -54,7 +54,7 @@ class NewAttachment:
 
 
 def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
-    """By number, size and beginning, so that nothing is opened. Raises FileRefused for the first that cannot be."""
+    """Check number, size and beginning, so that nothing is opened. Raises FileRefused for the first that cannot be."""
     if len(files) > MOST_FILES:
         raise FileRefused(
             f"{len(files)} files are attached; a message may have {MOST_FILES}. Nothing was sent. "
@@ -66,7 +66,7 @@ def claim_files(files: Sequence[Attachment]) -> list[Claimed]:
 
 
 def check_files(files: Sequence[Claimed], whose: str) -> tuple[NewAttachment, ...]:
-    """What is to be kept of them. Raises FileRefused for the first that cannot be attached."""
+    """Return what is to be kept of the files. Raises FileRefused for the first that cannot be attached."""
     return tuple(_checked(file, whose) for file in files)
 
 
@@ -88,12 +88,12 @@ def _checked(file: Claimed, whose: str) -> NewAttachment:
 
 
 def references(blocks: Sequence[Block]) -> list[Block]:
-    """Those of a message's blocks that stand for attached files."""
+    """Return those of a message's blocks that stand for attached files."""
     return [block for block in blocks if block["type"] == "attachment"]
 
 
 def read_files(connection: Connection, conversation_id: str, attached: Sequence[Block]) -> dict[str, bytes]:
-    """The data of attached files by id. Raises NotFound if one of them is gone."""
+    """Return the data of attached files by id. Raises NotFound if one of them is gone."""
     wanted = {each["id"] for each in attached}
     if not wanted:
         return {}
@@ -107,12 +107,12 @@ def read_files(connection: Connection, conversation_id: str, attached: Sequence[
 
 
 def expanded(said: HistoryMessage, data: Mapping[str, bytes]) -> HistoryMessage:
-    """The message with what it refers to in place of its references."""
+    """Return the message with what it refers to in place of its references."""
     return replace(said, blocks=expand(said.blocks, data))
 
 
 def expand(blocks: Sequence[Block], data: Mapping[str, bytes]) -> list[Block]:
-    """The blocks as the Messages API takes them."""
+    """Return the blocks as the Messages API takes them."""
     return [_expand(block, data[block["id"]]) if block["type"] == "attachment" else block for block in blocks]
 
 
@@ -121,7 +121,7 @@ def _expand(reference: Block, data: bytes) -> Block:
 
 
 def read_previews(connection: Connection, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
-    """The small pictures of these of a conversation's images by id; empty for one that is not the owner's."""
+    """Return the small pictures of these of a conversation's images by id; empty for one that is not the owner's."""
     query = select(_attachments.c.id, _attachments.c.preview).join(
         _conversations, _conversations.c.id == _attachments.c.conversation_id
     )
@@ -131,7 +131,7 @@ def read_previews(connection: Connection, by: Person, conversation_id: str, ids:
 
 
 def read_file(connection: Connection, by: Person, conversation_id: str, attachment_id: str) -> bytes:
-    """An attached file as it was. Raises NotFound, also for what is someone else's."""
+    """Return an attached file as it was. Raises NotFound, also for what is someone else's."""
     query = select(_attachments.c.data).join(_conversations, _conversations.c.id == _attachments.c.conversation_id)
     found = connection.execute(
         query.where(owned(by, conversation_id), _attachments.c.id == storable(attachment_id))

@@ -72,7 +72,10 @@ class Conversations:
         self.unsent = UnsentMessages(store)
 
     def list(self, by: Person, *, search: str = "", archived: bool = False, limit: int = 100) -> ConversationViews:
-        """Those last written to first. ``search`` looks in titles and in the text of messages that still stand."""
+        """List conversations, those last written to first.
+
+        ``search`` looks in titles and in the text of messages that still stand.
+        """
         is_archived = _conversations.c.archived_at.is_not(None)
         query = _VIEWS.where(belongs_to(by), is_archived if archived else ~is_archived)
         if search.strip():
@@ -90,7 +93,7 @@ class Conversations:
         return _view(row)
 
     def transcript(self, by: Person, conversation_id: str) -> Transcript:
-        """What stands, in order, with the figures of each turn. Raises NotFound."""
+        """Read what stands, in order, with the figures of each turn. Raises NotFound."""
         with self._store.read() as connection:
             messages = read_transcript(connection, by, conversation_id)
         if messages is None:
@@ -106,17 +109,17 @@ class Conversations:
         return found
 
     def turns_after(self, by: Person, conversation_id: str, task_trace_id: str) -> int | None:
-        """How many turns follow this one; None if it does not stand in the conversation any more."""
+        """Return how many turns follow this one; None if it does not stand in the conversation any more."""
         with self._store.read() as connection:
             return turns_after(connection, by, conversation_id, task_trace_id)
 
     def newest_mention(self, by: Person, conversation_id: str, words: str) -> str | None:
-        """The turn of the newest message that has these words."""
+        """Return the turn of the newest message that has these words."""
         with self._store.read() as connection:
             return newest_mention(connection, by, conversation_id, words)
 
     def stamp(self, by: Person, conversation_id: str | None) -> Stamp:
-        """What is another whenever anything has changed that a page with this conversation shows."""
+        """Return a value that is another whenever anything has changed that a page with this conversation shows."""
         with self._store.read() as connection:
             return read_stamp(connection, by, conversation_id)
 
@@ -147,12 +150,12 @@ class Conversations:
         return int(total_nanos), count, "estimated" if estimated else "computed"
 
     def previews(self, by: Person, conversation_id: str, ids: Sequence[str]) -> dict[str, bytes]:
-        """A small WebP of each image among these attachments, by its id."""
+        """Return a small WebP of each image among these attachments, by its id."""
         with self._store.read() as connection:
             return read_previews(connection, by, conversation_id, ids)
 
     def attached_file(self, by: Person, conversation_id: str, attachment_id: str) -> bytes:
-        """An attached file as it was. Raises NotFound."""
+        """Return an attached file as it was. Raises NotFound."""
         with self._store.read() as connection:
             return read_file(connection, by, conversation_id, attachment_id)
 
@@ -182,7 +185,7 @@ class Conversations:
 
 
 def title_from(text: str) -> str:
-    """A title for the conversation that a message begins: its first line, cut at a word near 60 characters."""
+    """Return a title for the conversation that a message begins: its first line, cut at a word near 60 characters."""
     first = next((line for line in text.splitlines() if line.strip()), "New conversation")
     line = " ".join(first.split())
     if len(line) <= _TITLE_WIDTH:

@@ -38,7 +38,7 @@ class History:
 def read_history(
     connection: Connection, by: Person, conversation_id: str, *, before: str | None, simulated: bool = False
 ) -> History:
-    """All that was said, up to but without the message ``before``; ``simulated`` is whether it goes to the simulator.
+    """Read all that was said before the message ``before``; ``simulated`` is whether it goes to the simulator.
 
     Raises ConversationGone, also for what is someone else's, and MessageGone.
     """
@@ -67,7 +67,7 @@ def _own(connection: Connection, by: Person, conversation_id: str) -> None:
 
 
 def _kept(connection: Connection, conversation_id: str, message_id: str) -> tuple[Block, ...]:
-    """What is attached to the message that is to be replaced."""
+    """Return what is attached to the message that is to be replaced."""
     found = select(_messages.c.content).where(
         _messages.c.id == message_id,
         _messages.c.conversation_id == conversation_id,

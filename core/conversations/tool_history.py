@@ -61,7 +61,7 @@ _RUNS: Select[Any] = (
 
 
 def read_tool_runs(connection: Connection, task_trace_ids: Sequence[str]) -> ToolRuns:
-    """By trace and by the id of the call, with one query for all of them."""
+    """Read runs by trace and by the id of the call, with one query for all of them."""
     runs: ToolRuns = {each: {} for each in task_trace_ids}
     if runs:
         for row in connection.execute(_RUNS.where(_spans.c.task_trace_id.in_(list(runs)))):

@@ -118,7 +118,7 @@ def _query(within: ColumnElement[bool]) -> Select[Any]:
 def read_transcript(
     connection: Connection, by: Person, conversation_id: str, within: ColumnElement[bool] | None = None
 ) -> Transcript | None:
-    """The messages in order, by one query and one for their tools; None if there is no such conversation of theirs.
+    """Read the messages in order, by one query and one for their tools; None without such a conversation of theirs.
 
     For a token, what turns of agents cost that it is not for is left out.
     """

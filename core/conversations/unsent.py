@@ -38,7 +38,7 @@ class Unsent:
 
 
 def remedy_for(error: AppError) -> Remedy:
-    """What may help: what is refused for what it says is refused again."""
+    """Return what may help: what is refused for what it says is refused again."""
     match error:
         case MessageGone():
             return "anew"
@@ -67,7 +67,7 @@ class UnsentMessages:
         self._store.write(lambda connection: _forget(connection, select(_messages.c.id).where(*own))).result()
 
     def list(self, by: Person) -> "list[Unsent]":
-        """Oldest first."""
+        """List them, oldest first."""
         query = select(_messages).where(_messages.c.owner_id == by.id).order_by(_messages.c.id)
         with self._store.read() as connection:
             rows = connection.execute(query).all()

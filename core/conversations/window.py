@@ -82,7 +82,7 @@ def newest_mention(connection: Connection, by: Person, conversation_id: str, wor
 
 
 def contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """Whether the text contains the part; the wildcards of LIKE stand for themselves.
+    """Return whether the text contains the part; the wildcards of LIKE stand for themselves.
 
     Case never matters for ASCII letters. For others it matters to SQLite, and to PostgreSQL with a plain C locale, so
     the part is also looked for in lower case, in upper case and capitalised: only mixed spellings are missed.

@@ -18,7 +18,7 @@ PEOPLE = McpServerDraft("people", "stdio", command="python", args=("-m", "core.d
 
 
 def seed(agents: Agents, registry: McpRegistry, person_id: str) -> None:
-    """Only where there is no agent at all; safe when several processes start at once."""
+    """Add the agents where there is none at all; safe when several processes start at once."""
     if agents.any():
         return
     with suppress(InputError):  # another process was first
@@ -27,6 +27,6 @@ def seed(agents: Agents, registry: McpRegistry, person_id: str) -> None:
 
 
 def read_demo_agents() -> tuple[AgentDraft, ...]:
-    """As the file has them: a system prompt is a list of lines, and delegates are named."""
+    """Read agents as the file has them: a system prompt is a list of lines, and delegates are named."""
     entries = json.loads(_FILE.read_text("utf-8"))
     return _DRAFTS.validate_python([{**each, "system_prompt": "\n".join(each["system_prompt"])} for each in entries])

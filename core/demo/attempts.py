@@ -83,7 +83,7 @@ class Attempts:
         return self._end(settled(self.book, live, ended), live.reply)
 
     def _reply(self, model: str, usage: dict[str, Any], text: str, *, complete: bool) -> Reply:
-        """As it is folded from the wire: until its end, the output count is a placeholder."""
+        """Return the reply as it is folded from the wire: until its end, the output count is a placeholder."""
         request_id = f"req_demo_{self.random.getrandbits(48):012x}"
         begun = {**usage, "output_tokens": 1, "output_tokens_details": None}
         reply = Reply(model, begun, request_id=request_id)

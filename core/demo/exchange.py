@@ -33,7 +33,7 @@ Talk: TypeAlias = list[Exchange]
 
 
 def settled(book: PriceBook, live: LiveCall, ended: Ended, error: ProviderError | None = None) -> ModelCallEnd:
-    """As any model call is priced, but its lines say that they are the demo month's."""
+    """Price a call as any other, but its lines say that they are the demo month's."""
     end = settle(book, live, ended, error)
     marked = (replace(line, price_source=PRICE_SOURCE + (line.price_source or _NO_PRICE)) for line in end.cost.lines)
     return replace(end, cost=replace(end.cost, lines=tuple(marked)))

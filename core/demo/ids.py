@@ -14,7 +14,7 @@ def lasting_id(kind: Literal["person", "agent"], number: int) -> str:
 
 
 def is_demo(column: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether it is a lasting id; as a range, which an index can find, whatever order the database has."""
+    """Return whether it is a lasting id; as a range, which an index can find, whatever order the database has."""
     return column.between(DEMO_IDS, DEMO_IDS + "z")
 
 

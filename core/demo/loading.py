@@ -24,7 +24,10 @@ _conversations = Conversation.__table__
 
 
 def begin(connection: Connection, wanted: State, month: Month) -> State:
-    """The month that is there, or this one, begun. Raises IntegrityError if another process begins one, InputError."""
+    """Return the month that is there, or this one, begun.
+
+    Raises IntegrityError if another process begins one, InputError.
+    """
     found = read_state(connection, lock=True)
     if found is None:
         write_state(connection, wanted)
@@ -76,14 +79,14 @@ def _version(month: Month, agent: DemoAgent) -> dict[str, Any]:
 
 
 def _model(month: Month, agent: DemoAgent) -> str:
-    """The best that still answers and had a price all month long."""
+    """Return the best that still answers and had a price all month long."""
     current = {model.id for model in current_models(month.today)}
     known = (model for model in agent.models if model in current and month.book.rate_card(model, month.begins))
     return next(known, agent.models[0])
 
 
 def _add_missing(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> set[str]:
-    """The ids of those that were not there."""
+    """Return the ids of those that were not there."""
     ids = [row["id"] for row in rows]
     there = {id_ for (id_,) in connection.execute(select(table.c.id).where(table.c.id.in_(ids)))}
     new = [row for row in rows if row["id"] not in there]
@@ -93,7 +96,7 @@ def _add_missing(connection: Connection, table: Table, rows: list[dict[str, Any]
 
 
 def with_models(connection: Connection, month: Month) -> Month:
-    """The month with the models that its agents have."""
+    """Return the month with the models that its agents have."""
     first = (is_demo(_versions.c.agent_id), _versions.c.number == 1)
     rows = connection.execute(select(_versions.c.agent_id, _versions.c.model).where(*first))
     models = {row.agent_id: row.model for row in rows}
@@ -101,7 +104,7 @@ def with_models(connection: Connection, month: Month) -> Month:
 
 
 def pieces(month: Month, until: datetime) -> Iterator[list[Talk]]:
-    """The month's conversations, a few at a time, but for those that are not over by then."""
+    """Yield the month's conversations, a few at a time, but for those that are not over by then."""
     for day in month.days():
         talks = [talk for talk in month.talks(day) if talk[-1].end.ended.at <= until]
         for first in range(0, len(talks), TALKS_AT_ONCE):

@@ -28,7 +28,10 @@ class DemoMonth:
         self._store, self._book, self._zone = store, book, zone
 
     def phase(self, by: Person) -> Phase | None:
-        """None: there is no demo month, or none of it in what this person sees. Raises StoreError."""
+        """Return the phase; None if there is no demo month, or none of it in what this person sees.
+
+        Raises StoreError.
+        """
         if not may(by, Permission.ALL_COSTS):
             return None
         with self._store.read() as connection:
@@ -36,7 +39,7 @@ class DemoMonth:
         return state.phase if state else None
 
     def offer(self, by: Person) -> bool:
-        """Whether the person may load it, and there is no trace at all and none under way. Raises StoreError."""
+        """Return whether the person may load it, and there is no trace at all and none under way. Raises StoreError."""
         if not may(by, Permission.DEMO):
             return False
         with self._store.read() as connection:

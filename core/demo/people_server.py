@@ -41,7 +41,7 @@ Order: TypeAlias = Annotated[
 
 
 def employees() -> sqlite3.Connection:
-    """A database with all of them, for one thread at a time."""
+    """Return a database with all of them, for one thread at a time."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     with connection, SOURCE.open(encoding="utf-8") as source:
         connection.execute(_TABLE)
@@ -51,7 +51,7 @@ def employees() -> sqlite3.Connection:
 
 
 def people_server() -> MCPServer:
-    """A server that can be asked for them."""
+    """Return a server that can be asked for them."""
     connection, alone = employees(), Lock()
     server = MCPServer("people", instructions="Employees of a made-up company.")
     finalize(server, connection.close)

@@ -32,7 +32,7 @@ _MONTH = is_demo(_traces.c.owner_id), _traces.c.source == SOURCE
 
 
 def begin(connection: Connection) -> bool:
-    """False if there is nothing to remove."""
+    """Begin the removal; False if there is nothing to remove."""
     if read_state(connection, lock=True) is None:
         return False
     change_phase(connection, "removing")
@@ -40,7 +40,7 @@ def begin(connection: Connection) -> bool:
 
 
 def remove_some(connection: Connection) -> int:
-    """How many traces that were; 0 when none is left. Their hours are marked, so that the sums follow."""
+    """Remove some traces; returns how many, 0 when none is left. Their hours are marked, so that the sums follow."""
     if read_state(connection, lock=True) is None:
         return 0
     chosen = connection.execute(select(_traces.c.id, _traces.c.started_at).where(*_MONTH).limit(TRACES_AT_ONCE)).all()

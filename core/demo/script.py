@@ -52,7 +52,7 @@ class Month:
         return [self.today - timedelta(days=ago) for ago in range(DAYS_BEFORE, -1, -1)]
 
     def talks(self, day: date) -> list[Talk]:
-        """Those that begin on the day, in order; always the same ones."""
+        """Return the talks that begin on the day, in order; always the same ones."""
         random = Random(f"demo month {self.today} {day}")  # noqa: S311 (nothing of it is secret)
         talks = [
             _Script(self, person, at, random).talk()

@@ -23,7 +23,7 @@ class State:
 
 
 def read_state(connection: Connection, *, lock: bool = False) -> State | None:
-    """With ``lock``, who else asks like that waits until this transaction is over."""
+    """Read the state; with ``lock``, who else asks like that waits until this transaction is over."""
     query = select(_state.c.today, _state.c.until, _state.c.state)
     row = connection.execute(query.with_for_update() if lock else query).first()
     return None if row is None else State(row.today, row.until, row.state)

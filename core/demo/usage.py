@@ -31,7 +31,7 @@ class Context:
         self._cached, self._cached_at = 0, datetime.min.replace(tzinfo=UTC)
 
     def ask(self, question: str, at: datetime) -> Used:
-        """What an answer to the question uses; the conversation grows by both."""
+        """Return what an answer to the question uses; the conversation grows by both."""
         new = estimate(question, self._agent.models[0]).central + self._pasted()
         prompt = self._prompt(new, at)
         thinking, answer = self._thinking(), self._drawn(self._agent.answer_tokens)
@@ -43,7 +43,7 @@ class Context:
         return self._timed({**prompt, **output, **tools, "service_tier": "standard"}, thinking, answer, searches)
 
     def _pasted(self) -> int:
-        """A document now and then, most often with the first question."""
+        """Return a document now and then, most often with the first question."""
         if self._agent.paste_tokens and self._random.random() < (0.15 if self._cached else 0.8):
             return self._drawn(self._agent.paste_tokens)
         return self._random.randint(6, 60)

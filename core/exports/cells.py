@@ -16,7 +16,7 @@ _ONE_DOLLAR: ColumnElement[int] = literal_column(str(NANOS_PER_USD))
 
 
 def safe_text(text: str) -> str:
-    """What a spreadsheet could run is given an apostrophe in front."""
+    """Put an apostrophe in front of what a spreadsheet could run."""
     return f"'{text}" if text.startswith(tuple(FORMULA_BEGINS)) else text
 
 
@@ -45,13 +45,16 @@ def _sqlite_text(value: ColumnElement[str], usual: str) -> ColumnElement[Any]:
 
 
 def sqlite_line(cells: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
-    """A whole row of the file."""
+    """Return a whole row of the file."""
     every = list(cells)
     return func.printf(",".join("%s" for _ in every) + "\r\n", *every)
 
 
 def _sqlite_usd(nanos: ColumnElement[int]) -> ColumnElement[Any]:
-    """Nothing for NULL. The dollars are cut off towards zero, and so is what remains."""
+    """Write dollars, nothing for NULL.
+
+    The dollars are cut off towards zero, and so is what remains.
+    """
     dollars, rest = nanos.op("/")(_ONE_DOLLAR), nanos.op("%")(_ONE_DOLLAR)
     return case(
         (nanos >= _ZERO, func.printf(_word("%d.%09d"), dollars, rest)),
@@ -60,12 +63,12 @@ def _sqlite_usd(nanos: ColumnElement[int]) -> ColumnElement[Any]:
 
 
 def _word(text: str) -> BindParameter[str]:
-    """A constant within the statement, which SQLite looks at once; a parameter would be copied for each row."""
+    """Return a constant within the statement, which SQLite looks at once; a parameter would be copied for each row."""
     return literal(text, literal_execute=True)
 
 
 def postgresql_cell(column: Column) -> ColumnElement[Any]:
-    """What ``COPY`` in the format csv writes as the cell, quoted where needed; NULL is empty."""
+    """Return what ``COPY`` in the format csv writes as the cell, quoted where needed; NULL is empty."""
     value = column.value
     match column.kind:
         case "text":
@@ -81,6 +84,6 @@ def postgresql_cell(column: Column) -> ColumnElement[Any]:
 
 
 def _postgresql_text(value: ColumnElement[str]) -> ColumnElement[Any]:
-    """By its first character's code, which is quickest; it is 0 for empty text, which ``COPY`` would quote."""
+    """Judge text by its first character's code, for speed; it is 0 for empty text, which ``COPY`` would quote."""
     plain = func.ascii(value).not_in([0, *map(ord, FORMULA_BEGINS)])
     return case((plain, value), (value != "", literal("'").op("||")(value)))

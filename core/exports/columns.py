@@ -91,7 +91,7 @@ _PROVENANCE = Column("provenance", "Whose money: real, simulated or demo.", "tex
 
 
 def _reported(name: str, meaning: str) -> Column:
-    """A word of the usage that the provider reported for the call of a line."""
+    """Return a word of the usage that the provider reported for the call of a line."""
     return Column(name, meaning, "text", _spans.c.usage[name].as_string())
 
 
@@ -100,7 +100,7 @@ def _whole(_: TraceFilter) -> list[ColumnElement[bool]]:
 
 
 def _lines_of(chosen: TraceFilter) -> list[ColumnElement[bool]]:
-    """Of a chosen trace that lines of other sessions or models belong to as well, those of the chosen ones."""
+    """Limit the lines of a chosen trace to those of chosen agents and models, if others have lines of it as well."""
     if not chosen.agents and not chosen.models:
         return []
     agents = of_sessions(TraceFilter(agents=chosen.agents))
@@ -242,7 +242,7 @@ LEDGER = ExportFile(
 
 
 def without_delegation(file: ExportFile) -> ExportFile:
-    """The same where every session is a master agent's, so that it need not be looked up for each line."""
+    """Return the same where every session is a master agent's, so that it need not be looked up for each line."""
     return replace(file, agent=_master, part=_whole)
 
 

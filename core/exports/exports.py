@@ -24,11 +24,11 @@ from core.store.tables import TaskTrace
 AT_ONCE = 4
 KEPT = timedelta(hours=1)
 ASKED_EVERY_SECONDS = 2.0
-"""How long a file may go on before it is asked again whether whoever ordered it may have it."""
-_UNKNOWN = "Nothing is known of this download: it was not begun here, or ended more than an hour ago. Begin it again."
-_CLOSING = "The server is shutting down. Begin the download again in a moment."
-_LESSENED = "The download broke off: you may not see all of it any more. Begin it again for what you may see."
-_BROKEN = "The download broke off by a fault of ours; the log says more. Begin it again."
+"""How long a file may go on before it is asked again whether the person who ordered it may have it."""
+_UNKNOWN = "Unknown download: it was not started here, or ended more than an hour ago. Start it again."
+_CLOSING = "The server is shutting down. Start the download again in a moment."
+_LESSENED = "The download broke off: you may not see all of it any more. Start it again for what you may see."
+_BROKEN = "The download broke off by a fault of ours; the log says more. Start it again."
 
 
 class Download:
@@ -55,13 +55,13 @@ class Exports:
         self._lock, self._closed = threading.Lock(), threading.Event()
 
     def order(self, by: Person, file: FileName, chosen: TraceFilter, zone: str) -> Order:
-        """What a link can be made of. Raises NotAllowed."""
+        """Make an order, which a link can be made of. Raises NotAllowed."""
         allow(by, Permission.EXPORTS)
         rows = self._traces.count(by, chosen) if file == "traces" else None
         return Order(new_id(), by.id, file, chosen, zone, rows, by.token_id)
 
     def begin(self, order: Order) -> Download:
-        """Open the snapshot, of what whoever ordered it may see now.
+        """Open the snapshot, of what the person who ordered it may see now.
 
         Raises NotSignedIn, NotAllowed, TooManyExports, ShuttingDown, or StoreError if the database cannot be read.
         """
@@ -80,7 +80,7 @@ class Exports:
         return Download(progress, self._pieces(progress, chosen, connection, held), held)
 
     def known(self, order: Order) -> Progress:
-        """How far the latest download of that order has come. Raises NotFound, NotSignedIn, NotAllowed."""
+        """Return how far the latest download of that order has come. Raises NotFound, NotSignedIn, NotAllowed."""
         self._still_allowed(order)
         with self._lock:
             found = self._known.get(order.id)
@@ -98,7 +98,10 @@ class Exports:
         return person
 
     def _check_standing(self, order: Order, chosen: TraceFilter) -> None:
-        """Whoever ordered the file must still be allowed all that is in it. Raises NotSignedIn, NotAllowed."""
+        """Check that the person who ordered the file may still have all that is in it.
+
+        Raises NotSignedIn, NotAllowed.
+        """
         if within(scope(self._still_allowed(order)), order.chosen) != chosen:
             raise NotAllowed(_LESSENED)
 
@@ -119,7 +122,7 @@ class Exports:
             raise
 
     def _checking(self, order: Order, chosen: TraceFilter) -> Callable[[], None]:
-        """What to call between two batches. Raises ShuttingDown, NotSignedIn, NotAllowed."""
+        """Return what to call between two batches. Raises ShuttingDown, NotSignedIn, NotAllowed."""
         asked_at = monotonic()
 
         def check() -> None:

@@ -19,12 +19,12 @@ ADDRESS = "/api/exports"
 VALID_SECONDS = 15 * 60
 _KEY_BYTES = 32
 _EXPIRED = "This link has expired. Go back to the page and use the new one there."
-_FORGED = "This link is not a valid one. Go back to the page and use the one there."
+_FORGED = "This link is not valid. Go back to the page and use the one there."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One file of one choice for whoever ordered it, perhaps through a token; ``zone`` is theirs.
+    """One file of one choice for the person who ordered it, perhaps through a token; ``zone`` is theirs.
 
     ``rows`` is how many there were then, if that is known.
     """
@@ -61,12 +61,12 @@ class Links:
 
 
 def address(file: FileName, token: str, part: Literal["", "/progress", "/manifest"] = "") -> str:
-    """Of the file itself or of what is known of it, relative to the server."""
+    """Return the address of the file itself or of what is known of it, relative to the server."""
     return f"{ADDRESS}/{file}.csv{part}?token={token}"
 
 
 def filter_parts(chosen: TraceFilter) -> dict[str, Any]:
-    """What the filter says, as JSON; what it lets through is left out."""
+    """Return what the filter says, as JSON; what it lets through is left out."""
     said = {name: value for name, value in asdict(chosen).items() if value}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
 
@@ -83,7 +83,7 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def signing_key(path: Path) -> bytes:
-    """The key in the file, made if there is none; only this user may read it. Raises SetupError."""
+    """Return the key in the file, made if there is none; only this user may read it. Raises SetupError."""
     key = key_file(path, lambda: secrets.token_bytes(_KEY_BYTES))
     if len(key) < _KEY_BYTES:
         raise SetupError(f"The key {path} is too short to be one. Delete it: a new one is made at the next start.")

@@ -89,7 +89,7 @@ def as_json(progress: Progress) -> dict[str, Any]:
 
 
 def manifest(progress: Progress) -> dict[str, Any]:
-    """Of a finished file; money is text, so that no reader rounds it."""
+    """Describe a finished file; money is text, so that no reader rounds it."""
     order, file = progress.order, FILES[progress.order.file]
     return {
         "file": progress.file_name,

@@ -45,7 +45,7 @@ def header(file: ExportFile) -> bytes:
 
 
 def batches(connection: Connection, file: ExportFile, chosen: TraceFilter) -> Generator[Batch, None, None]:
-    """All rows, newest trace first; the connection is busy until the last one was taken or the generator is closed."""
+    """Yield all rows, newest trace first; the connection is busy until the last is taken or the generator closed."""
     read: Callable[..., Generator[Batch, None, None]]
     file = file if anything_delegated(connection) else without_delegation(file)
     read = _from_sqlite if connection.dialect.name == "sqlite" else _from_postgresql
@@ -73,7 +73,7 @@ def _from_sqlite(connection: Connection, file: ExportFile, chosen: TraceFilter) 
 
 
 def _ready_cells(table: Table, *columns: Column) -> CTE:
-    """The cells of all people or agents, made once instead of once a row."""
+    """Return the cells of all people or agents, made once instead of once a row."""
     cells = select(table.c.id, *(sqlite_cell(column).label(column.name) for column in columns))
     return cells.cte(f"{table.name}_cells").prefix_with("MATERIALIZED")
 

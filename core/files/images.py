@@ -26,7 +26,10 @@ def measure(data: bytes) -> tuple[str, int, int]:
 
 
 def preview(data: bytes) -> bytes:
-    """A small WebP, made from the whole image; measure it first. Raises Unreadable, also where its end is missing."""
+    """Return a small WebP, made from the whole image; measure it first.
+
+    Raises Unreadable, also where its end is missing.
+    """
     return read_carefully(_preview, data)
 
 

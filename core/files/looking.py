@@ -35,7 +35,7 @@ class Looked:
 
 
 class Looking:
-    """From any thread. Whoever hands in many files waits for those alone: each person has one looked at at a time."""
+    """From any thread. A person with many files waits for those alone: each person has one looked at at a time."""
 
     def __init__(self, at_once: int = LOOKS_AT_ONCE) -> None:
         self._room = threading.BoundedSemaphore(at_once)

@@ -23,7 +23,7 @@ class Encrypted(Unreadable):
 
 
 def read_carefully(reader: Callable[[bytes], T], data: bytes) -> T:
-    """What the reader makes of the data. Raises Unreadable for whatever goes wrong in it."""
+    """Return what the reader makes of the data. Raises Unreadable for whatever goes wrong in it."""
     try:
         return reader(data)
     except Unreadable:

@@ -68,7 +68,7 @@ def claim(name: str, data: bytes) -> Claimed:
 
 
 def recognize(claimed: Claimed, whose: str) -> Recognized:
-    """By what is in it, opened by a process of its own; raises FileRefused for what no model could take.
+    """Recognise a file by what is in it, in a process of its own; raises FileRefused for what no model could take.
 
     ``whose`` names the person who waits for it.
     """
@@ -78,7 +78,7 @@ def recognize(claimed: Claimed, whose: str) -> Recognized:
 
 
 def plain_name(name: str) -> str:
-    """One line without folders or invisible characters, its ending kept when it is too long."""
+    """Return one line without folders or invisible characters, its ending kept when it is too long."""
     last = name.replace("\\", "/").rpartition("/")[2]
     line = " ".join("".join(char if char.isprintable() else " " for char in last).split())
     if len(line) > _LONGEST_NAME:
@@ -88,7 +88,7 @@ def plain_name(name: str) -> str:
 
 
 def _kind(name: str, data: bytes) -> Kind:
-    """What the content is, if the name does not say otherwise."""
+    """Return what the content is, if the name does not say otherwise."""
     suffix = PurePath(name).suffix.lower().lstrip(".")
     said: Kind | None = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     found: Kind | None = "text" if as_plain_text(data) is not None else None
@@ -142,7 +142,7 @@ def _text(name: str, data: bytes) -> Recognized:
 
 
 def _refuse_damaged(name: str, what: str) -> NoReturn:
-    _refuse(name, f"is damaged: the {what} in it cannot be opened. Export it anew and attach that.")
+    _refuse(name, f"is damaged: the {what} in it cannot be opened. Export it again and attach the new file.")
 
 
 def _refuse(name: str, why: str) -> NoReturn:

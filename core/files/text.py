@@ -34,13 +34,13 @@ class Decoded:
 
 
 def as_plain_text(data: bytes) -> str | None:
-    """The text, without a byte order mark; None if it is none, or holds control characters no text has."""
+    """Return the text, without a byte order mark; None if it is none, or holds control characters no text has."""
     decoded = decode(data)
     return None if decoded is None else decoded.text
 
 
 def decode(data: bytes) -> Decoded | None:
-    """By its byte order mark, by what it declares, as UTF-8, else as Windows-1252 as older programs save it."""
+    """Decode by its byte order mark, by what it declares, as UTF-8, else as Windows-1252 as older programs save it."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded(data, encoding)

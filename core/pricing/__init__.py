@@ -15,7 +15,7 @@ __all__ = ["PriceBook", "Priced", "PricedLine", "RateCard", "price_book", "price
 
 @cache
 def price_book(name: Literal["anthropic", "original"] = "anthropic") -> PriceBook:
-    """The true, dated prices, or the flat rates of the first system; read once."""
+    """Return the true, dated prices, or the flat rates of the first system; read once."""
     return read_price_book(name, other_vendors=name == "anthropic")
 
 
@@ -33,5 +33,5 @@ def price_usage(
 
 
 def rate_card(model: str, at: datetime) -> RateCard | None:
-    """A model's true list price at a time; see ``PriceBook.rate_card``."""
+    """Return a model's true list price at a time; see ``PriceBook.rate_card``."""
     return price_book("anthropic").rate_card(model, at)

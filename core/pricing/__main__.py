@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def report(store: Store) -> Iterator[str]:
-    """A line for each model and script, under a line of headings."""
+    """Yield a line for each model and script, under a line of headings."""
     with store.read() as connection:
         groups = by_model_and_script(compare(connection))
     if not groups:

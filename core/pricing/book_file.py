@@ -18,7 +18,7 @@ Table: TypeAlias = Mapping[str, Any]
 
 
 def read_price_book(name: str, *, other_vendors: bool) -> PriceBook:
-    """The book in ``data/prices/<name>.toml``; KeyError, ValueError or decimal errors if the file is wrong."""
+    """Return the book in ``data/prices/<name>.toml``; KeyError, ValueError or decimal errors if the file is wrong."""
     with (FOLDER / f"{name}.toml").open("rb") as file:
         table = tomllib.load(file)
     sources = table["sources"]

@@ -29,14 +29,17 @@ class Call:
         return self.stop_reason is None and self.content_blocks is not None
 
     def term(self, field: str) -> str | None:
-        """A field that names the terms it was served on; None if it is not told. Raises NoPrice for what is no name."""
+        """Return a field that names the terms it was served on; None if it is not told.
+
+        Raises NoPrice for what is no name.
+        """
         value = self.usage.get(field)
         if value is not None and not isinstance(value, str):
             raise NoPrice(f"no price is known for {field} {value!r}")
         return value.strip().lower() or None if value else None
 
     def remarks(self, rates: ModelRates | None, prompt: int) -> Iterator[str]:
-        """What a reader of the cost should know; ``rates`` are the model's own, ``prompt`` is its length in tokens."""
+        """Say what a reader of the cost should know; ``rates`` are the model's, ``prompt`` counts its tokens."""
         if self.unfinished:
             yield UNFINISHED
         if rates is not None:

@@ -9,7 +9,7 @@ _OTHERS = tuple(unit for unit in UNITS if unit not in PROMPT)
 
 
 def why_not_billed(iterations: Sequence[Iteration], *, refused: bool, silent: bool) -> list[str | None]:
-    """For each iteration why it is free, or None.
+    """Say for each iteration why it is free, or None.
 
     ``refused``: the reply ended in a refusal; ``silent``: it has no content block. An attempt that produced no output
     before another model took over is free too, and so is the last such model's own refusal, although its reply then

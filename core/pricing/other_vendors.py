@@ -18,7 +18,7 @@ _SCALES: Mapping[str, int] = {"_mtok": -PER_MILLION, "_kcount": -3}
 
 
 def vendor_rates(model: str, at: datetime, prompt: int) -> Rates:
-    """The rates at a time for a prompt of that many tokens; raises NoPrice for models the package does not know."""
+    """Return the rates at a time for a prompt of so many tokens; raises NoPrice for models the package lacks."""
     # Imported only when such a model turns up: it takes half a second.
     from genai_prices import Usage, __version__, calc_price
 
@@ -45,7 +45,7 @@ def _for_one(found: "tuple[Decimal | TieredPrices, str]", prompt: int) -> Decima
 
 
 def _at_length(price: "Decimal | TieredPrices", prompt: int) -> Decimal:
-    """Every token has the price of the highest tier that the prompt's length exceeds."""
+    """Return the price of the highest tier that the prompt's length exceeds; every token has it."""
     if isinstance(price, Decimal):
         return price
     reached = [tier.price for tier in price.tiers if prompt > tier.start]

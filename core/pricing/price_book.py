@@ -73,7 +73,7 @@ class PriceBook:
             return Priced(None, tuple(_unpriced_lines(model, reading.iterations)), "unpriced", reason)
 
     def max_cost(self, model: str, prompt: int, output: int, at: datetime, **apiece: int) -> Nanos | None:
-        """The most that a call may cost which has no more tokens than these, by all that may decide without our asking.
+        """Return the most that a call with no more tokens may cost, by all that may decide without our asking.
 
         The prompt may be new to the cache, and a workspace may run all of it in the dearest region. ``apiece`` is how
         much it may have of what is billed by the piece, by the names of ``Usage``.
@@ -87,7 +87,7 @@ class PriceBook:
         return None if read is None else max(read, written or 0) + _ROUNDED
 
     def rate_card(self, model: str, at: datetime) -> RateCard | None:
-        """The model's list price at standard speed, or None if none is known."""
+        """Return the model's list price at standard speed, or None if none is known."""
         model = self._named(model)
         try:
             rates = self._rates(model, _aware(at))
@@ -99,7 +99,7 @@ class PriceBook:
         return rate_card(model, rates, long_prompts=above)
 
     def _named(self, model: str) -> str:
-        """The model of this book that an id of a gateway names; the id itself if it names none."""
+        """Return the model of this book that a gateway's id names; the id itself if it names none."""
         if model in self.models:
             return model
         return next((name for name in names_in(model) if name in self.models), model)
@@ -194,7 +194,7 @@ class PriceBook:
 
 
 def names_in(model: str) -> Iterator[str]:
-    """What a gateway's id may name: ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``anthropic/claude-opus-4.5``."""
+    """Return what an id may name: ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``anthropic/claude-opus-4.5``."""
     found = _GATEWAY.fullmatch(model.strip().lower())
     if found is None:
         return

@@ -79,7 +79,7 @@ def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def find_row(rows: Iterable[Row], at: datetime, speed: str = "standard", prompt: int = 0) -> Row | None:
-    """The first row that holds then, at that speed, for a prompt of that many tokens."""
+    """Return the first row that holds then, at that speed, for a prompt of that many tokens."""
     for row in rows:
         if row.holds(at, speed) and (not row.prompt_over or prompt > row.prompt_over):
             return row

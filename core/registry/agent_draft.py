@@ -48,7 +48,10 @@ class AgentDraft:
 
 
 def checked(draft: AgentDraft) -> AgentDraft:
-    """The draft with trimmed texts and without blank starters. Raises InputError that names the field to mend."""
+    """Return the draft with trimmed texts and without blank starters.
+
+    Raises InputError that names the field to mend.
+    """
     model = _model(draft.model)
     if not 1 <= draft.max_output_tokens <= model.max_output_tokens:
         raise InputError(
@@ -79,7 +82,7 @@ def name_key(name: str) -> str:
 
 
 def cost_limit_from(text: str) -> Nanos | None:
-    """Dollars as a person types them, exactly; None for a blank text. Raises InputError."""
+    """Read dollars as a person types them, exactly; None for a blank text. Raises InputError."""
     if not text.strip():
         return None
     nanos = nanos_typed(text)
@@ -114,7 +117,7 @@ def _starters(starters: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _tools(names: tuple[str, ...]) -> tuple[str, ...]:
-    """As the provider takes them: each once, of letters, digits, ``_`` and ``-``."""
+    """Return names as the provider takes them: each once, of letters, digits, ``_`` and ``-``."""
     for name in names:
         if not _TOOL_NAME.fullmatch(name):
             raise InputError(f"“{name[:80]}” is no name of a tool: use at most 128 letters, digits, _ and -.")

@@ -83,13 +83,13 @@ class Agents:
         return [view for view in self._read(everything=everything) if may_use_agent(by, view.id)]
 
     def get(self, by: Person, agent_id: str) -> AgentView:
-        """The current version. Raises NotFound, also for one that is not there for this person."""
+        """Return the current version. Raises NotFound, also for one that is not there for this person."""
         if not may_use_agent(by, agent_id):
             raise _unknown()
         return self.known(agent_id)
 
     def versions(self, by: Person, agent_id: str) -> AgentViews:
-        """All versions, newest first. Raises NotFound."""
+        """Return all versions, newest first. Raises NotFound."""
         query = _ALL_VERSIONS.where(_agents.c.id == storable(agent_id)).order_by(_versions.c.number.desc())
         with self._store.read() as connection:
             views = [_view(row) for row in connection.execute(query).mappings()]
@@ -123,7 +123,10 @@ class Agents:
         return next(view for view in self.versions(by, agent_id) if view.version == number)
 
     def set_active(self, by: Person, agent_id: str, active: bool) -> None:
-        """Only active agents answer. Raises NotAllowed, NotFound, and InputError for an agent of the demo month."""
+        """Switch an agent on or off: only active agents answer.
+
+        Raises NotAllowed, NotFound, and InputError for an agent of the demo month.
+        """
         allow(by, Permission.AGENTS)
         if active and agent_id.startswith(DEMO_IDS):
             raise InputError("This agent belongs to the demo month: its answers are made up, and it cannot be asked.")
@@ -139,7 +142,7 @@ class Agents:
         self._store.write(job).result()
 
     def touched(self, by: Person, agent_id: str) -> Touched:
-        """How many others deactivating it touches. Raises NotAllowed."""
+        """Return how many others deactivating it touches. Raises NotAllowed."""
         allow(by, Permission.AGENTS)
         with self._store.read() as connection:
             sessions = select(func.count(_sessions.c.task_trace_id.distinct())).where(
@@ -154,7 +157,7 @@ class Agents:
         return Touched(turns, conversations, people, delegators)
 
     def known(self, agent_id: str) -> AgentView:
-        """Whoever asks: for what runs inside. Raises NotFound."""
+        """Return the agent, for what runs inside: nobody's rights are asked. Raises NotFound."""
         with self._store.read() as connection:
             row = connection.execute(_CURRENT.where(_agents.c.id == storable(agent_id))).mappings().first()
         if row is None:
@@ -162,11 +165,11 @@ class Agents:
         return _view(row)
 
     def active(self) -> AgentViews:
-        """All active ones, whoever asks: for what runs inside."""
+        """Return all active ones, for what runs inside: nobody's rights are asked."""
         return self._read(everything=False)
 
     def any(self) -> bool:
-        """Whether there is an agent at all, active or not."""
+        """Return whether there is an agent at all, active or not."""
         with self._store.read() as connection:
             return connection.execute(select(_agents.c.id).limit(1)).first() is not None
 
@@ -236,7 +239,7 @@ def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = N
 def _refuse_unknown_delegates(connection: Connection, draft: AgentDraft, own_id: str | None = None) -> None:
     known = set(connection.execute(select(_agents.c.id)).scalars()) - {own_id}
     if not known.issuperset(draft.delegates):
-        raise InputError("One of the agents it may ask is this agent itself, or is not there any more. Choose others.")
+        raise InputError("One of the agents it may ask is this agent itself, or is gone. Choose others.")
 
 
 def _version_row(draft: AgentDraft, agent_id: str, number: int, at: datetime, person_id: str) -> dict[str, Any]:
@@ -269,7 +272,7 @@ def _view(row: RowMapping) -> AgentView:
 
 
 def limits_of(agent: AgentView) -> Limits:
-    """What one answer of this agent may take."""
+    """Return what one answer of this agent may take."""
     return Limits(
         iterations=agent.max_iterations or MOST_ITERATIONS,
         nanos=agent.max_cost_nanos,

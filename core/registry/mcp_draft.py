@@ -37,7 +37,10 @@ class McpServerDraft:
 
 
 def checked(draft: McpServerDraft) -> McpServerDraft:
-    """The draft trimmed and without what its transport has no use for. Raises InputError that says what to mend."""
+    """Return the draft trimmed and without what its transport has no use for.
+
+    Raises InputError that says what to mend.
+    """
     draft = replace(draft, name=_name(draft.name))
     match draft.transport:
         case "stdio":
@@ -52,11 +55,11 @@ def args_from(line: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(line))
     except ValueError:
-        raise InputError("The arguments have a quote that is not closed, or end in a backslash. Mend that.") from None
+        raise InputError("The arguments have an open quote, or end in a backslash. Correct that.") from None
 
 
 def line_of(args: Iterable[str]) -> str:
-    """What ``args_from`` splits into these arguments."""
+    """Return what ``args_from`` splits into these arguments."""
     return shlex.join(args)
 
 

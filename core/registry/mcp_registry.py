@@ -60,7 +60,7 @@ class McpRegistry:
         self._store, self._keys = store, keys
 
     def list(self, by: Person) -> McpServerViews:
-        """All of them, the one registered first coming first. Raises NotAllowed."""
+        """Return all of them, the one registered first coming first. Raises NotAllowed."""
         allow(by, Permission.AGENTS)
         return self.known()
 
@@ -82,7 +82,10 @@ class McpRegistry:
         return self._get(self._store.write(job).result())
 
     def change(self, by: Person, server_id: str, draft: McpServerDraft) -> McpServerView:
-        """What the draft does not name of the secrets is forgotten. Raises NotAllowed, InputError and NotFound."""
+        """Change a server; secrets that the draft does not name are forgotten.
+
+        Raises NotAllowed, InputError and NotFound.
+        """
         allow(by, Permission.AGENTS)
         draft = checked(draft)
 
@@ -103,12 +106,12 @@ class McpRegistry:
         self._change_one(by, action, server_id, update(_servers).values(active=active))
 
     def known(self) -> McpServerViews:
-        """All of them, whoever asks: for what runs inside."""
+        """Return all of them, for what runs inside: nobody's rights are asked."""
         with self._store.read() as connection:
             return [_view(row) for row in connection.execute(_ALL).mappings()]
 
     def active(self) -> tuple[McpServer, ...]:
-        """The active ones with their secrets, for the connections alone. Raises SetupError."""
+        """Return the active ones with their secrets, for the connections alone. Raises SetupError."""
         kept = self._active()
         while True:
             try:
@@ -116,7 +119,7 @@ class McpRegistry:
             except SetupError:
                 before, kept = kept, self._active()
                 if kept == before:
-                    raise  # else all were encrypted anew in between
+                    raise  # else all were encrypted again in between
 
     def begin_with(self, draft: McpServerDraft, person_id: str) -> None:
         """Register it if there is no server at all."""
@@ -186,19 +189,19 @@ class McpRegistry:
 
 
 def _shown(draft: McpServerDraft) -> dict[str, Any]:
-    """For the audit log: of secrets only the names, and of an address, which may hold one, the host."""
+    """Return for the audit log only the names of secrets, and only the host of an address, which may hold one."""
     where = draft.command or urlsplit(draft.url).hostname
     return {"name": draft.name, "reached_at": where, "secrets": tuple(draft.secrets)}
 
 
 def _kept_secrets(stored: RowMapping, draft: McpServerDraft) -> Mapping[str, Kept]:
-    """None that were meant for another program or address: whoever changes that need not know them."""
+    """Keep secrets, none that were meant for another program or address: who changes that need not know them."""
     where = ("transport", "command", "url")
     return stored["secrets"] if all(stored[part] == getattr(draft, part) for part in where) else {}
 
 
 def _refuse_taken_name(connection: Connection, name: str, own_id: str | None = None) -> None:
-    """Also names that would give their tools the same names."""
+    """Refuse a taken name, and names that would give their tools the same names."""
     for other in connection.execute(select(_servers.c.id, _servers.c.name)):
         if other.id != own_id and _key(other.name) == _key(name):
             raise InputError(f"There is a server named “{other.name}” already. Choose a name that differs more.")

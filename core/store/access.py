@@ -70,7 +70,7 @@ class ApiToken(Row, table=True):
 
 
 class OneTimeLink(Row, table=True):
-    """``kind`` is invite, reset or setup; the last is for whoever will be the first admin, so for nobody yet."""
+    """``kind`` is invite, reset or setup; the last is for the first admin to be, so for nobody yet."""
 
     __tablename__ = "one_time_links"
     id: str = Field(primary_key=True)
@@ -119,7 +119,7 @@ class ProviderCredential(Row, table=True):
 
 
 class AuditEntry(Row, table=True):
-    """Who changed what, append-only; ``actor_id`` None means whoever holds the server's console."""
+    """Who changed what, append-only; ``actor_id`` None means a person at the server's console."""
 
     __tablename__ = "audit_log"
     __table_args__ = (SqlIndex("ix_audit_log_actor", "actor_id", "id"),)

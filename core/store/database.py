@@ -35,7 +35,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one moment of the database, waits for no writer and cannot write.
+        """Open a transaction that sees one moment of the database, waits for no writer and cannot write.
 
         Raises StoreError if the database cannot be used.
         """
@@ -43,7 +43,10 @@ class Store:
             yield connection
 
     def check(self) -> None:
-        """That the database answers, has room and the version this program knows. Raises StoreError, SchemaTooNew."""
+        """Check that the database answers, has room and the version this program knows.
+
+        Raises StoreError, SchemaTooNew.
+        """
         self._writer.check()
         with self.read() as connection:
             if not is_current(connection, known_versions(VERSIONS)):
@@ -68,7 +71,7 @@ def open_store(url: str, *, busy_seconds: float = 5, versions: Path = VERSIONS) 
     """Open the database and bring it to the newest version.
 
     ``busy_seconds`` is how long to wait for locks of others, ``versions`` the folder of the migrations. Raises
-    StoreError, SchemaTooNew or MigrationFailed, each with one sentence for whoever starts the program.
+    StoreError, SchemaTooNew or MigrationFailed, each with one sentence for the person who starts the program.
     """
     address = address_of(url)
     with told_plainly(address):
@@ -128,7 +131,7 @@ def _upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
 
 @contextmanager
 def looked_into(url: str) -> Iterator[Connection]:
-    """A reading connection to a database that is there, of whatever version: nothing is made, checked or upgraded.
+    """Open a database that is there, of whatever version, to read: nothing is made, checked or upgraded.
 
     Raises StoreError.
     """

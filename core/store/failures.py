@@ -51,7 +51,7 @@ _REFUSALS = {
 }
 # Conflicts with other transactions, and a server that stops or starts.
 _PASSING_CLASSES = {"40", "57"}
-# For whoever must not learn where the database is: by a part of the sentence.
+# For people who must not learn where the database is: by a part of the sentence.
 _REASONS = {
     "is full": "the disk is full",
     "is locked": "the database is locked",
@@ -71,7 +71,7 @@ _EXHAUSTED = "Too many people read the database {place} at once. Try again in a 
 
 
 def place(url: URL) -> str:
-    """Where the database is, fit to be shown."""
+    """Say where the database is, fit to be shown."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     host = url.host or url.query.get("host") or "localhost"
@@ -91,13 +91,13 @@ def told_plainly(url: URL) -> Iterator[None]:
 
 
 def store_error(error: BaseException, url: URL) -> StoreError | None:
-    """The StoreError that says it, or None for an error that lies in what was asked, such as IntegrityError."""
+    """Return the StoreError that says it, or None for an error that lies in what was asked, such as IntegrityError."""
     sentence = _EXHAUSTED if isinstance(error, PoolExhausted) else _sentence(error)
     return None if sentence is None else StoreError(sentence.format(place=place(url)), reason=_reason(sentence))
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same transaction may well succeed in a moment: a conflict, a dead connection, a restart."""
+    """Return whether the same transaction may well succeed in a moment: a conflict, a dead connection, a restart."""
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _unanswered(error) or _state(error)[:2] in _PASSING_CLASSES

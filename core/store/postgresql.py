@@ -37,7 +37,7 @@ def reader_engine(url: URL, busy_seconds: float) -> Engine:
 
 
 def writer_engine(url: URL, busy_seconds: float) -> Engine:
-    """One connection for each of the writer's threads; how a transaction begins also tries its connection."""
+    """Open one connection for each of the writer's threads; how a transaction begins also tries its connection."""
     return create_engine(
         url.set(drivername=POSTGRESQL_WRITING),
         connect_args=_connect_args(url, busy_seconds) | {"autocommit": True},

@@ -71,7 +71,7 @@ def _ask(address: URL, query: str) -> Any:
 
 
 def _uri(address: URL) -> str:
-    """As PostgreSQL's programs read it; the password goes another way, because a command line is no secret."""
+    """Write the address for PostgreSQL's programs, without the password: a command line is no secret."""
     return address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 

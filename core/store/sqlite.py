@@ -26,7 +26,7 @@ _READERS_AT_PEAK = 64
 
 
 def open_file(url: URL, busy_seconds: float) -> "DatabaseFile":
-    """The database's file, made if there is none; raises StoreError or sqlite3.Error."""
+    """Return the database's file, made if there is none; raises StoreError or sqlite3.Error."""
     path = _path(url)
     if not path.exists():
         _refuse_lost_file(path)
@@ -88,7 +88,7 @@ def _refuse_unusable_file(path: Path) -> None:
     while not path.stat().st_size:
         if time.monotonic() > give_up:
             raise StoreError(
-                f"The database {path} is an empty file. Go back to a copy of it; to begin anew, delete it."
+                f"The database {path} is an empty file. Go back to a copy of it; to start empty, delete it."
             )
         time.sleep(0.02)
 
@@ -109,7 +109,7 @@ def _use_write_ahead_log(path: Path, busy_seconds: float) -> None:
 
 
 def _is_cut_off(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether pages are missing that are not in the log either; the log is looked at first, lest it move them."""
+    """Return whether pages are missing that the log lacks too; the log is looked at first, lest it move them."""
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     return _size(_wal(path)) == 0 and path.stat().st_size < pages * size
 
@@ -199,7 +199,7 @@ class DatabaseFile:
 
 
 def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """A connection in autocommit mode; it never creates the file."""
+    """Return a connection in autocommit mode; it never creates the file."""
     return sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw",
         uri=True,
@@ -211,7 +211,7 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def sqlite_engine(path: Path, busy_seconds: float, role: Literal["reading", "writing"]) -> Engine:
-    """An engine for readers, whose transactions wait for nobody and cannot write, or for writers."""
+    """Return an engine for readers, whose transactions wait for nobody and cannot write, or for writers."""
     engine = create_engine(
         URL.create(SQLITE_READING if role == "reading" else SQLITE_WRITING, database=str(path)),
         creator=lambda: connect(path, busy_seconds),

@@ -285,7 +285,7 @@ class LedgerLine(Row, table=True):
 
 
 class DirtyBucket(Row, table=True):
-    """A mark that an hour's sums changed; marks are only ever added, so that whoever clears one it saw loses none.
+    """A mark that an hour's sums changed; marks are only ever added, so that clearing one that was seen loses none.
 
     Nor is the number of a cleared one given again, as SQLite would by itself.
     """

@@ -12,7 +12,7 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def storable(text: str) -> str:
-    """The text with NUL and lone surrogates, which no column takes, each as U+FFFD; halves that meet become one.
+    """Return the text with NUL and lone surrogates, which no column takes, each as U+FFFD; halves that meet become one.
 
     JSON columns need none of this: they keep any string exactly.
     """
@@ -22,7 +22,10 @@ def storable(text: str) -> str:
 
 
 def whole_characters(text: str, what: str) -> str:
-    """The text, if every database and provider takes it as it is. Raises InputError, which says what and where."""
+    """Return the text, if every database and provider takes it as it is.
+
+    Raises InputError, which says what and where.
+    """
     bad = _UNSENDABLE.search(text)
     if bad is None:
         return text

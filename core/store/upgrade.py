@@ -27,7 +27,7 @@ _HAS_VERSION = {
 
 
 def known_versions(versions: Path) -> list[str]:
-    """The numbers that the migrations' file names begin with, oldest first; the last is the head."""
+    """Return the numbers that the migrations' file names begin with, oldest first; the last is the head."""
     names = (_FILE_NAME.fullmatch(file.name) for file in versions.iterdir())
     return sorted(name.group(1) for name in names if name)
 
@@ -49,7 +49,7 @@ def upgrade(reader: Engine, writer: Engine, versions: Path) -> None:
 
 
 def is_current(connection: Connection, known: list[str]) -> bool:
-    """Whether the database has the newest of the known versions. Raises SchemaTooNew."""
+    """Return whether the database has the newest of the known versions. Raises SchemaTooNew."""
     version = version_of(connection)
     if version is not None and version not in known:
         raise SchemaTooNew(
@@ -60,7 +60,7 @@ def is_current(connection: Connection, known: list[str]) -> bool:
 
 
 def version_of(connection: Connection) -> str | None:
-    """The number of the newest migration the database has; None for one that was never used."""
+    """Return the number of the newest migration the database has; None for one that was never used."""
     if connection.execute(text(_HAS_VERSION[connection.dialect.name])).scalar() is None:
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -95,7 +95,7 @@ def _migrate(connection: Connection, versions: Path) -> None:
 
 
 def _keep_copy(connection: Connection, version: str) -> Path | None:
-    """A copy of an SQLite database that holds anything, beside it; None if it holds nothing."""
+    """Return a copy of an SQLite database that holds anything, beside it; None if it holds nothing."""
     if connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0:
         return None
     source = Path(str(connection.engine.url.database))

@@ -122,7 +122,7 @@ class GroupWriter:
     def _settle(self, group: list[_Entry[Any]], *, again: bool = True) -> None:
         try:
             results = self._transact(group)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the job
+        except BaseException as error:  # noqa: BLE001 - it belongs to the waiter for the job
             self._disconnect()
             self._blame(group, error, again=again)
             return
@@ -196,7 +196,7 @@ class PoolWriter:
             raise StoreError(_CLOSED) from None
 
     def check(self) -> None:
-        """Only the server knows."""
+        """Do nothing: only the server knows what keeps jobs from being done."""
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -237,6 +237,6 @@ class PoolWriter:
 
 
 def _last_answer(state: RetryCallState) -> Any:
-    """What the last try found, also if waiting longer would have found more."""
+    """Return what the last try found, also if waiting longer would have found more."""
     assert state.outcome is not None
     return state.outcome.result()

@@ -12,6 +12,6 @@ from core.toolbox.query_costs import query_costs
 
 
 def own_tools(store: Store) -> Mapping[str, Tool]:
-    """One for each entry of the catalogue that is not the provider's."""
+    """Return one tool for each entry of the catalogue that is not the provider's."""
     tools = (typed_tool(calculator), typed_tool(current_time), fetch_url(), query_costs(store))
     return {tool.name: tool for tool in tools}

@@ -38,7 +38,7 @@ _MOST_STEPS = 100
 
 
 def query_costs(store: Store) -> Tool:
-    """The tool, on these books."""
+    """Return the tool, on these books."""
     return typed_tool(_Books(store).query_costs)
 
 
@@ -116,7 +116,7 @@ def _rows(store: Store, choice: Choice, names: Names, group_by: Dimension | Step
 def _sums(
     store: Store, choice: Choice, ranges: Sequence[Range], by: Dimension | None = None
 ) -> dict[tuple[int, str], Spend]:
-    """By the place of the range and the group's id."""
+    """Return sums keyed by (range index, group id)."""
     pieces = tuple(Piece(slot, each.start, each.end) for slot, each in enumerate(ranges))
     with snapshot(store) as moment:
         sums = moment.ask(Question(pieces, MEASURES, choice.filter, by))
@@ -156,7 +156,7 @@ _COLUMNS = (
 
 
 def spend_table(rows: Sequence[tuple[str, Spend]]) -> str:
-    """A line each, those beyond the first hundred as one, and a line for the total."""
+    """Return a line each, those beyond the first hundred as one, and a line for the total."""
     total = _added_up(rows)
     rest = rows[_MOST_ROWS:]
     shown = [*rows[:_MOST_ROWS], *([(f"{len(rest)} others", _added_up(rest))] if rest else [])]

@@ -34,7 +34,7 @@ def _nobody(_: ServerChanged) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Toolset:
-    """``definitions`` are what the model is told of all of them; ``warnings`` are for whoever reads the answer.
+    """``definitions`` are what the model is told of all of them; ``warnings`` are for the answer's reader.
 
     One that is not ``whole`` lacks tools of servers that are still starting.
     """
@@ -53,7 +53,7 @@ class Toolbox:
         self._own, self._servers, self._agents, self._provider = own, servers, agents, provider
 
     async def equip(self, agent: AgentView, path: tuple[str, ...], tell: Tell = _nobody) -> Toolset:
-        """For a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
+        """Equip a run that ``path`` led to, as in Assignment; ``tell`` hears of servers that have to be waited for.
 
         On the engine's loop; raises StoreError.
         """
@@ -61,14 +61,14 @@ class Toolbox:
         return await self._equipped(agent, path, await self._servers.named(remote, tell) if remote else {})
 
     async def at_once(self, agent: AgentView, path: tuple[str, ...]) -> Toolset:
-        """The same without waiting for any server: then it may not be whole."""
+        """Return the same without waiting for any server: then it may not be whole."""
         remote = self._remote(agent)
         found = await self._servers.at_once(remote) if remote else {}
         toolset = await self._equipped(agent, path, found or {})
         return toolset if found is not None else replace(toolset, warnings=(), whole=False)
 
     def offhand(self, agent: AgentView) -> Toolset | None:
-        """The same from any thread, where neither a server nor another agent is needed for it."""
+        """Return the same from any thread, where neither a server nor another agent is needed for it."""
         return None if agent.delegates or self._remote(agent) else self._whole(agent, {}, {})
 
     def _remote(self, agent: AgentView) -> list[str]:
@@ -101,7 +101,7 @@ class Toolbox:
             await self.equip(other, (agent.id, other.id))
 
     def _delegates(self, agent: AgentView, path: tuple[str, ...]) -> dict[str, AgentView]:
-        """None that waits for this one already, and none at the greatest depth."""
+        """Return who may be asked: none that waits for this one already, and none at the greatest depth."""
         if len(path) >= DEEPEST:
             return {}
         named: dict[str, AgentView] = {}
@@ -114,7 +114,7 @@ class Toolbox:
 def _unsent(agent: AgentView, sent: Container[str]) -> Iterator[str]:
     for tool in (CATALOGUE[name] for name in agent.tools if name in CATALOGUE):
         if tool.at_provider and tool.name not in sent:
-            yield f"{tool.label} is not sent: which version of it {agent.model} takes is not known."
+            yield f"{tool.label} was left out: which version of it {agent.model} takes is not known."
 
 
 def _free_name(name: str, taken: Mapping[str, AgentView]) -> str:

@@ -31,7 +31,7 @@ class Names:
 
 
 def read_names(services: Services, agents: list[AgentView]) -> Names:
-    """Without waiting for any server."""
+    """Read names without waiting for any server."""
     held = [name for agent in agents for name in agent.tools]
     choices = tool_choices(services.mcp_status.list(services.me), held)
     return Names({choice.name: choice for choice in choices}, {agent.id: agent for agent in agents})
@@ -60,7 +60,7 @@ def draw_about(services: Services, agent: AgentView, names: Names) -> None:
 
 
 def price_line(services: Services, model: str) -> str:
-    """The list price of today, as Markdown."""
+    """Return the list price of today, as Markdown."""
     card = services.book.rate_card(model, now())
     if card is None:
         return "No price is known for this model: its costs will show as unknown."
@@ -92,7 +92,7 @@ def _unsent(agent: AgentView, names: Names) -> str | None:
 
 
 def limits_line(agent: AgentView) -> str:
-    """As Markdown; empty where it has none of its own."""
+    """Return the limits as Markdown; empty where it has none of its own."""
     parts = (
         agent.max_iterations and f"{agent.max_iterations} model calls",
         agent.max_cost_nanos and rf"\${short_usd(agent.max_cost_nanos)}",

@@ -50,18 +50,18 @@ def _choose(place: str | None, agent_id: str | None) -> None:
 
 
 def _chosen() -> dict[str | None, str]:
-    """By conversation, None being the one that is not begun yet."""
+    """Return what was chosen by conversation, None being the one that is not begun yet."""
     chosen: dict[str | None, str] = st.session_state.setdefault(_CHOSEN, {})
     return chosen
 
 
 def keep_choice(conversation_id: str, agent_id: str) -> None:
-    """A new conversation is with whoever was asked first."""
+    """Keep the choice: a new conversation is with the agent that was asked first."""
     _chosen()[conversation_id] = agent_id
 
 
 def _labels(agents: Sequence[AgentView]) -> dict[str, str]:
-    """All different, as Streamlit knows what is picked by its label."""
+    """Return all different, as Streamlit knows what is picked by its label."""
     labels = {agent.id: f"{agent.name} · {agent.model}" for agent in agents}
     often = Counter(labels.values())
     return {id_: label if often[label] == 1 else f"{label} ({id_[-6:]})" for id_, label in labels.items()}
@@ -103,7 +103,7 @@ def draw_change(before: MessageView | None, message: MessageView) -> None:
 
 
 def _price(turn: TurnFigures) -> str:
-    """Who was asked a moment ago may have it in the cache still."""
+    """Say what it costs; who was asked a moment ago may have it in the cache still."""
     read, prompt = turn.usage.cache_read, turn.usage.prompt
     if read:
         return f"Of the {prompt:,} tokens that were sent to it, {read:,} were in the cache."

@@ -44,7 +44,7 @@ def read_offer(services: Services, agent: AgentView | None) -> Offer:
 
 
 def draw_form(agent: AgentView | None, offer: Offer) -> Callable[[], AgentDraft] | None:
-    """When it is submitted, a function that makes the draft, or raises InputError."""
+    """Return, when it is submitted, a function that makes the draft or raises InputError."""
     key = f"agent-{agent.id if agent else 'new'}"
     about, uses, limits = st.tabs(["What it is", "What it may use", "Limits"])
     with about:
@@ -89,7 +89,7 @@ def _about(agent: AgentView | None, key: str) -> Typed:
 
 
 def _model(agent: AgentView | None, key: str) -> Model | None:
-    """None until somebody chooses in place of a model that is unknown here; only a new agent begins with the first."""
+    """Ask for the model; None until one is chosen in place of an unknown one. A new agent begins with the first."""
     models = list(current_models(now().date()))
     known = find_model(agent.model) if agent else None
     if known is not None and known not in models:
@@ -141,7 +141,7 @@ def _uses(agent: AgentView | None, offer: Offer, key: str) -> Typed:
 
 
 def _propose_asking(tools_key: str, ask_key: str, choices: dict[str, ToolChoice], before: Sequence[str]) -> None:
-    """Whoever newly chooses a tool that ought to ask must decide against it."""
+    """Tick asking for a newly chosen tool that ought to ask: who does not want it must decide against it."""
     new = [name for name in st.session_state[tools_key] if name not in before and choices[name].asks_first]
     st.session_state[ask_key] = list(dict.fromkeys([*st.session_state[ask_key], *new]))
 

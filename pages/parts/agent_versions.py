@@ -21,7 +21,7 @@ Name: TypeAlias = Callable[[str], str]
 
 
 def draw_versions(services: Services, agent: AgentView, names: Names) -> None:
-    """Tools are named as they are now, whether they are there or not."""
+    """Draw versions; tools are named as they are now, whether they are there or not."""
     versions = services.agents.versions(services.me, agent.id)
     held = (name for version in versions for name in version.tools)
     labels = {choice.name: choice.label for choice in tool_choices(services.mcp_status.list(services.me), held)}
@@ -45,7 +45,7 @@ def _draw_prompt(version: AgentView, before: AgentView | None) -> None:
 
 
 def changes(before: AgentView, after: AgentView, tool: Name, agent: Name) -> Iterator[str]:
-    """One line of Markdown for each field that differs; ``tool`` and ``agent`` say what people call them."""
+    """Return one line of Markdown for each field that differs; ``tool`` and ``agent`` say what people call them."""
     yield from _replaced("Name", before.name, after.name)
     yield from _replaced("What it is for", before.description, after.description)
     yield from _replaced("Model", before.model, after.model)

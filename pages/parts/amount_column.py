@@ -11,7 +11,7 @@ _HELP = "Open or copy a cell, or download the table, for all nine decimals."
 
 
 def amount_column(amounts: Iterable[object]) -> ColumnConfig:
-    """For the cells of ``in_short``."""
+    """Configure the column for the cells of ``in_short``."""
     if are_numbers(amounts):
         return st.column_config.NumberColumn(alignment="right", help=_HELP)
     return st.column_config.TextColumn(alignment="right", help=_HELP)

@@ -31,7 +31,7 @@ class Request:
 
 
 def draw_request(request: Request, decide: Decide) -> None:
-    """Where the script draws now; ``decide`` gets the span, whether it is approved, and the reason."""
+    """Draw the request where the script draws now; ``decide`` gets the span, whether it is approved, and the reason."""
     name = readable_name(request.name)
     if request.span_id in st.session_state.get(_DECIDED, ()):
         st.caption(f":material/hourglass: {name} · your decision is on its way.")

@@ -17,7 +17,7 @@ Drawing: TypeAlias = Callable[Concatenate[Services, P], None]
 
 
 def asks(needs: Permission) -> Callable[[Drawing[P]], Drawing[P]]:
-    """Whoever was signed out or lowered meanwhile sees the page anew, which says so, and nothing more of this."""
+    """Draw for who may; who was signed out or lowered meanwhile gets the page again, which says so."""
 
     def around(draw: Drawing[P]) -> Drawing[P]:
         @wraps(draw)

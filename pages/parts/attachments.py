@@ -23,12 +23,12 @@ _THUMBNAIL_WIDTH, _THUMBNAIL_HEIGHT = 220, 150
 
 
 def handed_in(typed: ChatInputValue) -> tuple[str, tuple[Attachment, ...]]:
-    """Text and files of what was sent from the chat input."""
+    """Return text and files of what was sent from the chat input."""
     return typed.text, tuple(Attachment(file.name, file.getvalue()) for file in typed.files)
 
 
 def draw_unsent_files(files: Sequence[Attachment], key: str, remove: Callable[[Attachment], None]) -> None:
-    """What is attached to a message that was not sent yet, each to be taken away by itself."""
+    """Draw what is attached to a message that was not sent yet, each to be taken away by itself."""
     for number, file in enumerate(files):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.caption(f":material/attach_file: {as_text(file.name)} · {_size(len(file.data))}", width="content")
@@ -106,7 +106,7 @@ def _thumbnail_width(width: int, height: int) -> int:
 
 
 def _size(count: int) -> str:
-    """As people say it."""
+    """Return the size as people say it."""
     if count < 1_000:
         return f"{count} B"
     return f"{count / 1_000:.0f} kB" if count < MEGABYTE else f"{count / MEGABYTE:.1f} MB"

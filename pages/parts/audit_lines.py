@@ -35,7 +35,7 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("revoked", "token"): ("API tokens revoked", "revoked an API token of {owner}"),
     ("set", "credential"): ("Provider keys", "set {whose} provider key, which ends in {last_four}"),
     ("removed", "credential"): ("Provider keys removed", "removed {whose} provider key"),
-    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys and servers' secrets anew"),
+    ("rotated", "credential"): ("Encryption", "encrypted {count} provider keys and servers' secrets again"),
     ("created", "agent"): ("Agents created", "created the agent {name} on {model}"),
     ("edited", "agent"): ("Agents edited", "edited the agent {name}: version {version}, on {model}"),
     ("activated", "agent"): ("Agents activated", "activated the agent {subject}"),
@@ -58,8 +58,9 @@ LINES: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 
 def sentence(entry: AuditView, names: Names) -> str:
-    """As Markdown."""
-    actor = as_text(entry.actor) if entry.actor else "Whoever holds the console" if entry.actor_id is None else "?"
+    """Return the entry as Markdown."""
+    nobody = "Somebody at the server's console" if entry.actor_id is None else "?"
+    actor = as_text(entry.actor) if entry.actor else nobody
     _, line = LINES.get((entry.action, entry.subject_kind), ("", f"{entry.action} {entry.subject_kind} {{subject}}"))
     said = line.format_map(defaultdict(lambda: "?", _words(entry, names)))
     return f"**{actor}** {said}{', with an API token' * ('token_id' in entry.detail)}."
@@ -80,7 +81,7 @@ def _words(entry: AuditView, names: Names) -> dict[str, str]:
 
 
 def _whom(entry: AuditView, names: Names) -> str:
-    """Whose budget it is."""
+    """Say whose budget it is."""
     id_ = str(entry.detail.get("subject_id"))
     match entry.detail.get("scope"):
         case "person":

@@ -56,7 +56,7 @@ class Splitter:
         self._pieces: list[Piece] = []
 
     def feed(self, text: str) -> list[Piece]:
-        """The pieces that are certain by now; the beginning of a line may be held back until it is clear."""
+        """Return the pieces that are certain by now; the beginning of a line may be held back until it is clear."""
         for part in text.splitlines(keepends=True):
             self._line += part
             if self._line.endswith("\n"):
@@ -66,7 +66,7 @@ class Splitter:
         return self._taken()
 
     def finish(self) -> list[Piece]:
-        """What was held back until its line, or a table's header, should end."""
+        """Return what was held back until its line, or a table's header, should end."""
         if self._line:
             self._take_line()
         self._release()
@@ -134,7 +134,7 @@ class Splitter:
         return "table" if self._line.lstrip(" ").startswith("|") else "text"
 
     def _interrupts(self, kind: Kind) -> bool:
-        """Whether the line ends the block before it without a blank line between them."""
+        """Return whether the line ends the block before it without a blank line between them."""
         if not self._size:
             self._kind = kind
             return False
@@ -180,7 +180,7 @@ class Splitter:
 
 
 def split(text: str) -> list[Piece]:
-    """A finished text's blocks, whole ones only: one piece each."""
+    """Return a finished text's blocks, whole ones only: one piece each."""
     splitter = Splitter(longest=float("inf"))
     blocks: dict[int, Piece] = {}
     for piece in [*splitter.feed(text), *splitter.finish()]:

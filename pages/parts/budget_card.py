@@ -102,7 +102,7 @@ _HEIGHT = 14
 
 
 def budget_bar(view: BudgetView) -> alt.LayerChart:
-    """What is spent and, paler, what is held, on a track as long as the limit; a tick marks a limit that is passed."""
+    """Draw what is spent and, paler, held, on a track as long as the limit; a tick marks a limit that is passed."""
     taken, known = view.taken, view.spent + view.held_as_spent
     whole = max(taken, view.limit)
     edges = {

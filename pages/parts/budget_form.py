@@ -71,7 +71,7 @@ def change_budget(services: Services, view: BudgetView) -> None:
 
 
 def limit_from(text: str) -> Nanos:
-    """Dollars as a person types them. Raises InputError."""
+    """Read dollars as a person types them. Raises InputError."""
     nanos = nanos_typed(text)
     if nanos is None:
         raise InputError(f"The limit {why_no_amount(text)}")
@@ -79,7 +79,7 @@ def limit_from(text: str) -> Nanos:
 
 
 def _save(save: Callable[[], None]) -> None:
-    """What is wrong is said in the dialog, and nothing typed is lost."""
+    """Save the draft; what is wrong is said in the dialog, and nothing typed is lost."""
     try:
         save()
     except AppError as error:
@@ -130,7 +130,7 @@ def _limit(view: BudgetView | None, *, blocks: bool) -> tuple[str, bool]:
 
 
 def _reserve(view: BudgetView | None) -> Reserve:
-    """What each call holds of it."""
+    """Ask what each call holds of it."""
     reserves: list[Reserve] = [*RESERVES]
     return st.radio(
         "What each reply holds",

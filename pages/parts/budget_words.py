@@ -30,12 +30,12 @@ _OF: dict[str, str] = {
 
 
 def subject(view: BudgetView) -> str:
-    """Whose it is."""
+    """Say whose it is."""
     return view.subject or _OF[view.scope]
 
 
 def days_of(view: BudgetView) -> tuple[date, date]:
-    """The first and the last one, on the clocks that the budget goes by."""
+    """Return the first and the last one, on the clocks that the budget goes by."""
     zone = ZoneInfo(view.time_zone)
     return view.window.start.astimezone(zone).date(), _next_period(view) - timedelta(days=1)
 
@@ -51,16 +51,16 @@ def period_name(view: BudgetView) -> str:
 
 
 def money_counted(view: BudgetView) -> str:
-    """Whose money it is about."""
+    """Say whose money it is about."""
     return "Real money alone." if view.counts == "real" else "Simulated money too, until real money is spent."
 
 
-def begins_anew(view: BudgetView) -> str:
+def resets_on(view: BudgetView) -> str:
     return f"{_next_period(view):%A %-d %B}"
 
 
 def percent(view: BudgetView) -> int:
-    """Of the limit, what is spent or held; rounded down, so that 100 is really all of it."""
+    """Return whole per cent of the limit that are spent or held; rounded down, so that 100 is really all of it."""
     return view.taken * 100 // view.limit
 
 
@@ -70,14 +70,14 @@ def fullness(view: BudgetView) -> Fullness:
 
 
 def badge(view: BudgetView) -> str:
-    """As Markdown: what the colour says is said in words, too."""
+    """Return the badge as Markdown: what the colour says is said in words, too."""
     color, icon, more = _BADGES[fullness(view)]
     least = "at least " if view.unpriced else ""
     return f":{color}-badge[{icon} {least}{percent(view):,} % used{more}]"
 
 
 def sums(view: BudgetView) -> str:
-    """As Markdown: what is spent, held, held as spent and left of the limit."""
+    """Say in Markdown what is spent, held, held as spent and left of the limit."""
     held = f" · {money(view.reserved, None)} held by answers under way" if view.reserved else ""
     unknown = view.unpriced and not view.spent
     spent = "An unknown sum" if unknown else f"**{money(view.spent, None)}**"
@@ -86,7 +86,7 @@ def sums(view: BudgetView) -> str:
 
 
 def exact_sums(view: BudgetView) -> str:
-    """All nine decimals, and what is meant by held."""
+    """Return all nine decimals, and what is meant by held."""
     as_spent = view.held_as_spent
     held = f"Held as spent: {exact(as_spent)}, the most that replies without a price can cost. " if as_spent else ""
     held += f"Held: {exact(view.reserved)} for what answers under way may still cost. " if view.reserved else ""
@@ -102,14 +102,14 @@ def _left(view: BudgetView) -> str:
 
 
 def consequence(view: BudgetView) -> str:
-    """What follows once it is full; empty before, and if it only warns."""
+    """Say what follows once it is full; empty before, and if it only warns."""
     if fullness(view) != "none" or not view.blocks:
         return ""
-    return f"What it has no room for is refused until {begins_anew(view)}."
+    return f"What it has no room for is refused. It resets on {resets_on(view)}."
 
 
 def unpriced(view: BudgetView) -> str:
-    """Empty if the price of all is known."""
+    """Say what has no price; empty if the price of all is known."""
     if not view.unpriced:
         return ""
     lines = "1 ledger line has" if view.unpriced == 1 else f"{view.unpriced:,} ledger lines have"
@@ -119,7 +119,7 @@ def unpriced(view: BudgetView) -> str:
 
 
 def overrun(view: BudgetView, found: Sequence[Room]) -> str:
-    """By how much a typical reserve may be passed; empty for a strict one."""
+    """Say by how much a typical reserve may be passed; empty for a strict one."""
     if view.reserve != "typical" or not view.blocks:
         return ""
     largest = max(found, key=lambda room: room.over, default=None)
@@ -133,7 +133,7 @@ def overrun(view: BudgetView, found: Sequence[Room]) -> str:
 
 
 def beyond(view: BudgetView, found: Sequence[Room]) -> list[str]:
-    """What the provider's own tools mean for it: how much they may read, which is held, and what it cannot count."""
+    """Say what the provider's own tools mean for it: what they may read, which is held, and what is not counted."""
     reading = [room for room in found if room.most_read is not None and view.reserve == "strict"]
     coded = [room for room in found if room.uncounted]
     told = []
@@ -155,7 +155,7 @@ def _named(found: Sequence[Room]) -> str:
 
 
 def no_room(found: Sequence[Room]) -> list[str]:
-    """A sentence for each agent that is refused now."""
+    """Return a sentence for each agent that is refused now."""
     return [
         f"No room left for {as_text(room.agent)}."
         if room.holds is not None
@@ -166,7 +166,7 @@ def no_room(found: Sequence[Room]) -> list[str]:
 
 
 def refused_from(found: Sequence[Room]) -> str:
-    """From where on it refuses which agents that it still has room for; empty if there is none."""
+    """Say from where on it refuses which agents that it still has room for; empty if there is none."""
     ahead = [room for room in found if room.has_room and room.until is not None]
     told = [f"{as_text(room.agent)} from {money(room.until, None)} on" for room in ahead[:_AGENTS_TOLD]]
     more = len(ahead) - len(told)
@@ -175,7 +175,7 @@ def refused_from(found: Sequence[Room]) -> str:
 
 
 def refusals(view: BudgetView) -> list[str]:
-    """How often whom on which day, of the present period."""
+    """Return how often whom on which day, of the present period."""
     return [f"{each.day:%a %-d %B}: {as_text(each.agent)} was refused {_times(each.refused)}" for each in view.refusals]
 
 
@@ -184,7 +184,7 @@ def _times(count: int) -> str:
 
 
 def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[str]]:
-    """Of Costs, for the same subject and period."""
+    """Return the address of Costs, for the same subject and period."""
     first, last = days_of(view)
     subjects = () if view.subject_id is None else (view.subject_id,)
     people, agents = (subjects if view.scope == scope else () for scope in ("person", "agent"))
@@ -194,7 +194,7 @@ def costs_address(view: BudgetView, default_zone: ZoneInfo) -> dict[str, list[st
 
 
 def little_room(views: Sequence[BudgetView], person_id: str) -> str:
-    """As Markdown, of the person's own budget that is nearest to its end; empty while there is room."""
+    """Say in Markdown how near the fullest of the person's own budgets is to its end; empty while there is room."""
     own = [view for view in views if view.subject_id == person_id and fullness(view) != "room"]
     if not own:
         return ""
@@ -204,5 +204,5 @@ def little_room(views: Sequence[BudgetView], person_id: str) -> str:
 
 
 def _next_period(view: BudgetView) -> date:
-    """The first day that is not in it any more."""
+    """Return the first day that is not in it any more."""
     return view.window.end.astimezone(ZoneInfo(view.time_zone)).date()

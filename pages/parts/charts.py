@@ -25,7 +25,7 @@ _COLD_TO_HOT = {"light": ["#eef2fb", "#2f5bd7"], "dark": ["#1b202b", "#8fabff"]}
 
 
 def step_labels(begins: Sequence[datetime], step: calendar.Step) -> list[str]:
-    """One for each step, all different, also where clocks show an hour twice."""
+    """Return one label for each step, all different, also where clocks show an hour twice."""
     labels: list[str] = []
     for at in begins:
         label = at.strftime(_LABELS[step])
@@ -143,7 +143,7 @@ def _exactly(sums: Billed) -> str:
 
 
 def _dollars(nanos: Nanos) -> float:
-    """Only for the length of a bar: what is read is exact."""
+    """Return dollars for the length of a bar alone: what is read is exact."""
     return nanos / 1e9
 
 

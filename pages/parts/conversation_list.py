@@ -78,7 +78,7 @@ def open_conversation(conversation_id: str | None) -> None:
 
 
 def current_conversation() -> str | None:
-    """The address decides; without one in it, the conversation that was open before another page was visited."""
+    """Return the address's conversation, else the one that was open before another page was visited."""
     asked = st.query_params.get(CONVERSATION)
     if asked:
         st.session_state[CONVERSATION] = asked

@@ -37,14 +37,14 @@ class _Figure:
 
 
 def change(value: int | None, before: int | None) -> str | None:
-    """In per cent of what was before; None if there was nothing."""
+    """Return the change in per cent of what was before; None if there was nothing."""
     if not before or value is None or before < 0:
         return None
     return f"{round_half_even((value - before) * 1_000, before) / 10:+,.1f} %"
 
 
 def moved(share: int | None, before: int | None) -> str | None:
-    """By how many per cent of the whole a share moved."""
+    """Say by how many per cent of the whole a share moved."""
     return None if share is None or before is None else f"{(share - before) / 100:+.2f} points"
 
 
@@ -53,7 +53,7 @@ def each(amount: Nanos | None, number: int) -> Nanos | None:
 
 
 def short(number: int) -> str:
-    """At most four digits and a letter: 12,345,678 is 12.3M, 999,960 is 1.0M."""
+    """Write at most four digits and a letter: 12,345,678 is 12.3M, 999,960 is 1.0M."""
     if number < 10_000:
         return f"{number:,}"
     thousands, millions, billions = (round_half_even(number * 10, size) for size in (10**3, 10**6, 10**9))
@@ -63,7 +63,7 @@ def short(number: int) -> str:
 
 
 def exact_share(sums: Spend) -> int | None:
-    """In hundredths of a per cent, rounded down: all is exact only if nothing is estimated."""
+    """Write hundredths of a per cent, rounded down: all is exact only if nothing is estimated."""
     return (sums.spend - sums.estimated) * _SHARES // sums.spend if sums.spend else None
 
 
@@ -75,7 +75,7 @@ def _explained(sums: Spend) -> str:
     if not sums.unpriced_calls:
         return f"Exactly {exact(sums.spend)}"
     calls = f"{sums.unpriced_calls:,} call{'' if sums.unpriced_calls == 1 else 's'} without a known price"
-    return f"Nothing is known of the cost of {calls}" if known(sums) is None else f"{exact(sums.spend)}, and {calls}"
+    return f"The cost of {calls} is unknown" if known(sums) is None else f"{exact(sums.spend)}, and {calls}"
 
 
 def _tokens(sums: Spend) -> str:
@@ -85,7 +85,7 @@ def _tokens(sums: Spend) -> str:
 
 
 def _apiece(measure: str, label: str) -> _Figure:
-    """A figure for what is no tokens and billed by the piece."""
+    """Return a figure for what is no tokens and billed by the piece."""
     return _Figure(
         label,
         lambda sums: sums.quantity(measure),
@@ -131,7 +131,7 @@ _APIECE = {measure: _apiece(measure, units[0].label) for measure, units in QUANT
 
 
 def draw_headline(view: CostsView) -> None:
-    """Each figure with its course, against the period of as many days just before."""
+    """Draw each figure with its course, against the period of as many days just before."""
     with st.container(horizontal=True):
         used = (figure for measure, figure in _APIECE.items() if view.total.quantity(measure))
         for figure in (*_FIGURES, *used):
@@ -162,7 +162,7 @@ def _height(figure: _Figure, sums: Spend) -> float:
 
 
 def draw_certainty(choice: Choice, view: CostsView, default_zone: ZoneInfo, accuracy: Accuracy | None) -> None:
-    """How much of the spend is known exactly, with the ways to what is not."""
+    """Draw how much of the spend is known exactly, with the ways to what is not."""
     total = view.total
     priced = share((total.calls - total.unpriced_calls) * _SHARES // total.calls)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -188,7 +188,7 @@ def _draw_way(choice: Choice, default_zone: ZoneInfo, bases: tuple[str, ...], la
 
 
 def draw_month(choice: Choice, view: CostsView) -> None:
-    """Below the figures: against what they are compared, what a conversation cost, and the month so far."""
+    """Draw below the figures what they are compared with, what a conversation cost, and the month so far."""
     before, talk = choice.range.before(), each(known(view.total), view.total.conversations)
     days = f"{before.first}" if before.days == 1 else f"{before.first} to {before.last}"
     compared = f"Changes are against {days}." if view.before.calls else f"Nothing was spent before, {days}."

@@ -17,7 +17,7 @@ from pages.parts.markdown import as_cell
 PLURAL: dict[Dimension, str] = {"agent": "Agents", "model": "Models", "person": "People"}
 _BY = "costs-by"
 _ROWS_WITHOUT_SCROLLING = 8
-_EXACTLY = "All nine decimals are there where a cell is opened, or the table is downloaded."
+_EXACTLY = "Open a cell or download the table for all nine decimals."
 _TOP_COLUMNS = {
     "Name": st.column_config.TextColumn(width=160),
     "Share": st.column_config.NumberColumn(format="percent"),
@@ -48,7 +48,7 @@ def draw_steps(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
     if groups_of(view.steps):
         _draw_chart(choice, view, default_zone)
     else:
-        st.info("Nothing of it has a known cost, so there are no bars to draw.", icon=":material/help:")
+        st.info("None of it has a known cost, so there are no bars.", icon=":material/help:")
     _draw_table(choice, view, default_zone)
 
 
@@ -64,7 +64,7 @@ def _draw_chart(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None
 
 
 def _draw_table(choice: Choice, view: CostsView, default_zone: ZoneInfo) -> None:
-    """Of several days each row leads to its own."""
+    """Draw the table; of several days each row leads to its own."""
     step, several = choice.range.step, choice.range.days > 1
     key = f"costs-table-{hash(choice)}"
 
@@ -97,7 +97,7 @@ def _take_mark(choice: Choice, default_zone: ZoneInfo, key: str) -> None:
 
 
 def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
-    """As each amount has the same length, sorting them as text sorts them right."""
+    """Make cells whose amounts have the same length, so that sorting them as text sorts them right."""
     begins = [at for at, _ in view.course]
     cells: dict[tuple[object, str], Step] = {(step.begins, step.id): step for step in view.steps}
     columns = {
@@ -111,7 +111,7 @@ def _as_table(view: CostsView, choice: Choice) -> list[dict[str, str]]:
 
 
 def draw_top(choice: Choice, view: CostsView, dimension: Dimension, default_zone: ZoneInfo) -> None:
-    """A click on a row filters by it, or takes that filter away again."""
+    """Draw the dearest; a click on a row filters by it, or takes that filter away again."""
     st.subheader(PLURAL[dimension], anchor=False)
     groups = view.tops[dimension]
     key = f"costs-top-{dimension}-{hash(choice)}"
@@ -153,6 +153,6 @@ def _top_rows(groups: list[Group], *, compared: bool) -> list[dict[str, object]]
 
 
 def _change(group: Group) -> float | None:
-    """In per cent of what was spent before; only for reading."""
+    """Write the change in per cent of what was spent before; only for reading."""
     spent = known(group)
     return None if spent is None or group.before <= 0 else (spent - group.before) * 100 / group.before

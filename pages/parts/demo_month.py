@@ -23,7 +23,7 @@ _LABELS: dict[Phase, str] = {
 
 
 def draw_offer(services: Services) -> None:
-    """Nothing once there is a trace."""
+    """Offer the demo month; nothing once there is a trace."""
     if not services.demo.offer(services.me):
         return
     with st.container(border=True):
@@ -33,7 +33,7 @@ def draw_offer(services: Services) -> None:
 
 
 def draw_label(services: Services) -> None:
-    """Nothing while there is no demo month."""
+    """Mark the demo month; nothing while there is none."""
     phase = services.demo.phase(services.me)
     if phase is None:
         return
@@ -53,7 +53,7 @@ def _load(services: Services) -> None:
 
 
 def _run(what: str, action: Callable[[], object]) -> None:
-    """An error is shown at the top of the page that is drawn anew."""
+    """An error is shown at the top of the page that is drawn again."""
     with st.spinner(what):
         attempt(action)
     st.rerun()

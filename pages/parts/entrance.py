@@ -1,4 +1,4 @@
-"""The way in and out: what is drawn for whoever has to sign in, and who is signed in."""
+"""The way in and out: what is drawn for people who have to sign in, and who is signed in."""
 
 import streamlit as st
 
@@ -15,19 +15,19 @@ from pages.parts.unsent import UNSENT
 
 
 def draw_way_in() -> None:
-    """In place of a page; from signing in people come back to it."""
+    """Draw the way in, in place of a page; from signing in people come back to it."""
     with st.container(horizontal_alignment="center"), st.container(border=True, width=420, gap="small"):
         st.header("Sign in to go on", anchor=False)
         if settings().auth == "oidc":
             draw_oidc_way_in(services())
         else:
-            st.markdown("You are not signed in, or not any more.")
+            st.markdown("You are not signed in.")
             st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
         _draw_unsent()
 
 
 def _draw_unsent() -> None:
-    """Signing in begins the pages anew, so that this is the last place where it can be had."""
+    """Signing in begins the pages again, so that this is the last place where it can be had."""
     texts = [each.text for each in st.session_state.get(UNSENT, {}).values() if each.text]
     if texts:
         st.warning("This was not sent. Copy what you want to keep.", icon=":material/undo:")
@@ -36,7 +36,7 @@ def _draw_unsent() -> None:
 
 
 def draw_reader(services: Services, reader: Person) -> None:
-    """Who is signed in, and the way out; nothing without sign-in."""
+    """Draw who is signed in, and the way out; nothing without sign-in."""
     if services.settings.auth == "none":
         return
     with (

@@ -41,7 +41,7 @@ class Offer:
 
 
 def draw_exports(services: Services, choice: Choice) -> None:
-    """A button that opens both files of what is chosen, for who may have them."""
+    """Draw a button that opens both files of what is chosen, for who may have them."""
     if not may(services.me, Permission.EXPORTS):
         return
     popover = st.popover("Export", icon=":material/download:", key=_POPOVER, on_change="rerun")
@@ -70,7 +70,7 @@ def _draw_file(services: Services, order: Order, token: str) -> None:
 
 
 def _offer(services: Services, chosen: TraceFilter, zone: str) -> Offer:
-    """The one drawn before while the choice is the same, so that what runs stays in sight; its links never expire."""
+    """Return the one drawn before while the choice is the same, so that what runs stays; its links never expire."""
     by, offer = services.me, st.session_state.get(_OFFER)
     if offer is None or (offer.chosen, offer.zone) != (chosen, zone):
         orders = {file: services.exports.order(by, file, chosen, zone) for file in FILES}

@@ -36,7 +36,7 @@ def seconds(milliseconds: int | None) -> str:
 
 
 def byte_size(count: int) -> str:
-    """In thousands, as disks are sold."""
+    """Write the size in thousands, as disks are sold."""
     for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -44,7 +44,7 @@ def byte_size(count: int) -> str:
 
 
 def money(total: Nanos | None, basis: str | None) -> str:
-    """Dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
+    """Write dollars for reading, as Markdown: an estimate says so, an unknown cost is never shown as a figure."""
     shown = show_usd(total).replace("$", r"\$")
     if total is None:
         return "cost unknown"
@@ -52,7 +52,7 @@ def money(total: Nanos | None, basis: str | None) -> str:
 
 
 def tokens(usage: Usage) -> str:
-    """The prompt, how much of it came from the cache, and the answer."""
+    """Return the prompt, how much of it came from the cache, and the answer."""
     parts = [f"{usage.prompt:,} in"]
     if usage.cache_read:
         parts.append(f"{usage.cache_read:,} cached")
@@ -60,7 +60,7 @@ def tokens(usage: Usage) -> str:
 
 
 def so_far(cost: CostSoFar | None) -> str:
-    """The line beside an answer that is being written."""
+    """Return the line beside an answer that is being written."""
     if cost is None:
         return "Waiting for the first token …"
     waited = cost.time_to_first_token_ms
@@ -69,24 +69,24 @@ def so_far(cost: CostSoFar | None) -> str:
 
 
 def token_rows(usage: Usage) -> list[tuple[str, int]]:
-    """Every bucket that has something in it, under the name of its price."""
+    """Return every bucket that has something in it, under the name of its price."""
     return [(count.label, number) for count in COUNTS if (number := usage.of(count))]
 
 
 def usd(nanos: Nanos | None) -> str:
-    """Exact dollars for a table, without their sign; an unknown amount is never a figure."""
+    """Write exact dollars for a table, without their sign; an unknown amount is never a figure."""
     return "unknown" if nanos is None else exact_usd(nanos)
 
 
 def same_length(amounts: Iterable[str]) -> list[str]:
-    """A column of amounts, each with so many spaces before it that whoever sorts them as text sorts them right."""
+    """Return a column of amounts, each with so many spaces before it that sorting them as text sorts them right."""
     amounts = list(amounts)
     longest = max(map(len, amounts), default=0)
     return [each and each.rjust(longest) for each in amounts]
 
 
 def in_short(rows: Sequence[Mapping[str, object]], *columns: str) -> Styler:
-    """A table whose amounts read short, two decimals from a dollar on, else four digits.
+    """Return a table whose amounts read short, two decimals from a dollar on, else four digits.
 
     What is opened, copied, sorted by or downloaded is the exact one, which the rows have. A browser copies a number as
     it is and a text as it is shown, so a column whose amounts are not all numbers shows them exactly.
@@ -97,7 +97,7 @@ def in_short(rows: Sequence[Mapping[str, object]], *columns: str) -> Styler:
 
 
 def are_numbers(amounts: Iterable[object]) -> bool:
-    """Whether a browser's numbers hold them all exactly; a blank one is none, but no hindrance."""
+    """Return whether a browser's numbers hold them all exactly; a blank one is none, but no hindrance."""
     return all(map(_is_number, amounts))
 
 
@@ -122,5 +122,5 @@ def _short(cell: object) -> str:
 
 
 def exact(total: Nanos | None) -> str:
-    """All nine decimals, as Markdown."""
+    """Return all nine decimals, as Markdown."""
     return "unknown" if total is None else rf"\${exact_usd(total)}"

@@ -59,7 +59,7 @@ def address() -> dict[str, list[str]]:
 
 
 def _keep_across_pages(page: str) -> None:
-    """What was chosen on one page holds on the other, unless that was opened by an address of its own."""
+    """Keep what was chosen on one page for the other, unless that was opened by an address of its own."""
     if st.session_state.get(_PAGE) != page and not st.query_params:
         st.query_params.from_dict(st.session_state.get(_KEPT, {}))
     st.session_state[_PAGE], st.session_state[_KEPT] = page, address()
@@ -185,7 +185,7 @@ class _Bar:
         choose(choice, self._default_zone)
 
     def _current(self) -> Choice:
-        """As the address is by now: of several changes at once each callback adds its own."""
+        """Read the address as it is by now: of several changes at once each callback adds its own."""
         return read_address(address(), self._default_zone, now(), self._names.options, self._names.usual)[0]
 
     def _take_range(self) -> None:

@@ -17,7 +17,7 @@ from pages.parts.problems import show_kept_problem, show_problem, told
 from pages.parts.reader import for_reader, reader
 
 _WHERE = (
-    "Costs of made-up answers are what real ones would come to. To talk to Anthropic, enter a key on the page Account "
+    "Made-up answers are priced as real ones would be. To talk to Anthropic, enter a key on the page Account "
     "or, as an admin, for all on Settings; or set ANTHROPIC_API_KEY and start again."
 )
 
@@ -26,7 +26,7 @@ _WHERE = (
 def page(title: str, caption: str = "", *, own: str = "", knows: Collection[str] | None = ()) -> Iterator[Services]:
     """Title, notice and, where something goes wrong on purpose, a clear sentence in place of the rest of the page.
 
-    Whoever has not signed in sees how to, and nothing else. ``own`` is the caption for those who see only their own.
+    People who have not signed in see how to, and nothing else. ``own`` is the caption for those who see only their own.
 
     ``knows`` are the parts of an address that the page understands: others are complained of. None if it says itself.
     """
@@ -66,16 +66,16 @@ def _leave_out_what_chat_left(knows: Collection[str] | None) -> None:
 
 
 def _complain(knows: Collection[str]) -> None:
-    """Nothing that an address says is silently ignored."""
+    """Name what an address says in vain: nothing of it is silently ignored."""
     for name in sorted(set(st.query_params) - set(knows)):
         st.warning(
-            f"This page does not know “{as_text(name)}” in an address, so it shows what it would without that.",
+            f"This page does not know “{as_text(name)}” in its address, so that part was left out.",
             icon=":material/link_off:",
         )
 
 
 def _notice(running: Services, me: Person) -> str | None:
-    """None also while the database does not answer, which the page itself says."""
+    """Return what to say of keys; None also while the database does not answer, which the page itself says."""
     try:
         return notice(running.keys.answering(me), running.keys.answers_here())
     except AppError:

@@ -51,7 +51,7 @@ class TextBlock:
             self._slot.write_stream(self._portions(goes_on))
 
     def _portions(self, goes_on: GoesOn) -> Iterator[str]:
-        """From the beginning, because Streamlit begins anew with each stream."""
+        """Give the text from its beginning, because each stream starts Streamlit's element again."""
         guard, given = Guard(), 0
         while True:
             portion, given = self._text[given:], len(self._text)
@@ -62,7 +62,7 @@ class TextBlock:
 
 
 def thinking() -> DeltaGenerator:
-    """The folded place for what a model thinks, where the script draws now."""
+    """Return the folded place for what a model thinks, where the script draws now."""
     return st.expander("Thinking", icon=":material/psychology:", type="compact")
 
 

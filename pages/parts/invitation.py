@@ -34,12 +34,12 @@ def invite(services: Services) -> None:
 
 
 def show_link(services: Services, link: Link, name: str) -> None:
-    """With an identity provider no link is needed: who is invited only signs in."""
+    """Show the link to hand over; with an identity provider none is needed: who is invited only signs in."""
     if services.settings.auth == "oidc":
         st.success(
             f"{as_text(name)} can sign in now, at {as_text(services.settings.address)}.", icon=":material/check:"
         )
         return
-    words = f"Hand this link to {as_text(name)} yourself. It is shown only now, and good once, until"
+    words = f"Hand this link to {as_text(name)} yourself. It is shown only now and works once, until"
     st.success(f"{words} {moment(link.expires_at)}.", icon=":material/link:")
     st.code(address(services.settings, link), language=None, wrap_lines=True)

@@ -60,7 +60,7 @@ class LiveLine:
         self._line = replace(self._line, state="running", consent=consent)
 
     def begin_below(self, agent_name: str, changed: Changed) -> "Lane":
-        """The lane of the agent that it asks."""
+        """Return the lane of the agent that it asks."""
         if self._lane is None:
             self._asked = as_text(agent_name)
             self._status = self._below.status(f"{self._asked} is working …", expanded=True)
@@ -74,13 +74,13 @@ class LiveLine:
             self._status.update(label=self._asked, state="error" if failed else "complete")
 
     def stop(self) -> None:
-        """The turn has ended: nothing runs any more."""
+        """Stop, as the turn has ended: nothing runs any more."""
         if not self._line.over:
             self._request, self._line = None, replace(self._line, state="stopped")
             self._end_below(failed=True)
 
     def draw(self, _: GoesOn) -> None:
-        """The card is drawn once, and gone as soon as somebody has decided."""
+        """Draw the card once; it is gone as soon as somebody has decided."""
         if self._line != self._drawn:
             with self._slot:
                 draw_tool_line(self._line)
@@ -146,7 +146,7 @@ class Lane:
         self._changed[line] = None
 
     def finish(self) -> None:
-        """Nothing more comes."""
+        """Close the lane: nothing more comes."""
         self._end_section()
         for line in self._lines.values():
             line.stop()

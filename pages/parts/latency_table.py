@@ -14,7 +14,7 @@ _COUNTS = ("Messages", "With a first token")
 
 
 def draw_latencies(choice: Choice, view: CostsView) -> None:
-    """In total, and for each group that the chart over time tells apart."""
+    """Draw latencies in total, and for each group that the chart over time tells apart."""
     st.subheader("How long answers took", anchor=False)
     group = choice.by.capitalize()
     counts, seconds = (st.column_config.NumberColumn(format=format_) for format_ in ("localized", "%.2f s"))

@@ -11,7 +11,7 @@ from core.settings import settings
 
 
 def go_to(address: str) -> None:
-    """In the same tab, for which links have no way."""
+    """Go to an address in the same tab, for which links have no way."""
     message, context = ForwardMsg(), get_script_run_ctx()
     message.auth_redirect.url = settings().sub_path + address
     if context is not None:
@@ -19,7 +19,7 @@ def go_to(address: str) -> None:
 
 
 def go_to_sign_in() -> None:
-    """From signing in people come back to the page."""
+    """Go to sign in, from where people come back to the page."""
     go_to(f"{SIGN_IN}?{urlencode({'next': _here()})}")
 
 

@@ -121,14 +121,14 @@ class LiveAnswer:
 
 
 def innermost(event: Event) -> Event:
-    """What happened, whoever was asked to do it by whom."""
+    """Return what happened, without who was asked to do it by whom."""
     while isinstance(event, Delegated):
         event = event.event
     return event
 
 
 def frame_seconds(reader: int, drawn: int) -> float:
-    """The time until this reader's next frame: longer for long blocks, and when many read at once."""
+    """Return the time until this reader's next frame: longer for long blocks, and when many read at once."""
     moment = time.monotonic()
     _last_frames[reader] = moment
     for other, at in list(_last_frames.items()):

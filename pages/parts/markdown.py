@@ -85,7 +85,7 @@ class Guard:
         return _safe_code(line)
 
     def _is_left(self, line: str) -> bool:
-        """Whether the list or quotation that holds the code has ended before this line."""
+        """Return whether the list or quotation that holds the code has ended before this line."""
         if self._indented:
             return _INDENTED.match(line) is None
         if ">" in self._before_fence:
@@ -110,7 +110,7 @@ class Guard:
         self._done = len(self._text)
 
     def _is_open(self, match: re.Match[str]) -> bool:
-        """Whether what follows may still make something else of it."""
+        """Return whether what follows may still make something else of it."""
         rest, kind = self._text[match.end() :], match.lastgroup
         if kind in ("run", "tildes"):
             return "\n" not in rest and len(rest) <= _LONGEST_SPAN + len(match[0])
@@ -151,7 +151,7 @@ class Guard:
                 return match[0]
 
     def _is_rule(self, match: re.Match[str]) -> bool:
-        """Whether it parts a table's head from its rows, or underlines a heading."""
+        """Return whether it parts a table's head from its rows, or underlines a heading."""
         line = self._line(match)
         if match[0] != "--" or not _RULE.match(line):
             return False
@@ -160,7 +160,7 @@ class Guard:
         return "|" in line or (line.strip(" \t>") == "--" and bool(above.strip()))
 
     def _line(self, match: re.Match[str]) -> str:
-        """As far as it has come."""
+        """Return the line as far as it has come."""
         end = self._text.find("\n", match.end())
         return self._text[self._text.rfind("\n", 0, match.start()) + 1 : len(self._text) if end < 0 else end]
 
@@ -177,7 +177,7 @@ def safe_markdown(text: str) -> str:
 
 
 def as_text(text: str) -> str:
-    """A line of somebody's own words inside our Markdown: drawn as written, never as formatting."""
+    """Return a line of somebody's own words inside our Markdown: drawn as written, never as formatting."""
     line, place, parts = " ".join(text.split()), 0, list[str]()
     for match in _ORDER.finditer(line):
         parts += _escaped(line[place : match.start()]), _parted(match[0])
@@ -194,5 +194,5 @@ def _parted(order: str) -> str:
 
 
 def as_cell(text: str) -> str:
-    """Text for a table whose reader may save it as CSV: never taken for a formula."""
+    """Write text for a table whose reader may save it as CSV: never taken for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

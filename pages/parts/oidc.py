@@ -20,7 +20,7 @@ from pages.parts.markdown import as_text
 
 
 def auth_secrets(chosen: Settings) -> dict[str, SecretsValue]:
-    """What Streamlit has to know. Raises SetupError."""
+    """Return what Streamlit has to know. Raises SetupError."""
     if chosen.auth != "oidc" or chosen.oidc_client_secret is None:
         return {}
     asked: dict[str, SecretsValue] = {"scope": chosen.oidc_scope, "prompt": "select_account"}
@@ -37,19 +37,22 @@ def auth_secrets(chosen: Settings) -> dict[str, SecretsValue]:
 
 
 def oidc_session(services: Services) -> Session:
-    """Of this browser, looked up anew each time. Raises NotSignedIn; NotAllowed for who does not belong here."""
+    """Return this browser's session, looked up again each time.
+
+    Raises NotSignedIn; NotAllowed for who does not belong here.
+    """
     # Streamlit names no address for a browser on this machine.
     visit = Visit(st.context.ip_address or "127.0.0.1", st.context.headers.get("User-Agent", ""))
     return _oidc(services).session(st.user.to_dict(), visit)
 
 
 def oidc_cookie(services: Services) -> str:
-    """What this browser's session is known by. Raises NotSignedIn."""
+    """Return what this browser's session is known by. Raises NotSignedIn."""
     return _oidc(services).cookie(st.user.to_dict())
 
 
 def way_to_provider() -> str:
-    """The address that leads there, good for some seconds."""
+    """Return the address that leads there, good for some seconds."""
     return f"{WAY_IN}?{urlencode({'provider': encode_provider_token('default')})}"
 
 
@@ -62,7 +65,7 @@ def draw_oidc_way_in(services: Services) -> None:
     """Raises nothing: why somebody may not come in is said."""
     refusal = _refusal(services)
     if refusal is None:
-        st.markdown("You are not signed in, or not any more.")
+        st.markdown("You are not signed in.")
         st.button("Sign in", type="primary", icon=":material/login:", on_click=go_to_sign_in)
     else:
         st.error(as_text(refusal), icon=":material/block:")
@@ -81,5 +84,5 @@ def _refusal(services: Services) -> str | None:
 
 def _oidc(services: Services) -> OidcSignIn:
     if services.access.oidc is None or not st.user.get("is_logged_in"):
-        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+        raise NotSignedIn("You are not signed in. Sign in to go on.")
     return services.access.oidc

@@ -47,7 +47,7 @@ def _draw_role(services: Services, person: PersonView) -> None:
     with st.container(border=True):
         key, now = f"role-{person.id}-{person.role}", ROLES.index(person.role)
         role = st.radio("Role", ROLES, now, captions=[*ABOUT_ROLES.values()], key=key)
-        words = f"{as_text(person.name)} becomes {role}. It holds from the next thing that is done with the account."
+        words = f"{as_text(person.name)} becomes {role}, from their next action on."
         if role != person.role:
             change = partial(_set_role, services, person.id, role)
             confirm("Change role", words, f"Make {role}", change, key="set-role", icon=":material/badge:")
@@ -63,7 +63,7 @@ def _draw_steps(services: Services, person: PersonView) -> None:
             return
         label = "New invitation" if person.state == "invited" else "New password"
         if services.settings.auth == "accounts" and st.button(
-            label, icon=":material/link:", help="Makes a link to hand over; earlier ones are no good then"
+            label, icon=":material/link:", help="Makes a link to hand over; earlier links stop working"
         ):
             with slot, told():
                 show_link(services, _link(services, person), person.name)

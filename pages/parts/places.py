@@ -39,7 +39,7 @@ PLACES = (
 
 
 def pages() -> list[StreamlitPage]:
-    """All of them for the navigation, the first being where people arrive; it shows those of use to whoever reads."""
+    """Return all for the navigation, the first being where people arrive; those of no use to the reader are hidden."""
     me = _me()
     return [
         st.Page(
@@ -59,7 +59,7 @@ def _visibility(place: Place, me: Person | None) -> Literal["visible", "hidden"]
 
 
 def _me() -> Person | None:
-    """None where something is wrong that each page says by itself."""
+    """Return the reader; None where something is wrong that each page says by itself."""
     try:
         return for_reader(services()).me
     except AppError:

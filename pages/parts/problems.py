@@ -18,7 +18,7 @@ _TITLE = {
 
 
 def show_problem(error: AppError) -> None:
-    """The error's own words, never a traceback; who is not signed in any more sees the way in instead of the page."""
+    """Show the error's own words, never a traceback; who is signed out sees the way in instead of the page."""
     if isinstance(error, NotSignedIn):
         st.rerun()
     title, icon = next((known for kind, known in _TITLE.items() if isinstance(error, kind)), ("", ":material/error:"))
@@ -28,7 +28,7 @@ def show_problem(error: AppError) -> None:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """What goes wrong on purpose is said in its place."""
+    """Say in its place what goes wrong on purpose."""
     try:
         yield
     except AppError as error:
@@ -36,7 +36,7 @@ def told() -> Iterator[None]:
 
 
 def attempt(action: Callable[[], object]) -> None:
-    """For callbacks: an error is kept and shown by ``show_kept_problem`` in the run that follows."""
+    """Try in a callback: an error is kept and shown by ``show_kept_problem`` in the run that follows."""
     try:
         action()
     except AppError as error:
@@ -48,7 +48,7 @@ def keep_problem(error: AppError) -> None:
 
 
 def show_kept_problem() -> None:
-    """Its place is taken in any case, so that what follows keeps its own."""
+    """Show the problem kept; its place is taken in any case, so that what follows keeps its own."""
     slot, error = st.empty(), st.session_state.pop(_KEPT, None)
     st.session_state[_SHOWN] = error
     if error is not None:
@@ -57,7 +57,7 @@ def show_kept_problem() -> None:
 
 
 def run_again() -> NoReturn:
-    """At once, so that a problem this run has shown is shown once more: nobody had the time to read it."""
+    """Run again at once, and show a problem of this run once more: nobody had the time to read it."""
     if shown := st.session_state.get(_SHOWN):
         st.session_state.setdefault(_KEPT, shown)
     st.rerun()

@@ -114,7 +114,7 @@ def _remove_for_all(services: Services) -> None:
 
 def _remove(services: Services, *, organisation: bool) -> None:
     st.markdown(
-        "Who has no key of their own is then answered with `ANTHROPIC_API_KEY`, if it is set."
+        "People without a key of their own are then answered with `ANTHROPIC_API_KEY`, if it is set."
         if organisation
         else "Your messages are then answered with the organisation's key, if there is one."
     )

@@ -1,4 +1,4 @@
-"""Who reads the pages: whoever the browser's cookie belongs to, by the database, each time it matters."""
+"""Who reads the pages: the person the browser's cookie belongs to, by the database, each time it matters."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,12 +16,12 @@ _WHOSE = "whose-pages"
 
 
 def for_reader(running: Services) -> Services:
-    """The services with ``me`` being whoever reads; without sign-in they are as they were."""
+    """Return the services with ``me`` being the reader; without sign-in they are as they were."""
     return running if running.settings.auth == "none" else replace(running, who=partial(_who, running))
 
 
 def for_later(running: Services) -> Services:
-    """The same for what is asked outside a script, where nothing of the browser is known: by the cookie it has now."""
+    """Return the same outside a script, where nothing of the browser is known: by the cookie it has now."""
     if running.settings.auth == "none":
         return running
     secret = _cookie(running)
@@ -29,14 +29,14 @@ def for_later(running: Services) -> Services:
 
 
 def browser(running: Services) -> Session:
-    """The sign-in of this browser. Raises NotSignedIn; NotAllowed for who signed in but does not belong here."""
+    """Return the sign-in of this browser. Raises NotSignedIn; NotAllowed for who signed in but does not belong here."""
     if running.settings.auth == "oidc":
         return oidc_session(running)
     return running.access.sessions.check(_cookie(running))
 
 
 def reader(running: Services) -> Person | None:
-    """Who reads, None if that has to be found out first; what the pages remember of another person is forgotten."""
+    """Return who reads, None if that has to be found out first; what the pages remember of others is forgotten."""
     try:
         person = for_reader(running).me
     except (NotSignedIn, NotAllowed):
@@ -48,7 +48,7 @@ def reader(running: Services) -> Person | None:
 
 
 def is_inside() -> bool:
-    """Whether somebody reads; also where something is wrong that each page says by itself."""
+    """Return whether somebody reads; also where something is wrong that each page says by itself."""
     try:
         return reader(services()) is not None
     except AppError:

@@ -44,7 +44,7 @@ class StreamlitRooms:
     def _note_drawn(self) -> MediaFileManager:
         """From the first page on keep which room each file is for, as long as there is the file.
 
-        Streamlit itself forgets it while a page is drawn anew, and never knows it of a download that was made.
+        Streamlit itself forgets it while a page is drawn again, and never knows it of a download that was made.
         """
         manager = Runtime.instance().media_file_mgr
         if manager is not self._noted:

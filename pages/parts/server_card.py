@@ -50,7 +50,7 @@ def where(server: McpServerView) -> str:
 
 
 def used_by(users: Sequence[AgentView]) -> str:
-    """As Markdown."""
+    """Say in Markdown which agents use it."""
     return f"Used by {', '.join(as_text(agent.name) for agent in users)}" if users else "Used by no agent"
 
 

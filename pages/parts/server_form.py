@@ -21,7 +21,7 @@ Row: TypeAlias = tuple[str, str]
 
 
 def draw_form(server: McpServerView | None) -> Callable[[], McpServerDraft] | None:
-    """When it is submitted, a function that makes the draft, or raises InputError."""
+    """Return, when it is submitted, a function that makes the draft or raises InputError."""
     key = f"server-{server.id if server else 'new'}"
     name = st.text_input(
         "Name",
@@ -64,7 +64,7 @@ def _transport(server: McpServerView | None, key: str) -> Transport:
 
 
 def _secrets(stored: Sequence[str], transport: Transport, key: str) -> list[Row]:
-    """A row for each stored one, and always one more than is filled."""
+    """Return a row for each stored one, and always one more than is filled."""
     st.markdown("**Environment variables**" if transport == "stdio" else "**Headers**")
     st.caption("For keys and tokens. Values are never shown again. To remove one, clear its name and value.")
     return [_secret(place, stored, f"{key}-secret-{place}") for place in range(_rows(stored, key))]

@@ -21,7 +21,7 @@ def draw_sessions(services: Services, person_id: str, this: str = "") -> None:
 
 
 def end_others(services: Services, this: str) -> None:
-    """All of the reader's own but for this one."""
+    """End all of the reader's own but for this one."""
     for session in services.access.sessions.list(services.me):
         if session.id != this:
             services.access.sessions.revoke(services.me, session.id)
@@ -64,7 +64,7 @@ _SYSTEMS = {
 
 
 def browser_name(user_agent: str) -> str:
-    """As "Firefox on Linux"; the words themselves where they say neither."""
+    """Name the browser as "Firefox on Linux"; the words themselves where they say neither."""
     browser, system = _first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent)
     if browser and system:
         return f"{browser} on {system}"

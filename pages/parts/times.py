@@ -7,7 +7,7 @@ import streamlit as st
 
 
 def reader_zone() -> tzinfo:
-    """The browser's; UTC if it does not say."""
+    """Return the browser's; UTC if it does not say."""
     try:
         return ZoneInfo(st.context.timezone or "")
     except (ZoneInfoNotFoundError, ValueError):
@@ -15,7 +15,7 @@ def reader_zone() -> tzinfo:
 
 
 def clock(at: datetime) -> str:
-    """The time of day, to the second."""
+    """Return the time of day, to the second."""
     zone = reader_zone()
     return f"{at.astimezone(zone):%H:%M:%S}{_zone_name(zone)}"
 

@@ -36,7 +36,7 @@ def new_token(services: Services, agents: Mapping[str, str]) -> None:
 
 
 def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
-    """What is filled in, once it is sent."""
+    """Return what is filled in, once it is sent."""
     name = st.text_input("Name", key="token-name", max_chars=80, placeholder="What uses it, such as “nightly report”")
     roles = ROLES[: ROLES.index(me.role) + 1]
     role = st.radio("Role", roles, captions=[ABOUT_ROLES[each] for each in roles], key="token-role")
@@ -52,6 +52,6 @@ def _form(me: Person, agents: Mapping[str, str]) -> TokenDraft | None:
 def _show(services: Services, made: NewToken) -> None:
     st.warning("Copy it now: it is never shown again.", icon=":material/visibility_off:")
     st.code(made.secret, language=None, wrap_lines=True)
-    st.caption(f"It is good until {moment(made.view.expires_at)}. To see whether {as_text(made.view.name)} works:")
+    st.caption(f"It works until {moment(made.view.expires_at)}. To see whether {as_text(made.view.name)} works:")
     line = f'curl -H "Authorization: Bearer {made.secret}" {services.settings.address}/api/agents'
     st.code(line, language="sh", wrap_lines=True)

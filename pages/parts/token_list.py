@@ -12,7 +12,7 @@ from pages.parts.confirm import confirm
 from pages.parts.markdown import as_text
 from pages.parts.times import moment
 
-_REVOKING = "Programs that use it are refused at once, and it cannot be had back."
+_REVOKING = "Programs that use it are refused at once, and this cannot be undone."
 
 
 def draw_tokens(services: Services, person_id: str, agents: Mapping[str, str]) -> None:
@@ -25,7 +25,7 @@ def draw_tokens(services: Services, person_id: str, agents: Mapping[str, str]) -
             revoke = partial(_revoke, services, token.id)
             confirm("Revoke", _REVOKING, "Revoke it", revoke, key=f"revoke-{token.id}", icon=":material/key_off:")
     if not alive:
-        st.caption("There is no API token.")
+        st.caption("No API tokens yet.")
     if ended := [token for token in tokens if token not in alive]:
         with st.expander(f"{len(ended)} that ended", icon=":material/history:"):
             for token in ended:

@@ -68,7 +68,7 @@ class ToolLine:
 
 
 def readable_name(name: str) -> str:
-    """As Markdown: a server's tool says whose it is, after its own name."""
+    """Name a tool in Markdown: a server's tool says whose it is, after its own name."""
     server, mark, tool = name.partition("__")
     return f"**{as_text(tool)}** · {as_text(server)}" if mark and tool else f"**{as_text(name)}**"
 
@@ -78,7 +78,7 @@ def pretty(given: Mapping[str, Any]) -> str:
 
 
 def draw_tool_line(line: ToolLine) -> None:
-    """Where the script draws now."""
+    """Draw the line where the script draws now."""
     refused = line.consent is not None and line.consent.refused
     with st.expander(_label(line), icon=_REFUSED if refused else _ICONS[line.state], type="compact"):
         _draw_text("Input", pretty(line.given), None, language="json")
@@ -98,7 +98,7 @@ def _label(line: ToolLine) -> str:
 
 
 def _word(line: ToolLine) -> str:
-    """How it goes, as Markdown; of what failed the reason, too."""
+    """Return how it goes, as Markdown; of what failed the reason, too."""
     if line.state == "running":
         return ""
     if line.state == "waiting":

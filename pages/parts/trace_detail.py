@@ -65,7 +65,7 @@ def _draw_asked(services: Services, detail: TraceDetail) -> None:
         st.caption(":material/delete: The conversation was deleted; what it cost stays in the books.")
         return
     if not detail.texts:
-        st.caption(":material/visibility_off: What was said in it is not for finance to read.")
+        st.caption(":material/visibility_off: Finance cannot read what was said in it.")
         return
     asked = first_line_asked(services, detail.trace.id)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -101,14 +101,14 @@ def _draw_figures(detail: TraceDetail) -> None:
 
 
 def _cost(trace: TraceRow, known: Nanos) -> str:
-    """Of a turn that runs what is booked by now; an unknown cost is never shown as a figure."""
+    """Say the cost; of a running turn what is booked by now: an unknown cost is never shown as a figure."""
     if trace.basis is None:
         return f"{money(known, trace.basis)} so far" if known else "not known yet"
     return "unknown" if trace.total is None else money(trace.total, trace.basis)
 
 
 def _calls(attempts: int, tools: int) -> dict[str, str]:
-    """Of models, repeated ones included, and of tools where there were any."""
+    """Count calls of models, repeated ones included, and of tools where there were any."""
     return {"Calls + tools": f"{attempts:,} + {tools:,}"} if tools else {"Attempts": f"{attempts:,}"}
 
 
@@ -141,7 +141,7 @@ def _draw_steps(detail: TraceDetail, labels: Mapping[str, str]) -> None:
 
 
 def _draw_sessions(detail: TraceDetail, labels: Mapping[str, str]) -> None:
-    """Who was asked first, and by which step each of the others was."""
+    """Draw who was asked first, and by which step each of the others was."""
     st.dataframe(
         in_short([_session(detail, labels, session) for session in detail.sessions], "Cost, USD"),
         hide_index=True,
@@ -185,7 +185,7 @@ def _step(label: str, span: SpanRow) -> dict[str, object]:
 
 
 def _sent(span: SpanRow) -> str:
-    """How far the request is known to have come."""
+    """Return how far the request is known to have come."""
     if span.sent_at is not None:
         return "no answer" if span.answered_at is None else "answered"
     answered = span.usage_json or span.request_id or span.http_status

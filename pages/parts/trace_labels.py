@@ -10,7 +10,7 @@ from core.analytics.trace_tree import SessionRow
 
 
 def labels_of(detail: TraceDetail) -> dict[str, str]:
-    """By id, in the order of the tree; what another agent did bears the number of its session."""
+    """Label spans by id, in the order of the tree; what another agent did bears the number of its session."""
     numbers = {session.id: number for number, session in enumerate(detail.sessions, 1)}
     steps = _Steps(detail)
     wanted = [(detail.trace.id, "Request", 1)]
@@ -42,7 +42,7 @@ class _Steps:
 
 
 def _all_different(wanted: Sequence[tuple[str, str, int]]) -> Iterator[tuple[str, str]]:
-    """What is wanted more than once is counted."""
+    """Number the labels that are wanted more than once."""
     often = Counter(_with_session(name, number) for _, name, number in wanted)
     counters = defaultdict[str, Iterator[int]](lambda: count(1))
     taken = set[str]()

@@ -71,7 +71,7 @@ def _price(line: LedgerRow) -> str:
 
 
 def _checks(detail: TraceDetail, labels: Mapping[str, str]) -> Iterator[str]:
-    """A line for each level; of very many steps the ones that add up are told in one."""
+    """Yield a line for each level; of very many steps the ones that add up are told in one."""
     tools, several = {span.id for span in detail.tools}, len(detail.spans) > _TOLD_APART
     sums = [each for each in detail.sums() if each.id not in tools or not each.adds_up]
     told = [each for each in sums if each.level != "span" or not several or not each.adds_up]

@@ -45,7 +45,7 @@ def _dollars(trace: TraceRow) -> str:
 
 
 def draw_traces(traces: Sequence[TraceRow], names: Names, zone: ZoneInfo) -> None:
-    """A click on a row puts its trace into the address."""
+    """Draw traces; a click on a row puts its trace into the address."""
     st.session_state[_SHOWN] = [trace.id for trace in traces]
     costs = same_length(map(_dollars, traces))
     st.dataframe(

@@ -30,7 +30,7 @@ _DECISIONS = {
 
 
 def draw_tools(services: Services, detail: TraceDetail, labels: Mapping[str, str]) -> None:
-    """Nothing if none was called."""
+    """Draw the tools; nothing if none was called."""
     if not detail.tools:
         return
     may_see = detail.texts and not detail.deleted
@@ -69,7 +69,7 @@ def _size(span: SpanRow) -> str:
 
 
 def _consent(detail: TraceDetail, span: SpanRow, *, with_reason: bool) -> dict[str, str]:
-    """Who decided; a reason that was given to the model is a word of the conversation. Nothing if nobody was asked."""
+    """Say who decided, nothing if nobody was asked; a reason that the model was given belongs to the conversation."""
     if not detail.approvals:
         return {}
     asked = detail.approvals.get(span.id)
@@ -79,7 +79,7 @@ def _consent(detail: TraceDetail, span: SpanRow, *, with_reason: bool) -> dict[s
     return {"Consent": as_cell(f"{told}: {asked.reason}" if asked.reason and with_reason else told)}
 
 
-# Opening one reads its words and draws nothing else anew.
+# Opening one reads its words and draws nothing else again.
 @st.fragment
 @asks(Permission.OWN_TRACES)
 def _draw_texts(services: Services, detail: TraceDetail, labels: Mapping[str, str]) -> None:

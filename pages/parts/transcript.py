@@ -35,9 +35,9 @@ _CUT_SHORT = {
 }
 
 _STOPPED_SHORT = {
-    "max_tokens": ("Length limit reached", "This is the longest that the agent may answer. Ask it to go on."),
-    "model_context_window_exceeded": ("Context full", "The model can hold no more. Go on in a new conversation."),
-    "refusal": ("Declined", "The model did not want to answer this. Say it differently, or ask another agent."),
+    "max_tokens": ("Length limit reached", "The answer reached the agent's limit on length. Ask it to go on."),
+    "model_context_window_exceeded": ("Context full", "This is all the model can read. Go on in a new conversation."),
+    "refusal": ("Declined", "The model declined to answer this. Say it differently, or ask another agent."),
 }
 """By the provider's reason to stop, of answers in which nothing failed."""
 
@@ -91,7 +91,7 @@ def end_editing(message_id: str | None) -> None:
 
 
 def draw_answer(message: MessageView, asked: MessageView | None, resend: Resend, *, editable: bool) -> None:
-    """An answer with its figures; ``asked`` is the user's message that Retry sends again."""
+    """Draw an answer with its figures; ``asked`` is the user's message that Retry sends again."""
     with st.chat_message("assistant", avatar=ASSISTANT):
         draw_blocks(message)
         if message.turn is not None:
@@ -111,7 +111,7 @@ def _draw_figures(message: MessageView, turn: TurnFigures, retried: MessageView 
 
 
 def draw_blocks(message: MessageView) -> None:
-    """All that the answer holds, in the order it came about."""
+    """Draw all that the answer holds, in the order it came about."""
     for part in parts_of(message):
         match part:
             case Thought(text):

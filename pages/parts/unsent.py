@@ -33,11 +33,11 @@ class Ways:
 
 
 def keep(services: Services, message: Unsent) -> None:
-    """In the session, and in the database if that can be used."""
+    """Keep it in the session, and in the database if that can be used."""
     _here()[message.id] = message
     try:
         services.conversations.unsent.keep(services.me, message)
-    except AppError:  # the database is away, or whoever wrote it may not come in any more
+    except AppError:  # the database is away, or its writer may not come in any more
         return
 
 
@@ -55,7 +55,7 @@ def _here() -> dict[str, Unsent]:
 
 
 def all_unsent(services: Services) -> list[Unsent]:
-    """Oldest first: what the database has, and what only this session has because it could not."""
+    """List, oldest first, what the database has, and what only this session has because it could not."""
     try:
         found = {each.id: each for each in services.conversations.unsent.list(services.me)}
     except StoreError:
@@ -64,7 +64,7 @@ def all_unsent(services: Services) -> list[Unsent]:
 
 
 def draw_unsent(ways: Ways, conversation_id: str | None) -> None:
-    """Those of this conversation; where others wait is said."""
+    """Draw those of this conversation; where others wait is said."""
     slot = st.empty()
     every = all_unsent(ways.services)
     shown = [each for each in every if each.conversation_id == conversation_id]
@@ -113,7 +113,7 @@ def _as_changed(message: Unsent, typed: str) -> Unsent:
 
 
 def _send(ways: Ways, message: Unsent) -> None:
-    """As its remedy says."""
+    """Send it as its remedy says."""
     if ways.send is None:
         return
     if message.remedy == "anew":

@@ -15,7 +15,7 @@ _OPENED_BY = {")": "(", "]": "["}
 
 
 def draw_verbatim(text: str) -> None:
-    """Where the script draws now; Streamlit cuts space off at the beginning, unless something stands before it."""
+    """Draw where the script draws now; Streamlit cuts space off at the beginning, unless something stands before it."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         return
@@ -39,7 +39,7 @@ def _with_links(line: str) -> str:
 
 
 def _addresses(line: str) -> Iterator[tuple[int, int]]:
-    """Without a bracket at the end that was opened before the address."""
+    """Find addresses, without a bracket at the end that was opened before the address."""
     for found in _ADDRESS.finditer(line):
         end = found.end()
         while _is_surplus(line[found.start() : end]):
@@ -48,7 +48,7 @@ def _addresses(line: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_surplus(address: str) -> bool:
-    """Whether its last bracket was opened before it."""
+    """Return whether its last bracket was opened before it."""
     last = address[-1]
     return last in _OPENED_BY and address.count(last) > address.count(_OPENED_BY[last])
 

@@ -30,7 +30,7 @@ _VISIBLE = 0.003
 
 
 def waterfall(detail: TraceDetail) -> alt.LayerChart | alt.FacetChart | None:
-    """None while there is nothing to draw yet."""
+    """Return the chart; None while there is nothing to draw yet."""
     names = _as_tree(detail)
     rows = list(_rows(detail, names))
     if not rows:
@@ -53,7 +53,7 @@ def waterfall(detail: TraceDetail) -> alt.LayerChart | alt.FacetChart | None:
 
 
 def _as_tree(detail: TraceDetail) -> dict[str, str]:
-    """The names of the rows with branches in front, as a chart's axis takes no indentation."""
+    """Return the names of the rows with branches in front, as a chart's axis takes no indentation."""
     depths = {place.of.id: place.depth for place in detail.tree}
     shown = list(labels_of(detail).items())[:MOST_ROWS]
     return {each: f"{_branch(depths[each])}{name}" if each in depths else name for each, name in shown}
@@ -81,7 +81,7 @@ def _axis(labels: list[str]) -> alt.Axis:
 
 
 def _colour(rows: list[dict[str, object]]) -> alt.Color:
-    """With a legend of the phases that occur."""
+    """Colour the phases, with a legend of those that occur."""
     present = {row["phase"] for row in rows}
     phases = {phase: colour for phase, colour in PHASES.items() if phase in present}
     columns = 3 if len(phases) <= 3 else 2

@@ -12,10 +12,10 @@ LONGEST_TABLE = 20
 
 
 def room_for(kind: Kind) -> AbstractContextManager[object]:
-    """Where a block is drawn: a table scrolls sideways by itself, so that the page never does."""
+    """Return where a block is drawn: a table scrolls sideways by itself, so that the page never does."""
     return st.container(horizontal=True, wrap=False) if kind == "table" else nullcontext()
 
 
 def table_height(rows: int) -> Literal["content"] | int:
-    """In pixels where a table is so long that it scrolls by itself."""
+    """Return pixels where a table is so long that it scrolls by itself."""
     return "content" if rows <= LONGEST_TABLE else 35 * LONGEST_TABLE

@@ -15,7 +15,7 @@ def shown_window(services: Services, conversation_id: str) -> Window:
 
 
 def _shown(conversation_id: str) -> tuple[int, int]:
-    """How many turns, and how many newer ones are left out; another conversation begins with its newest ones."""
+    """Return how many turns, and how many newer ones are left out; another conversation begins with its newest ones."""
     whose, turns, skipped = st.session_state.get(_SHOWN, (None, TURNS, 0))
     return (turns, skipped) if whose == conversation_id else (TURNS, 0)
 
@@ -51,7 +51,7 @@ def go_to_trace(services: Services, conversation_id: str | None) -> None:
     del st.query_params[TRACE]
     if not show_turn(services, conversation_id, asked):
         st.info(
-            "The message of that trace does not stand in this conversation any more: it was changed or sent again. "
+            "The message of that trace is no longer in this conversation: it was changed or sent again. "
             "What it cost is in its trace.",
             icon=":material/history:",
         )
@@ -72,7 +72,7 @@ def draw_earlier(conversation_id: str, window: Window) -> None:
 
 
 def draw_later(conversation_id: str, window: Window, *, running: bool) -> None:
-    """Below the messages, where newer ones are left out."""
+    """Draw a button for later messages, below those shown, where newer ones are left out."""
     if not window.later:
         return
     turns, skipped = _shown(conversation_id)

@@ -25,7 +25,7 @@ def new_token(app: AppTest, name: str, role: str = "operator") -> str:
 
 
 def change_password(app: AppTest, old: str, new: str, again: str) -> AppTest:
-    for label, text in {"Present password": old, "New password": new, "The same again": again}.items():
+    for label, text in {"Current password": old, "New password": new, "The same again": again}.items():
         labelled(app.text_input, label).set_value(text)
     return press(app, "Change password")
 
@@ -42,8 +42,8 @@ def test_a_password_is_changed_by_who_knows_it_and_other_browsers_are_out(house:
     ada = house.join("Ada")
     other = house.access.sign_in.sign_in("ada@example.org", PASSWORD, BROWSER)
     app = house.open(ada)
-    assert "another one" in change_password(app, "not this one", BETTER, BETTER).error[0].value
-    assert "not typed the same" in change_password(app, PASSWORD, BETTER, BETTER + "x").error[0].value
+    assert "Current password is wrong" in change_password(app, "not this one", BETTER, BETTER).error[0].value
+    assert "The two new passwords differ" in change_password(app, PASSWORD, BETTER, BETTER + "x").error[0].value
     assert "12 to 256" in change_password(app, PASSWORD, "short", "short").error[0].value
     assert house.access.sessions.check(other.cookie)
     change_password(app, PASSWORD, BETTER, BETTER)
@@ -77,7 +77,7 @@ def test_t8_a_token_is_shown_once_works_and_is_refused_when_revoked(house: House
     press(app, "Revoke it")
     with pytest.raises(NotSignedIn):
         house.access.bearer(secret)
-    assert "There is no API token." in [each.value for each in app.caption]
+    assert "No API tokens yet." in [each.value for each in app.caption]
 
 
 def test_nobody_is_offered_a_role_above_their_own(house: House) -> None:

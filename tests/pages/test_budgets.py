@@ -87,14 +87,14 @@ def test_what_cannot_be_a_budget_is_said_and_kept() -> None:
         "-1": "The limit is “-1”",
         "0": "A budget is more than $0",
         "9999999999": "at most $1,000,000,000",
-        "5": "There is a budget for the same and for as long already",
+        "5": "There is such a budget already",
     }
     for typed, problem in bad.items():
         submit(fill(app, typed))
         assert problem in app.error[0].value.replace("\\", ""), typed
         assert labelled(app.text_input, "Limit in US dollars").value == typed
     submit(fill(app, "5", scope="agent"))
-    assert "Say which person or agent" in app.error[0].value
+    assert "Choose the person or agent" in app.error[0].value
     assert the_only_one().limit == NANOS_PER_USD
 
 
@@ -144,7 +144,7 @@ def test_what_is_spent_held_and_without_a_price_is_told(history: History) -> Non
     told = f"{unpriced} ledger lines have no price. The most it can be counts as spent until there is one."
     assert words(app).count(told) == 2
     assert unpriced > 1
-    assert words(app).count("What it has no room for is refused until") == 1
+    assert words(app).count("What it has no room for is refused. It resets on") == 1
     services().budgets.end(services().me, full.id)
     opened(history.store, (bob, agent), at=now(), bound=Bound(spent // 4, spent // 4))
     app = open_app("budgets")
@@ -154,7 +154,7 @@ def test_what_is_spent_held_and_without_a_price_is_told(history: History) -> Non
     services().budgets.change(services().me, view.id, spent, blocks=False)
     app = healthy(app.run())
     assert "over the limit of" in words(app)
-    assert "is refused until" not in words(app)
+    assert "is refused. It resets on" not in words(app)
 
 
 def test_the_way_to_its_costs_leads_to_the_same_sum(history: History) -> None:
@@ -191,7 +191,7 @@ def test_where_there_is_none_it_says_what_a_budget_is(role: str, offered: bool) 
     become(role)
     app = open_app("budgets")
     assert "A budget is a limit on what" in app.info[0].value
-    assert ("There is no budget of yours" in app.info[0].value) is not offered
+    assert ("You have no budgets yet" in app.info[0].value) is not offered
     assert has_button(app, "New budget") is offered
 
 

@@ -105,7 +105,7 @@ def test_e7_a_trace_whose_message_was_replaced_is_told() -> None:
     old = services().traces.page(services().me)[0].id
     press(app, "Retry")
     again = open_app(conversation=conversation_of(app), trace=old)
-    assert "does not stand in this conversation any more" in again.info[0].value
+    assert "is no longer in this conversation" in again.info[0].value
 
 
 def test_e7_a_message_has_few_widgets() -> None:
@@ -226,5 +226,5 @@ def test_l6_deactivating_an_agent_says_whom_it_touches() -> None:
     touched = services().agents.touched(services().me, first().id)
     assert (touched.turns, touched.conversations, touched.people) == (0, 1, 1)
     said = words(visit(app, "agents"))
-    assert "In 1 conversation of 1 person, somebody has to choose who answers then." in said
+    assert "In 1 conversation of 1 person, another agent has to be chosen." in said
     assert last_total() > 0

@@ -46,7 +46,7 @@ def address(app: AppTest) -> dict[str, object]:
 
 def test_without_any_spend_the_page_says_so() -> None:
     app = open_app("costs")
-    assert "Nothing that fits was spent" in words(app)
+    assert "Nothing matching was spent" in words(app)
     assert not app.metric
 
 
@@ -104,7 +104,7 @@ def test_what_has_no_known_price_is_nowhere_a_zero() -> None:
     for place in range(1, 4):
         assert set(column(app, place, "USD")) == {"unknown"}
         assert column(app, place, "Unpriced") == [1]
-    assert "no bars to draw" in words(app)
+    assert "there are no bars" in words(app)
 
 
 def test_a_change_is_told_for_each_group_that_was_there_before() -> None:

@@ -54,7 +54,7 @@ def test_what_cannot_be_invited_is_said_and_kept(house: House) -> None:
     assert "This is not an e" in app.error[0].value
     assert app.text_input(key="invite-email").value == "not an address"
     invite(app, "Root again", "root@example.org")
-    assert "is here already" in app.error[0].value
+    assert "already uses this address" in app.error[0].value
 
 
 def test_a_role_is_changed_after_a_second_click(house: House) -> None:
@@ -112,4 +112,4 @@ def test_others_than_admins_see_nobody(house: House, role: str, page: str) -> No
 def test_l1_a_person_in_the_address_who_is_not_here_is_said(house: House) -> None:
     for there, said in (("nobody", True), (person(house, "Root").id, False)):
         app = house.open(house.root, "people", person=there)
-        assert any("The person that the address names is not here." in each.value for each in app.warning) is said
+        assert any("Nobody here matches this address." in each.value for each in app.warning) is said

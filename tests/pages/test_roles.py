@@ -66,7 +66,7 @@ def test_t4_finance_finds_no_word_of_others_on_any_page() -> None:
     seen += [*all_of(open_app("traces", trace=trace)), *all_of(open_app("traces", q=trace))]
     assert any("Bob" in each for each in seen)
     assert [each for each in seen if CANARY in each] == []
-    assert "You may look for ids only" in open_app("traces", q=CANARY).info[0].value
+    assert "You can search for ids" in open_app("traces", q=CANARY).info[0].value
     become("admin")
     assert any(CANARY in each for each in all_of(open_app("traces", trace=trace)))
 

@@ -72,7 +72,7 @@ def test_a_bad_draft_is_refused_in_words_and_kept(page: AppTest) -> None:
     fill(page, "Arguments, as in a shell", "-m 'open")
     assert any("code that runs on this server" in each.value for each in page.warning)
     submit(page)
-    assert "a quote that is not closed" in page.error[0].value
+    assert "an open quote" in page.error[0].value
     fill(page, "Arguments, as in a shell", "-m x")
     submit(page)
     assert "There is a server named" in page.error[0].value
@@ -118,4 +118,4 @@ def test_removing_a_server_first_says_who_uses_it(page: AppTest) -> None:
     page.button(key="remove-now").click()
     open_dialog(page, key)
     assert services().registry.list(services().me) == []
-    assert "No server is registered" in page.info[0].value
+    assert "No servers yet" in page.info[0].value

@@ -223,7 +223,7 @@ def test_finance_sees_nothing_of_what_went_into_a_tool() -> None:
     errand = an_acting_trace(services().me.id)
     become("finance")
     app = one(errand.trace)
-    assert "not for finance to read" in words(app)
+    assert "Finance cannot read" in words(app)
     assert not [each for each in app.expander if "input and output" in each.label]
     consent = list(app.dataframe[2].value["Consent"])
     assert consent[2].startswith("denied by")

@@ -71,7 +71,7 @@ class Connection:
             await self._settled.wait()
 
     def tools(self, taken: Iterable[str]) -> Iterator[Tool]:
-        """The tools last known, under names that are not taken."""
+        """Yield the tools last known, under names that are not taken."""
         views = [view for view in self._views if view.problem is None]
         names = tool_names(self.server.name, [view.name for view in views], taken)
         for name, view in zip(names, views, strict=True):
@@ -106,7 +106,7 @@ class Connection:
             self._calls -= 1
 
     async def stop(self) -> None:
-        """The process is gone when this returns."""
+        """Stop; the process is gone when this returns."""
         self._scope.cancel()
         await asyncio.wait([self._task])
         self._lose()
@@ -119,12 +119,12 @@ class Connection:
             self._news.set()
 
     def _unavailable(self) -> ToolUnavailable:
-        """In words of our own: the reason may quote what the server printed."""
+        """Say it in words of our own: the reason may quote what the server printed."""
         why = f" {self._fault}" if self._fault else ""
         return ToolUnavailable(f"The server “{self.server.name}” does not answer now.{why} Do without it for now.")
 
     async def _keep(self) -> None:
-        """A server that fails is started again at once; each further time only after a pause, until it holds."""
+        """Keep a server: one that fails is started again at once, later only after a pause, until it holds."""
         failures = 0
         with self._scope:
             while True:
@@ -166,7 +166,7 @@ class Connection:
         return was_connected
 
     async def _serve(self, client: Client) -> None:
-        """Until the server ends or falls silent: keep the list of tools as it is there."""
+        """Keep the list of tools as it is there, until the server ends or falls silent."""
         self._client = client
         self._settled.set()
         async with anyio.create_task_group() as tasks:

@@ -48,7 +48,7 @@ async def _bound(response: httpx2.Response) -> None:
 
 @asynccontextmanager
 async def http_streams(server: McpServer) -> AsyncIterator[tuple[Any, Any]]:
-    """What the SDK's client reads and writes; the server's headers go to its own origin only."""
+    """Give what the SDK's client reads and writes; the server's headers go to its own origin only."""
     headers = {"Accept-Encoding": "identity", **server.headers}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=_TIMEOUT, event_hooks={"response": [_bound]}) as client,

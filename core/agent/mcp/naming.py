@@ -19,7 +19,7 @@ def tool_name(server: str, tool: str, taken: Container[str] = ()) -> str:
 
 
 def tool_names(server: str, tools: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """A name for each of a server's tools, none that is taken and none twice."""
+    """Return a name for each of a server's tools, none that is taken and none twice."""
     names: list[str] = []
     used = set(taken)
     for tool in tools:
@@ -29,7 +29,7 @@ def tool_names(server: str, tools: Iterable[str], taken: Iterable[str] = ()) -> 
 
 
 def is_of(name: str, server: str) -> bool:
-    """Whether a tool of this name is, or would be, one of the server's."""
+    """Return whether a tool of this name is, or would be, one of the server's."""
     return name.startswith(f"{server_slug(server) or 'server'}__")
 
 

@@ -15,7 +15,7 @@ _REFUSED_AT_THE_TOP = ("oneOf", "anyOf", "allOf")
 
 
 def viewed(tools: Iterable[Tool]) -> tuple[McpToolView, ...]:
-    """Of tools with the same name only the first."""
+    """Return the tools, of those with the same name only the first."""
     first: dict[str, Tool] = {}
     for tool in tools:
         first.setdefault(tool.name, tool)

@@ -82,7 +82,7 @@ class ServerProcess:
         self._ended(_ENDED)
 
     def _message(self, line: bytes) -> SessionMessage | None:
-        """None for what is no message: servers that print now and then are common."""
+        """Read a message; None for what is none: servers that print now and then are common."""
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValueError:
@@ -131,7 +131,7 @@ class ServerProcess:
 
 
 async def _exited(process: Process) -> None:
-    """By looking, because waiting would also wait for whoever else holds its pipes."""
+    """Look whether it has exited: waiting would also wait for others who hold its pipes."""
     with anyio.move_on_after(_GRACE_SECONDS):
         while process.returncode is None:  # noqa: ASYNC110
             await anyio.sleep(0.005)

@@ -13,12 +13,12 @@ _LONGEST = 300
 
 
 def reason_of(error: Exception | None, server: McpServer) -> str:
-    """One sentence or two without the server's secrets."""
+    """Say in one sentence or two why, without the server's secrets."""
     return without_secrets(server)(_said(_innermost(error), server))[:_LONGEST]
 
 
 def without_secrets(server: McpServer) -> Callable[[str], str]:
-    """A function that blots out the server's secrets wherever it repeats them."""
+    """Return a function that blots out the server's secrets wherever it repeats them."""
     # Of a header such as Authorization also without the word that says what kind it is.
     headers = [part for value in server.headers.values() for part in (value, value.rpartition(" ")[2])]
     return redaction([*server.env.values(), *headers])
@@ -41,7 +41,7 @@ def _said(error: Exception | None, server: McpServer) -> str:
         case TimeoutError() | httpx2.TimeoutException():
             return "It did not answer in time."
         case httpx2.HTTPStatusError(response=response):
-            return f"It answers {response.status_code} {response.reason_phrase}: see to the headers with its secrets."
+            return f"It answers {response.status_code} {response.reason_phrase}: check the headers with its secrets."
         case httpx2.TransportError():
             return f"It cannot be reached at its address: {error}"
         case MCPError():

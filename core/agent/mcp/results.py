@@ -19,9 +19,9 @@ from core.errors import ToolError
 
 
 def text_of(result: CallToolResult, redact: Callable[[str], str] = str) -> str:
-    """Its texts, and of what is no text the kind and size. Raises ToolError if the tool says that it failed.
+    """Return the result's texts, and the kind and size of what is no text.
 
-    ``redact`` takes out what nobody may be told.
+    ``redact`` takes out what nobody may be told. Raises ToolError if the tool says that it failed.
     """
     text = "\n".join(_block(block) for block in result.content)
     if not result.content and result.structured_content is not None:

@@ -37,7 +37,7 @@ class McpServers:
         self._closed = self._was_read = False
 
     async def tools(self, server_ids: Sequence[str]) -> list[Tool]:
-        """Those of the servers that answer, and those last known of a server that failed since.
+        """Return the tools of the servers that answer, and those last known of a server that failed since.
 
         What is wrong with a server ``states`` tells; it never makes this raise.
         """
@@ -49,7 +49,7 @@ class McpServers:
         return list((await _tools_of(opened)).values())
 
     async def named(self, names: Sequence[str], tell: Callable[[ServerChanged], object]) -> dict[str, Tool]:
-        """Those of the tools that there are, as ``tools`` gives them; only their servers are opened.
+        """Return those of the tools that there are, as ``tools`` gives them; only their servers are opened.
 
         Of those that have to be waited for it tells how they are doing.
         """
@@ -61,7 +61,7 @@ class McpServers:
         return {name: there[name] for name in names if name in there}
 
     async def at_once(self, names: Sequence[str]) -> dict[str, Tool] | None:
-        """The same where nobody need wait; None where a server must be waited for, which begins to start."""
+        """Return the same where nobody need wait; None where a server must be waited for, which begins to start."""
         async with self._changing:
             await self._read_configured()
             wanted = self._wanted(names)
@@ -79,34 +79,34 @@ class McpServers:
         return [each.id for each in self._configured.values() if any(is_of(name, each.name) for name in names)]
 
     def why_missing(self, names: Sequence[str]) -> list[str]:
-        """For whoever reads the answer: what agents have to do without, each server or tool named once."""
+        """Say to the reader of the answer what agents have to do without, each server or tool named once."""
         return list(dict.fromkeys(self._why_missing(name) for name in names))
 
     def _why_missing(self, name: str) -> str:
         """Only of what is known not to be there it says so."""
         if not self._was_read:
-            return f"Which servers of tools there are cannot be read now, so that the tool {name} is not used."
+            return f"The list of tool servers cannot be read now, so the tool {name} was left out."
         server = next((each for each in self._configured.values() if is_of(name, each.name)), None)
         if server is None:
             return f"The tool {name} is not there any more: its server was removed or switched off."
         state = next((each for each in self.states() if each.server_id == server.id), None)
         if state is None or state.condition == "starting":
-            return f"The server {server.name} is still starting, so that none of its tools is used in this answer."
+            return f"The server {server.name} is still starting, so its tools were left out."
         if state.condition == "connected":
             return f"The server {server.name} does not offer the tool {name} any more."
-        return f"The server {server.name} cannot be used now, and none of its tools: {state.reason}"
+        return f"The server {server.name} is unavailable, so its tools were left out: {state.reason}"
 
     def states(self) -> list[ServerState]:
-        """Of the servers that were asked for since the start; from any thread."""
+        """Return the states of the servers that were asked for since the start; from any thread."""
         return [connection.state for connection in list(self._connections.values())]
 
     async def restart(self, server_id: str) -> None:
-        """Forget its failures and its pause; the next to ask for its tools opens it anew."""
+        """Forget its failures and its pause; the next to ask for its tools opens it again."""
         if connection := self._connections.pop(server_id, None):
             await connection.stop()
 
     async def close(self) -> None:
-        """Every process that was started is gone when this returns."""
+        """Close; every process that was started is gone when this returns."""
         self._closed = True
         for server_id in list(self._connections):
             self._let_go(server_id)

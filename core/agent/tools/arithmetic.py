@@ -25,7 +25,7 @@ def _floor_divide(a: Decimal, b: Decimal) -> Decimal:
 
 
 def _mod(a: Decimal, b: Decimal) -> Decimal:
-    """With the sign of ``b``, as mathematics has it."""
+    """Return the remainder with the sign of ``b``, as mathematics has it."""
     rest = a % b
     return rest + b if rest and (rest < 0) != (b < 0) else rest
 

@@ -90,7 +90,7 @@ class _Walk:
         raise ToolError(f"The calculator does not know {ast.get_source_segment(self._text, node)!r}.")
 
     def _number(self, node: ast.Constant) -> Decimal:
-        """As it is written: Python has read it as a float."""
+        """Read a number as it is written: Python has read it as a float."""
         return +Decimal(ast.get_source_segment(self._text, node) or "")
 
     def _call(self, name: str, arguments: list[ast.expr]) -> Decimal:

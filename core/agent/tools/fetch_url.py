@@ -34,7 +34,7 @@ class _Page:
 
 
 def fetch_url(reach: Reach | None = None) -> Tool:
-    """The tool; ``reach`` is the public internet unless given."""
+    """Return the tool; ``reach`` is the public internet unless given."""
     return typed_tool(_Reader(reach or Reach()).fetch_url, timeout_seconds=_SECONDS)
 
 

@@ -20,7 +20,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def page_text(page: bytes, encoding: str | None) -> str:
-    """Its title and then its text, a line for each block; ``encoding`` is what the server says, None if nothing."""
+    """Return the page's title and then its text, a line for each block; ``encoding`` is the server's or None."""
     lines: Any = _Lines()
     try:
         parser = etree.HTMLParser(target=lines, encoding=encoding, no_network=True)

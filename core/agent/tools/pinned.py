@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The host's addresses, best first, as the machine finds them. Raises OSError or UnicodeError."""
+    """Return the host's addresses, best first, as the machine finds them. Raises OSError or UnicodeError."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -59,7 +59,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(response.status_code, headers={"location": response.headers["location"]})
 
     async def _answer(self, request: httpx2.Request, addresses: Sequence[Address]) -> httpx2.Response:
-        """Of the first address that takes the connection."""
+        """Return the answer of the first address that takes the connection."""
         for address in addresses[:-1]:
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
                 return await self._inner.handle_async_request(_pinned(request, address))
@@ -92,7 +92,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
 
 def open_client(reach: Reach, trust: ssl.SSLContext, headers: dict[str, str]) -> httpx2.AsyncClient:
-    """Without proxies, cookies of others or retries; it follows a few redirects, each within reach."""
+    """Make a client without proxies, cookies of others or retries; it follows a few redirects, each within reach."""
     # A kept connection is known by its address alone: another name there would go without its certificate.
     unkept = httpx2.Limits(max_keepalive_connections=0)
     inner = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, limits=unkept)
@@ -107,7 +107,7 @@ def open_client(reach: Reach, trust: ssl.SSLContext, headers: dict[str, str]) ->
 
 
 def _pinned(request: httpx2.Request, address: Address) -> httpx2.Request:
-    """To the address itself, while Host and the certificate are still those of the name."""
+    """Send to the address itself, while Host and the certificate are still those of the name."""
     return httpx2.Request(
         request.method,
         request.url.copy_with(host=str(address)),

@@ -39,7 +39,7 @@ _INSIDE_6 = [
 
 
 def is_public(address: Address) -> bool:
-    """False for private, local, multicast, reserved and metadata addresses, and for IPv4 ones dressed as IPv6."""
+    """Return False for private, local, multicast, reserved and metadata addresses, and IPv4 ones dressed as IPv6."""
     if isinstance(address, IPv4Address):
         return not any(address in block for block in _INSIDE_4)
     return address in _GLOBAL_6 and not any(address in block for block in _INSIDE_6)

@@ -98,7 +98,7 @@ def _is_our_end(error: BaseException) -> bool:
 
 
 def _failed(tool: Tool, error: BaseException) -> _Failed:
-    """Of an error that nobody wrote for the model it learns the kind only: its words may hold anything."""
+    """Tell the model only the kind of an error that nobody wrote for it: its words may hold anything."""
     match error:
         case ToolInputInvalid(for_user=problems):
             return _Failed("invalid_input", f"The input does not fit {tool.name}, which did nothing:\n{problems}")
@@ -118,7 +118,7 @@ _NOTHING_ELSE: Registry[Any] = Registry()
 
 
 def misfits(schema: dict[str, Any], given: Any) -> list[str]:
-    """A sentence for each misfit, the first few. Raises what jsonschema raises for a schema that is none."""
+    """Return a sentence for each misfit, the first few. Raises what jsonschema raises for a schema that is none."""
     if not isinstance(given, dict):
         return ["The input must be a JSON object."]
     kind = validator_for(schema, default=Draft202012Validator)
@@ -148,12 +148,12 @@ _BINARY_SHARE = 0.1
 
 
 def size_of(text: str) -> int:
-    """In bytes of UTF-8, half a surrogate pair counting as three."""
+    """Count bytes of UTF-8, half a surrogate pair counting as three."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def bounded(text: str, size: int) -> str:
-    """The text, or as much of it as fits and a line that says of how much; a mark for each unprintable character."""
+    """Return the text, or as much as fits and a line that says of how much; unprintable characters become marks."""
     head = text[: LONGEST + 1].replace("\r\n", "\n").replace("\r", "\n")
     clean = _UNPRINTABLE.sub(_INSTEAD, head).encode()
     if len(clean) <= LONGEST:

@@ -43,10 +43,10 @@ class _Told:
 
 
 def typed_tool(function: Callable[..., Any], *, timeout_seconds: float = 30.0) -> Tool:
-    """A tool that calls the function or method, off the event loop unless it is async.
+    """Return a tool that calls the function or method, off the event loop unless it is async.
 
     The name and the docstring are the function's; ``Annotated[..., Field(description=...)]`` explains a parameter. One
-    annotated ``ToolContext`` gets whoever asks and is hidden from the model. A result that is not text becomes JSON.
+    annotated ``ToolContext`` gets the caller and is hidden from the model. A result that is not text becomes JSON.
     Raises TypeError for a function that says too little about itself.
     """
     told = _told(function.__func__, bound=1) if inspect.ismethod(function) else _told(function)

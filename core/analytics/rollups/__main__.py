@@ -1,4 +1,4 @@
-"""``rollups check`` and ``rollups rebuild``: compare the sums with the ledger, or make them anew."""
+"""``rollups check`` and ``rollups rebuild``: compare the sums with the ledger, or make them again."""
 
 import argparse
 import sys
@@ -35,7 +35,7 @@ def check(store: Store) -> int:
     wrong = 0
     for wrong, sentence in enumerate(differences(store), 1):  # noqa: B007 - the number of the last one is used
         say(sentence)
-    say("Run rebuild to make the sums anew." if wrong else "The sums are what the ledger says.")
+    say("Run rebuild to make the sums again." if wrong else "The sums agree with the ledger.")
     return min(wrong, 1)
 
 
@@ -46,7 +46,7 @@ def rebuild(store: Store, zone: ZoneInfo) -> int:
     while hours := refresh(store, zone, now()):
         done += hours
         say(f"{done} hours")
-    say("The sums are made anew.")
+    say("The sums were made again.")
     return 0
 
 

@@ -27,7 +27,7 @@ _marks, _started = DirtyBucket.__table__, TaskTrace.__table__.c.started_at
 
 
 def differences(store: Store) -> Iterator[str]:
-    """A sentence for each day or month of a table that is not what the ledger says; dirty ones are left out.
+    """Yield a sentence for each day or month of a table that is not what the ledger says; dirty ones are left out.
 
     Reads the whole ledger in one snapshot, a day at a time. Raises StoreError.
     """
@@ -49,7 +49,7 @@ def _clean(intervals: Sequence[Interval], dirty: Sequence[Quarter]) -> Iterator[
 
 
 def _days(connection: Connection, zone: ZoneInfo) -> Iterator[Interval]:
-    """All that the traces and the tables reach over."""
+    """Yield all that the traces and the tables reach over."""
     first, last = connection.execute(select(func.min(_started), func.max(_started))).one()
     bounds = [quarter_of(at) for at in (first, last) if at is not None]
     for table in ROLLUPS:
@@ -102,7 +102,7 @@ def _latencies_due_of_day(connection: Connection, day: Interval, zone: ZoneInfo)
 
 
 def _differing(connection: Connection, table: Table, within: Interval, due: Rows) -> int:
-    """How many rows the table has that are not due, or lacks that are."""
+    """Return how many rows the table has that are not due, or lacks that are."""
     return len(_as_set(kept_rows(connection, table, within)) ^ _as_set(due))
 
 

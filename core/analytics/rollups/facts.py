@@ -49,7 +49,7 @@ class Fact:
 
 
 def read_facts(connection: Connection, start: Quarter, end: Quarter) -> Iterator[Fact]:
-    """Of all traces that began from ``start`` to before ``end``, but for what is still running."""
+    """Read all traces that began from ``start`` to before ``end``, but for what is still running."""
     query = _facts(connection.dialect.name).where(
         _traces.c.started_at >= start_of(start), _traces.c.started_at < start_of(end)
     )
@@ -89,7 +89,7 @@ def _facts(dialect: str) -> Select[Any]:
 
 
 def _measures() -> dict[str, ColumnElement[int]]:
-    """What one ledger line, or a span that has none, adds to each measure."""
+    """Return what one ledger line, or a span that has none, adds to each measure."""
     first = or_(_lines.c.line.is_(None), _lines.c.line == 1)
     call = _spans.c.kind == "model_call"
     begins = and_(first, call, _spans.c.attempt == 1, _spans.c.started_at == _traces.c.started_at)

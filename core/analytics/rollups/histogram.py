@@ -19,7 +19,7 @@ _pack_pair = Struct("<HI").pack
 
 
 def _bins() -> Iterator[tuple[int, int]]:
-    """The first millisecond and the middle of each bin: to its middle no bin reaches further than the error allows."""
+    """Yield each bin's first millisecond and middle: no bin reaches further to its middle than the error allows."""
     first = 0
     while first <= _LONGEST:
         middle = first * (1_000 + ERROR_PER_MILLE) // 1_000
@@ -39,13 +39,13 @@ class Histogram:
 
     @classmethod
     def of(cls, milliseconds: Iterable[int]) -> "Histogram":
-        """A clock that was set back may have made them negative: they count as none."""
+        """Make one; negative values count as none, for a clock may have been set back."""
         counts = Counter(bisect_right(_FIRSTS, max(value, 0)) - 1 for value in milliseconds)
         return cls(b"".join(_pack_pair(*pair) for pair in sorted(counts.items())))
 
     @classmethod
     def united(cls, packed: Sequence[bytes]) -> "Histogram":
-        """Of all that several hold."""
+        """Return one histogram of all that several hold."""
         if len(packed) == 1:
             return cls(packed[0])
         return cls._counted(_counts(b"".join(packed)))
@@ -62,7 +62,10 @@ class Histogram:
         return int(_pairs(self.packed)["count"].sum(dtype=np.int64))
 
     def percentile(self, percent: int) -> int | None:
-        """In milliseconds, by nearest rank: the least that so many per cent do not exceed. None if there are none."""
+        """Return milliseconds by nearest rank: the least that so many per cent do not exceed.
+
+        None if there are none.
+        """
         pairs = _pairs(self.packed)
         if not len(pairs):
             return None
@@ -71,7 +74,7 @@ class Histogram:
         return _BINS[int(pairs["bin"][np.searchsorted(up_to, rank)])][1]
 
     def __sub__(self, part: "Histogram") -> "Histogram":
-        """What is left without a part of it."""
+        """Return what is left without a part of it."""
         return self._counted(_counts(self.packed) - _counts(part.packed))
 
 
@@ -83,6 +86,9 @@ def _pairs(packed: bytes) -> NDArray[Any]:
 
 
 def _counts(packed: bytes) -> NDArray[np.int64]:
-    """By bin; a bin may come several times. The sums go through floats, which are exact far beyond any count."""
+    """Count by bin; a bin may come several times.
+
+    The sums go through floats, which are exact far beyond any count.
+    """
     pairs = _pairs(packed)
     return np.bincount(pairs["bin"], pairs["count"], len(_FIRSTS)).astype(np.int64)

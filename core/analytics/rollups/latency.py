@@ -65,7 +65,7 @@ class Gathered(defaultdict[Any, tuple[list[bytes], list[bytes]]]):
 
 
 def latencies(connection: Connection, pieces: Pieces, question: Question) -> dict[str, Latency]:
-    """By group; ``pieces`` may have days and months only if there are tables of such that will do."""
+    """Read latencies by group; ``pieces`` may have days and months only if there are tables of such that will do."""
     found, key = Gathered(), question.dimensions
     for table, parts in (
         (LATENCY_MONTHS.get(key), pieces.months),
@@ -85,7 +85,7 @@ def latencies(connection: Connection, pieces: Pieces, question: Question) -> dic
 def timings(
     connection: Connection, within: Interval, columns: Iterable[ColumnElement[Any]], chosen: TraceFilter = EVERYTHING
 ) -> Result[Any]:
-    """The columns, duration and time to first token of each trace that has ended and began within the interval."""
+    """Return the columns, duration and time to first token of each ended trace that began in the interval."""
     duration, first_token = _traces.c.duration_ms, _traces.c.time_to_first_token_ms
     start, end = map(start_of, within)
     answered = [GROUP["model"].in_([storable(model) for model in chosen.models])] if chosen.models else []

@@ -19,7 +19,7 @@ _HOURS_KEY = ("at", *GROUP)
 
 
 def hour_rows(connection: Connection, intervals: Iterable[Interval], zone: ZoneInfo) -> Rows:
-    """Of the hours on the zone's clocks, out of the traces."""
+    """Make rows of the hours on the zone's clocks, out of the traces."""
     columns: list[ColumnElement[Any]] = [quarter(connection.dialect.name), *GROUP.values()]
     found = Gathered()
     for interval in intervals:
@@ -30,7 +30,7 @@ def hour_rows(connection: Connection, intervals: Iterable[Interval], zone: ZoneI
 
 
 def united_rows(rows: Rows, dimensions: frozenset[str], at: int) -> Rows:
-    """Of a day or a month that begins then, from all its finer rows."""
+    """Make rows of a day or a month that begins then, from all its finer rows."""
     names = (*sorted(dimensions), *OUTCOME)
     key, histograms = itemgetter(*names), itemgetter(*LATENCIES)
     found = Gathered()
@@ -55,7 +55,7 @@ def settle_hours(connection: Connection, within: Iterable[Interval], rows: Rows)
 
 
 def settle_days(connection: Connection, days: Iterable[Interval], months: Iterable[Interval]) -> None:
-    """Make their rows anew, out of the hours."""
+    """Make their rows again, out of the hours."""
     for day in days:
         rows = kept_rows(connection, _hours, day)
         for dimensions, table in LATENCY_DAYS.items():

@@ -59,7 +59,7 @@ def cut(buckets: Sequence[Piece], dirty: Sequence[Quarter], grains: Grains) -> P
 
 
 def _parted(start: Quarter, end: Quarter, dirty: Sequence[Quarter]) -> Iterator[tuple[Quarter, Quarter, bool]]:
-    """The interval in clean and dirty parts, in order."""
+    """Yield the interval in clean and dirty parts, in order."""
     at = start
     for hour in dirty[bisect_right(dirty, start - QUARTERS_AN_HOUR) : bisect_left(dirty, end)]:
         if hour > at:
@@ -101,7 +101,7 @@ def _cut_fine(piece: Piece, grains: Grains, pieces: Pieces) -> None:
 
 
 def joined(intervals: Iterable[Interval]) -> list[Interval]:
-    """In order, those that touch or overlap made one."""
+    """Return the pieces in order, those that touch or overlap made one."""
     whole: list[Interval] = []
     for start, end in sorted(intervals):
         if whole and start <= whole[-1][1]:

@@ -70,7 +70,7 @@ def refresh(store: Store, zone: ZoneInfo, now: datetime) -> int:
 
 
 def count_dirty(store: Store) -> int:
-    """How many hours are read from the ledger. Raises StoreError."""
+    """Return how many hours are read from the ledger. Raises StoreError."""
     with store.read() as connection:
         return connection.execute(select(func.count(_marks.c.hour.distinct()))).scalar_one()
 
@@ -89,7 +89,7 @@ def _work(connection: Connection, zone: ZoneInfo, hours: Sequence[datetime]) -> 
 
 
 def _whole_hours(hour: Quarter, zone: ZoneInfo) -> Interval:
-    """An hour (UTC) with what else belongs to the zone's hours that it is part of."""
+    """Return an hour (UTC) with what else belongs to the zone's hours that it is part of."""
     return last_hour(hour, zone), next_hour(hour + QUARTERS_AN_HOUR, zone)
 
 
@@ -116,7 +116,7 @@ def _settle(connection: Connection, work: _Work) -> None:
 
 
 def _is_among(connection: Connection, marks: Sequence[int]) -> ColumnElement[bool]:
-    """Without a parameter for each of what may be very many."""
+    """Match without a parameter for each of what may be very many."""
     if connection.dialect.name == "sqlite":
         return _marks.c.id.in_(select(func.json_each(json.dumps(marks)).table_valued("value").c.value))
     return _marks.c.id == func.any(cast(marks, ARRAY(BigInteger)))
@@ -131,7 +131,7 @@ def _hour_in(zone: ZoneInfo) -> Callable[[Fact], Quarter]:
 
 
 def grouped(facts: Iterable[Fact], dimensions: frozenset[str], key: Callable[[Fact], Quarter]) -> Rows:
-    """The rows of a table that tells these dimensions apart."""
+    """Return the rows of a table that tells these dimensions apart."""
     names = (*sorted(dimensions), *OUTCOME)
     sums = defaultdict[tuple[Any, ...], tuple[int, ...]](lambda: (0,) * len(MEASURES))
     for fact in facts:
@@ -142,7 +142,7 @@ def grouped(facts: Iterable[Fact], dimensions: frozenset[str], key: Callable[[Fa
 
 
 def _days(intervals: Iterable[Interval], zone: ZoneInfo) -> set[Interval]:
-    """From midnight to midnight, those that the intervals touch."""
+    """Return from midnight to midnight the days that the intervals touch."""
     touched = set()
     for start, end in intervals:
         day = day_of(start, zone)
@@ -160,7 +160,7 @@ def _sum_rows(connection: Connection, rows: Table, into: Table, dimensions: froz
 
 
 def summed(rows: Table, dimensions: frozenset[str], within: Interval) -> Select[Any]:
-    """The rows of a day or a month, from finer ones."""
+    """Return the rows of a day or a month, from finer ones."""
     start, end = within
     groups = [rows.c[name] for name in (*sorted(dimensions), *OUTCOME)]
     sums = (cast(func.sum(rows.c[measure]), BigInteger).label(measure) for measure in MEASURES)

@@ -33,7 +33,10 @@ class Refresher:
         self._thread.join()
 
     def behind(self) -> int:
-        """How many hours the tables of sums are not up to date for, the one that runs included. Raises StoreError."""
+        """Return how many hours the tables of sums are not up to date for, the one that runs included.
+
+        Raises StoreError.
+        """
         return count_dirty(self._store)
 
     def _run(self) -> None:
@@ -41,7 +44,7 @@ class Refresher:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """All hours that are over, as long as the database plays along; what is left is tried again later."""
+        """Sum up all hours that are over, as long as the database plays along; what is left is tried again later."""
         try:
             while refresh(self._store, self._zone, self._clock()) and not self._stopping.is_set():
                 pass

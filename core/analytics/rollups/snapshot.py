@@ -61,7 +61,7 @@ class Snapshot:
         return dict(answer)
 
     def latencies(self, question: Question) -> dict[str, Latency]:
-        """By group; the slots of the buckets make no difference. ``measures`` are LATENCIES."""
+        """Return latencies by group; the slots of the buckets make no difference. ``measures`` are LATENCIES."""
         return latencies(self._connection, self._latency_pieces(question), question)
 
     def _latency_pieces(self, question: Question) -> Pieces:
@@ -94,7 +94,7 @@ class Snapshot:
 
 
 def _out_of_step(question: Question, zone: ZoneInfo) -> bool:
-    """Whether hours of the week are asked for in a zone whose hours do not begin with those of the tables."""
+    """Return whether hours of the week are asked for in a zone whose hours do not begin with those of the tables."""
     if not question.by_hour_of_week:
         return False
     return any((next_hour(bucket.start, zone) + bucket.slot) % QUARTERS_AN_HOUR for bucket in question.buckets)

@@ -1,4 +1,4 @@
-"""Which zone's hours and days the tables of sums hold, and making them anew."""
+"""Which zone's hours and days the tables of sums hold, and making them again."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ _started = TaskTrace.__table__.c.started_at
 
 
 def tables_zone(connection: Connection) -> ZoneInfo | None:
-    """None if the tables have never been made for a zone."""
+    """Return the zone that the tables are made for, None if they have never been."""
     name = connection.execute(select(STATE.c.zone)).scalar()
     return None if name is None else ZoneInfo(name)
 
@@ -33,7 +33,7 @@ def take_turns(connection: Connection) -> None:
 
 
 def empty_tables(connection: Connection, zone: ZoneInfo) -> None:
-    """Begin anew for that zone: every hour there are traces of is dirty and is read from the ledger until refreshed."""
+    """Start over for that zone: every hour there are traces of is dirty and is read from the ledger until refreshed."""
     take_turns(connection)
     for table in ROLLUPS:
         connection.execute(delete(table))

@@ -32,20 +32,20 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 
 def kept_rows(connection: Connection, table: Table, within: Interval) -> Rows:
-    """All columns of what a table has from the start to before the end."""
+    """Return all columns of what a table has from the start to before the end."""
     rows = connection.execute(select(table).where(table.c.at >= within[0], table.c.at < within[1]))
     names = [column.name for column in table.c]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
-    """Also if there are none."""
+    """Insert rows, also if there are none."""
     if rows:
         connection.execute(insert(table), rows)
 
 
 def sum_up(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Sums:
-    """By slot and group; only those in which anything happened."""
+    """Sum up by slot and group; only those in which anything happened."""
     if not pieces:
         return {}
     query = _query(connection.dialect.name, table, pieces, question)
@@ -53,7 +53,7 @@ def sum_up(connection: Connection, table: Table, pieces: Sequence[Piece], questi
 
 
 def read_rows(connection: Connection, table: Table, pieces: Sequence[Piece], question: Question) -> Iterable[Any]:
-    """The group and the measures of each row within the pieces, not summed up."""
+    """Return the group and the measures of each row within the pieces, not summed up."""
     if not pieces:
         return ()
     given = _given(connection.dialect.name, table, pieces)

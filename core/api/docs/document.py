@@ -20,7 +20,7 @@ _PROBLEM = "application/problem+json"
 
 
 def document(app: FastAPI, root: str = "") -> Json:
-    """Of all its routes as they are now, which are found below the root."""
+    """Describe all its routes as they are now, which are found below the root."""
     servers: list[Json] = [{"url": root}] if root else []
     found = get_openapi(
         title=app.title, version=VERSION, description=ABOUT, tags=TAGS, routes=app.routes, servers=servers or None
@@ -36,7 +36,7 @@ def document(app: FastAPI, root: str = "") -> Json:
 
 
 def operations(of: Json) -> Iterator[tuple[str, Json]]:
-    """Each with its path."""
+    """Yield each operation with its path."""
     for path, methods in of["paths"].items():
         for operation in methods.values():
             yield path, operation

@@ -31,7 +31,7 @@ class Schemas:
         return cls(document["components"]["schemas"])
 
     def fields(self, schema: Json, before: str = "", depth: int = 1) -> Iterator[Field]:
-        """In depth first: what has parts is followed by them."""
+        """List fields in depth first: what has parts is followed by them."""
         whole = self._object(schema)
         for name, part in whole.get("properties", {}).items():
             path, inner = f"{before}{name}", self._object(part)
@@ -42,11 +42,11 @@ class Schemas:
                 yield from self.fields(inner, path + dots, depth + 1)
 
     def kind(self, schema: Json) -> str:
-        """Its type, as people say it."""
+        """Name its type, as people say it."""
         return " or ".join(dict.fromkeys(self._kind(choice) for choice in self._choices(schema)))
 
     def example(self, schema: Json) -> Any:
-        """A value that the schema takes: what it must have, and what it has examples of."""
+        """Return a value that the schema takes: what it must have, and what it has examples of."""
         first = self._choices(schema)[0]
         for given in (schema, first):
             if "examples" in given:
@@ -63,12 +63,12 @@ class Schemas:
         return _SHOWN.get(first.get("type", ""), {})
 
     def _object(self, schema: Json) -> Json:
-        """What has the fields: the schema itself, or what its list is made of."""
+        """Return what has the fields: the schema itself, or what its list is made of."""
         first = self._choices(schema)[0]
         return self._object(first["items"]) if first.get("type") == "array" and "items" in first else first
 
     def _choices(self, schema: Json) -> list[Json]:
-        """What it can be, each in full, null last."""
+        """Return what it can be, each in full, null last."""
         if "$ref" in schema:
             return self._choices(self.named[schema["$ref"].rpartition("/")[2]])
         choices = [found for each in schema.get("anyOf", ()) for found in self._choices(each)]

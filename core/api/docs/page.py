@@ -55,7 +55,7 @@ def read_docs(request: Request) -> HTMLResponse:
 
 @cache
 def page(document: str, origin: str) -> str:
-    """The document, as JSON, drawn; ``origin`` is the server's in examples."""
+    """Return the document, as JSON, drawn; ``origin`` is the server's in examples."""
     whole = json.loads(document)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     sections = list(_sections(whole, origin))
@@ -64,7 +64,7 @@ def page(document: str, origin: str) -> str:
 
 
 def _sections(whole: Json, origin: str) -> Iterator[tuple[Json, list[Operation]]]:
-    """Those that have anything in them."""
+    """Return the sections that have anything in them."""
     schemas = Schemas.of(whole)
     every = [
         (operation["tags"][0], _operation(schemas, origin, path, method, operation))
@@ -116,7 +116,7 @@ def _events(schemas: Schemas, said: Json) -> Iterator[tuple[str, str, tuple[Fiel
 
 
 def _content(said: Json) -> tuple[str, Json]:
-    """The media types it comes in, and the schema of the first that has one."""
+    """Return the media types it comes in, and the schema of the first that has one."""
     content = said.get("content", {})
     names = (name.partition(";")[0] for name in content)
     return " or ".join(names), next((each["schema"] for each in content.values() if each.get("schema")), {})

@@ -19,13 +19,14 @@ wrong. What belongs to somebody else is answered like what is not there.
 
 TAGS = [
     {"name": "signing in", "description": "A password for a token that ends, and whom a token makes the caller."},
-    {"name": "agents", "description": "Whom one can ask."},
+    {"name": "agents", "description": "The agents that the caller can ask."},
     {
         "name": "messages",
-        "description": "Send a message and follow the answer. It goes on whoever watches, and a reader who lost the "
+        "description": "Send a message and follow the answer. It goes on even if nobody watches, and a reader who "
+        "lost the "
         "connection goes on from the `id` of the last event, by `Last-Event-ID`.",
     },
-    {"name": "conversations", "description": "One's own: find, read, rename, archive, delete."},
+    {"name": "conversations", "description": "The caller's own: find, read, rename, archive, delete."},
     {"name": "traces", "description": "Every turn, what it did step by step, and the ledger lines of its cost."},
     {"name": "costs", "description": "Sums of the ledger, exact at every moment."},
     {"name": "exports", "description": "The books as files, by links that are good for a quarter of an hour."},

@@ -69,6 +69,6 @@ class OwnAddresses:
 
 
 def _name(host: str) -> str | None:
-    """The name without its port; None if it is no name."""
+    """Return the name without its port; None if it is no name."""
     found = _HOST.fullmatch(host)
     return found[1] if found else None

@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 
 class _Gone(Exception):
-    """Whoever sent it has left."""
+    """The sender has left."""
 
 
 class Bodies:
@@ -62,7 +62,7 @@ class Bodies:
             return
 
     async def _checked(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
-        """What the application may receive. Raises _Refused, _Gone."""
+        """Return what the application may receive. Raises _Refused, _Gone."""
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise _Refused(details(415, "encoded_body", "Send the body as it is, without Content-Encoding."))
         if within(scope["path"], UPLOADS):
@@ -113,7 +113,7 @@ async def _gathered(receive: Receive, most: int) -> bytes:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """The body as one message, then whatever comes: at most the word that the caller has left."""
+    """Return the body as one message, then whatever comes: at most the word that the caller has left."""
     waiting = [body]
 
     async def again() -> Message:
@@ -146,7 +146,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 def is_deeper_than(text: bytes, levels: int) -> bool:
-    """Whether the brackets of a UTF-8 text, those in its strings aside, are open more than ``levels`` deep anywhere."""
+    """Return whether brackets of a UTF-8 text, but for those in strings, are more than ``levels`` deep anywhere."""
     if text.count(b"[") + text.count(b"{") <= levels:
         return False
     # As signed bytes, each bracket is its step down or up.

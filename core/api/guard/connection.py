@@ -80,6 +80,6 @@ class Connection(HttpToolsProtocol):
             clock.cancel()
 
     def _cut(self, reason: str) -> None:
-        """Nothing more is written: who has not read so far would not read that either."""
+        """Write nothing more: who has not read so far would not read that either."""
         _log.warning("connection_cut", reason=reason, client=self.client[0] if self.client else None)
         self.transport.abort()

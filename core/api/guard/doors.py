@@ -78,7 +78,7 @@ class Doors:
             return Visitor(session.person.id, secret)
         if secret and self._chosen.auth == "oidc" and within(scope["path"], (STREAM, HOST_CONFIG)):
             return STRANGER
-        raise NotSignedIn("You are not signed in, or not any more. Sign in to go on.")
+        raise NotSignedIn("You are not signed in. Sign in to go on.")
 
     async def _let_in(self, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises AppError before anything is answered."""
@@ -113,7 +113,7 @@ class Doors:
             self._open[visitor.person_id] -= 1
 
     def _watched(self, page: _Page, receive: Receive, send: Send) -> Receive:
-        """What comes, but no request for what was drawn for others; and an end when nothing comes for too long."""
+        """Give what comes, but no request for what was drawn for others; and an end when nothing comes for too long."""
         coming: asyncio.Future[Message] | None = None
         heard_at = monotonic()
 

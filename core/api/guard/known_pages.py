@@ -52,7 +52,7 @@ class KnownPages:
             await self._app(scope, receive, send)
 
     def _instead(self, scope: Scope) -> Response | None:
-        """None where the application knows what to answer."""
+        """Return another answer, None where the application knows what to answer."""
         if not opens_page(scope):
             return None
         path: str = scope["path"]

@@ -44,7 +44,7 @@ class Leaving:
 
 
 def _from_our_page(headers: Headers) -> bool:
-    """As browsers say it themselves, or older ones by the page that they come from."""
+    """Believe what browsers say themselves, or of older ones the page that they come from."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"

@@ -17,11 +17,11 @@ CLOSED = ("/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent", 
 
 
 def within(path: str, places: tuple[str, ...]) -> bool:
-    """Whether the path is one of these places or lies below one."""
+    """Return whether the path is one of these places or lies below one."""
     return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 def opens_page(scope: Scope) -> bool:
-    """Whether a browser goes there: only it says that it takes HTML, and only it shall get any."""
+    """Return whether a browser goes there: only it says that it takes HTML, and only it shall get any."""
     is_reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     return is_reading and "text/html" in Headers(scope=scope).get("accept", "")

@@ -53,7 +53,7 @@ class SignInFirst:
             return
         wanted = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
         headers = Headers(scope=scope)
-        # Whoever follows a link from elsewhere has a cookie that the browser keeps back this once.
+        # A person who follows a link from elsewhere has a cookie that the browser keeps back this once.
         if headers.get("sec-fetch-site") == "cross-site":
             again = escape(here() + quote(wanted, safe="/?&=%+,:;@~"))
             await HTMLResponse(_AGAIN.format(again), headers=_NOT_KEPT)(scope, receive, send)

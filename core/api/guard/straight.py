@@ -12,7 +12,7 @@ _KEY: Final = "command_center.straight"
 
 
 class Straight:
-    """Opens when the beginning has come by; whoever changes or drops bodies shuts it, and so does a coded body."""
+    """Opens when the beginning has come by; what changes or drops bodies shuts it, and so does a coded body."""
 
     def __init__(self, send: Send) -> None:
         self._send, self._begun, self._shut = send, False, False
@@ -42,6 +42,6 @@ def shut_straight(scope: Scope) -> None:
 
 
 def straight(scope: Scope, send: Send) -> Send:
-    """By what the next piece of a body is sent that would go by ``send``."""
+    """Return what sends the next piece of a body that would go by ``send``."""
     way: Straight | None = scope.get(_KEY)
     return send if way is None else way.instead_of(send)

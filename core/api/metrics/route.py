@@ -40,7 +40,7 @@ def measure(app: Starlette) -> None:
 
 @metrics.get("/metrics", response_class=Exposition, responses=raises(NotAllowed))
 def read_metrics(request: Request, by: Caller) -> Exposition:
-    """What this process does, in Prometheus' text format, for who may see all costs, of all agents.
+    """Read what this process does, in Prometheus' text format, for who may see all costs, of all agents.
 
     Counters begin at 0 when the process starts. Without sign-in only this machine may read them.
     """

@@ -45,7 +45,7 @@ def _of_database(running: Services) -> Iterator[Metric]:
 
 
 def _ended(counts: Counts) -> Iterator[Metric]:
-    """Of turns that ended in this process; one that runs is not in them yet."""
+    """Count turns that ended in this process; one that runs is not in them yet."""
     yield _counter(
         "turns_ended", "Turns ended, by status.", ("status",), {(one,): n for one, n in counts.turns.items()}
     )

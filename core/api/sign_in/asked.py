@@ -36,12 +36,12 @@ class Asked:
 
 
 def local(address: str) -> str:
-    """The address if it is surely one of ours, else the first page."""
+    """Return the address if it is surely one of ours, else the first page."""
     return address if len(address) <= _LONGEST_ADDRESS and _LOCAL.fullmatch(address) else "/"
 
 
 def visit_of(request: Request) -> Visit:
-    """The address is the client's own, if need be as a proxy that is believed has said (``FORWARDED_ALLOW_IPS``)."""
+    """Return who visits; the address is the client's own, or as a believed proxy says it (``FORWARDED_ALLOW_IPS``)."""
     return Visit(
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),

@@ -61,7 +61,7 @@ class Typed:
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def focus(self, form: Form | None) -> str:
-        """The field to begin with: the first that is wrong, or else empty."""
+        """Return the field to begin with: the first that is wrong, or else empty."""
         names = [each.name for each in form.fields if not each.readonly] if form else []
         empty = (name for name in names if not self.values.get(name))
         return next((name for name in names if name in self.errors), next(empty, ""))
@@ -85,7 +85,7 @@ def show(card: Card, typed: Typed | None = None, *, status: int = 200) -> HTMLRe
 
 
 def show_error(card: Card, error: AppError, typed: Mapping[str, str] | None = None) -> HTMLResponse:
-    """The card with the error's own words above its form, and its status."""
+    """Return the card with the error's own words above its form, and its status."""
     response = show(card, Typed(typed or {}, {"": error.for_user}), status=error.status)
     if isinstance(error, TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)

@@ -54,7 +54,7 @@ def _enter(asked: Asked, opened: Opened, typed: dict[str, str]) -> SignedIn:
 
 
 def _errors(asked: Asked, opened: Opened, typed: dict[str, str]) -> dict[str, str]:
-    """What is wrong with which field."""
+    """Say what is wrong with which field."""
     password = asked.field("password")
     checks: dict[str, Callable[[], Any]] = {"password": lambda: refuse_weak(password, typed["email"].strip().lower())}
     if opened.kind == "setup":

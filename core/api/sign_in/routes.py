@@ -82,7 +82,7 @@ _LEAD = "People sign in here with their organisation's account."
 
 
 def at_provider(asked: Asked, *, way: Callable[[], str]) -> Response:
-    """A click leads there by a way that is made then, because it is good for seconds only.
+    """Lead to the provider, by a way that is made at the click, because it is good for seconds only.
 
     No form does: browsers would not let one lead to another site, as its page's policy has it.
     """

@@ -43,7 +43,7 @@ def sign_in(asked: Asked) -> Response:
 
 
 def welcome(asked: Asked, signed_in: SignedIn) -> Response:
-    """On to where they wanted to go; who was signed in with this browser before is so no more."""
+    """Lead on to where they wanted to go; who was signed in with this browser before is so no more."""
     asked.services.access.sessions.sign_out(asked.visit.cookie)
     response = _go(asked.next)
     left: timedelta = signed_in.session.expires_at - now()

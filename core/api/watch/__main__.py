@@ -83,7 +83,7 @@ def _message(client: Client, given: argparse.Namespace) -> dict[str, str | None]
 
 
 def _agent(client: Client, wanted: str) -> str:
-    """The id of the agent of that name; without one, of the only agent there is. Raises WatchFailed."""
+    """Return the id of the agent of that name; without one, of the only agent there is. Raises WatchFailed."""
     try:
         answer = client.get("/api/agents")
     except HTTPError as error:

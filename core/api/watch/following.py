@@ -62,7 +62,7 @@ class Following:
     _wait: float = 0.0
 
     def events(self) -> Iterator[Event]:
-        """Each once and in order, the last one included. Raises WatchFailed."""
+        """Yield each once and in order, the last one included. Raises WatchFailed."""
         tries = 0
         while True:
             before = self._told
@@ -106,7 +106,7 @@ class Following:
                 yield self._read(event)
 
     def _open(self) -> AbstractContextManager[EventSource]:
-        """The message is sent anew only while nothing is known of it, and then with the same key."""
+        """Send the message; again only while nothing is known of it, and then with the same key."""
         if self.task_trace_id:
             after = {"Last-Event-ID": self.place} if self.place else {}
             return self.client.sse(f"/api/command-center/streams/{self.task_trace_id}", headers=after, timeout=_TIMEOUT)
@@ -135,7 +135,7 @@ def _refuse(response: Response) -> None:
 
 
 def told(response: Response) -> str:
-    """What the server says is wrong."""
+    """Return what the server says is wrong."""
     response.read()
     try:
         said = response.json()["detail"]

@@ -54,7 +54,7 @@ class Report:
         return f"{tokens / seconds:,.1f} output tokens/s from the first text to the last" if seconds > 0 else "-"
 
     def _latency(self) -> str:
-        """Of the text, and of all events between one another."""
+        """Measure the latency of the text, and of all events between one another."""
         gaps = sorted(later - earlier for earlier, later in pairwise(self._times[1:]))
         first = f"first text after {self._texts[0] - self._began:.3f} s; " if self._texts else ""
         if not gaps:
@@ -67,7 +67,7 @@ class Report:
 
 
 def percentile(seconds: list[float], percent: int) -> float:
-    """The nearest rank of sorted values, in milliseconds."""
+    """Return the nearest rank of sorted values, in milliseconds."""
     return 1_000 * seconds[max(0, ceil(len(seconds) * percent / 100) - 1)]
 
 

@@ -57,7 +57,7 @@ def test_the_key_in_the_file_is_replaced_beside_a_running_server(sqlite_house: H
     before = path.read_bytes()
     command, own = [sys.executable, "-m", "core.access", "rotate"], settings_of(sqlite_house.store.url, tmp_path)
     done = subprocess.run(command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, timeout=60)
-    told = "1 provider keys and secrets of servers are encrypted anew"
+    told = "1 provider keys and secrets of servers were encrypted again"
     assert (done.returncode, done.stdout.partition(".")[0]) == (0, told), done.stderr
     found = vault.key_for(sqlite_house.admin.id)
     assert found is not None
@@ -85,7 +85,7 @@ def test_the_address_for_the_first_admin_is_printed_until_there_is_one(sqlite_st
     SignIn(sqlite_store).set_up(secret, "root@example.org", "Root", PASSWORD, HOME)
     late = run(sqlite_store.url, tmp_path, "link", PUBLIC_URL="https://command.test")
     assert (late.returncode, late.stdout) == (1, "")
-    assert late.stderr.startswith("There is an admin who can sign in.")
+    assert late.stderr.startswith("There is an admin already")
 
 
 def test_a_forgotten_password_is_replaced_by_whoever_holds_the_console(sqlite_house: House, tmp_path: Path) -> None:

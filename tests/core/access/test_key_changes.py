@@ -31,7 +31,7 @@ def vault(house: House, path: Path) -> Credentials:
 STEPS = [
     (EncryptionKeys, "_write"),
     (EncryptionKeys, "again"),
-    (credentials, "encrypt_anew"),
+    (credentials, "encrypt_again"),
     (credentials, "record"),
 ]
 
@@ -96,7 +96,7 @@ def test_f5_where_anything_is_encrypted_no_key_file_is_made_and_nothing_starts(
     assert not path.exists(), "nothing was encrypted yet"
     vault.set(house.admin, KEY, organisation=True)
     path.unlink()
-    with pytest.raises(SetupError, match=f"{path} with their keys is not there. No new one was made"):
+    with pytest.raises(SetupError, match=f"{path} with their keys is missing. No new one was made"):
         open_access(house.store, chosen)
     keys = encryption_keys(house.store, chosen)
     for use in (

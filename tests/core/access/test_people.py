@@ -77,7 +77,7 @@ def test_an_invitation_can_be_made_anew_until_it_is_used(house: House) -> None:
         house.sign_in.accept(first.secret, PASSWORD, HOME)
     joined = house.sign_in.accept(second.secret, PASSWORD, HOME).session.person
     assert (joined.name, joined.role) == ("Ada Byron", "finance")
-    with pytest.raises(InputError, match="Ada Byron is here already"):
+    with pytest.raises(InputError, match="Ada Byron already uses this address"):
         house.people.invite(house.admin, "ada@example.org", "Ada", "admin")
 
 

@@ -102,7 +102,7 @@ def test_without_a_link_there_is_a_problem_and_nothing_else(port: int, part: str
         "type": "about:blank",
         "status": 403,
         "code": "not_allowed",
-        "detail": "This link is not a valid one. Go back to the page and use the one there.",
+        "detail": "This link is not valid. Go back to the page and use the one there.",
     }
 
 

@@ -100,8 +100,8 @@ def _nobody() -> Any:
 
 
 def test_every_route_and_every_page_is_listed_with_who_may() -> None:
-    assert _served() == set(ROUTES)
-    assert {place.name: place.needs for place in PLACES} == PAGES
+    assert _served() == set(ROUTES), "each route needs a line in ROUTES above, with who may call it"
+    assert {place.name: place.needs for place in PLACES} == PAGES, "each page needs a line in PAGES above"
 
 
 def _ask(doors: Doors, route: str, headers: Headers, **ids: str) -> Response:

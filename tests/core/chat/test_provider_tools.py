@@ -153,5 +153,5 @@ async def test_a_model_that_nobody_knows_is_not_sent_them_and_the_reader_is_told
     )
     assert toolset.definitions == []
     assert toolset.warnings == (
-        "Web search (Anthropic) is not sent: which version of it claude-next takes is not known.",
+        "Web search (Anthropic) was left out: which version of it claude-next takes is not known.",
     )

@@ -95,7 +95,7 @@ def test_h2_what_was_missing_is_told_live_and_stays_on_message_and_trace(
     changes = [event for event in events_of(turn) if isinstance(event, ServerChanged)]
     assert [change.condition for change in changes] == ["connecting", "unavailable"]
     [warned] = [event.text for event in events_of(turn) if isinstance(event, Warned)]
-    assert warned.startswith("The server wicked cannot be used now, and none of its tools: ")
+    assert warned.startswith("The server wicked is unavailable, so its tools were left out: ")
     assert shop.answer(turn).turn.notes == (warned,)
     assert [row["notes"] for row in rows(store, TraceSession)] == [[warned]]
     assert [session.notes for session in shop.services.traces.detail(shop.services.me, turn.id).sessions] == [(warned,)]

@@ -233,5 +233,5 @@ def test_a_download_is_known_for_a_while(books: Books, exports: Exports) -> None
         assert exports.known(order).state == "finished"
         clock.shift(1)
         whole(exports.begin(an_order("traces")))
-    with pytest.raises(NotFound, match="Begin it again"):
+    with pytest.raises(NotFound, match="Start it again"):
         exports.known(order)

@@ -77,5 +77,5 @@ def test_t25_a_link_lives_for_minutes_and_no_cookie_is_asked_for(books: Books, s
         clock.shift(VALID_SECONDS + 1)
         with pytest.raises(NotAllowed, match="expired"):
             exports.links.read(link, "traces")
-    with pytest.raises(NotAllowed, match="not a valid one"):
+    with pytest.raises(NotAllowed, match="link is not valid"):
         Links(b"x" + KEY[1:]).read(link, "traces")

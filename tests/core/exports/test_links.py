@@ -65,7 +65,7 @@ def token() -> str:
 def test_a_token_that_is_not_ours_opens_nothing(token: str) -> None:
     made_up = ["", ".", "..", "a.b.c", "=1+1", "\0", "ü.ü.ü", "x" * 100_000]
     for wrong in (*made_up, token[:-1], f"{token}a", token.swapcase()):
-        with pytest.raises(NotAllowed, match="not a valid one"):
+        with pytest.raises(NotAllowed, match="link is not valid"):
             Links(KEY).read(wrong, "traces")
 
 
@@ -81,7 +81,7 @@ def test_a_token_changed_anywhere_opens_nothing(token: str) -> None:
 
 @pytest.mark.parametrize("file", ["ledger", "messages", "", "../traces"])
 def test_a_token_opens_its_own_file_only(token: str, file: str) -> None:
-    with pytest.raises(NotAllowed, match="not a valid one"):
+    with pytest.raises(NotAllowed, match="link is not valid"):
         Links(KEY).read(token, file)
 
 

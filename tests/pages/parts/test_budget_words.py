@@ -16,7 +16,6 @@ from core.chat.budget_room import Room
 from core.quarters import start_of
 from pages.parts.budget_words import (
     badge,
-    begins_anew,
     beyond,
     costs_address,
     fullness,
@@ -24,6 +23,7 @@ from pages.parts.budget_words import (
     money_counted,
     percent,
     period_name,
+    resets_on,
     sums,
     unpriced,
 )
@@ -51,7 +51,7 @@ def a_view(
 )
 def test_a_period_is_named_by_the_days_on_its_own_clocks(period: Period, day: int, name: str, anew: str) -> None:
     view = a_view(period, AT.replace(day=day))
-    assert (period_name(view), begins_anew(view)) == (name, anew)
+    assert (period_name(view), resets_on(view)) == (name, anew)
 
 
 @settings(max_examples=30)
@@ -113,4 +113,4 @@ def test_of_ones_own_budgets_the_fullest_is_told_from_four_fifths_on() -> None:
     assert little_room([a_view(spent=9)], "bob") == ""
     words = little_room([a_view(spent=8), a_view("day", spent=10), a_view("week", spent=9)], "ada")
     assert words.startswith("Your budget for Sunday 22 November: ")
-    assert words.endswith("is refused until Monday 23 November.")
+    assert words.endswith("is refused. It resets on Monday 23 November.")

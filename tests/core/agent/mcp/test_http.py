@@ -141,7 +141,7 @@ async def test_without_its_secret_it_lets_nobody_in(opened: Opened, port: int) -
     assert await servers.tools(["h"]) == []
     assert (state(servers).condition, state(servers).reason) == (
         "failed",
-        "It answers 401 Unauthorized: see to the headers with its secrets.",
+        "It answers 401 Unauthorized: check the headers with its secrets.",
     )
 
 

@@ -52,7 +52,7 @@ def test_behind_https_the_cookie_never_travels_without(open_doors: Callable[...,
 def test_what_is_wrong_is_said_and_what_was_typed_is_kept_but_for_the_password(doors: Doors) -> None:
     refused = doors.browser().post("/sign-in", data={"email": '"><i>@x', "password": "not this one", "next": "/costs"})
     assert refused.status_code == 401
-    assert "do not belong together" in said(refused)
+    assert "Wrong e-mail address or password" in said(refused)
     assert 'value="&#34;&gt;&lt;i&gt;@x"' in refused.text
     assert 'name="next" value="/costs"' in refused.text
     assert "not this one" not in refused.text
