@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.chatting import await_end, button, by_sidebar, say
+from tests.browser.chatting import await_end, button, by_sidebar, choose_agent, say
 
 
 def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
@@ -18,8 +18,7 @@ def test_an_agent_is_created_after_a_bad_draft_and_asked(page: Page) -> None:
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("heading", name="Clerk")).to_be_visible()
     by_sidebar(page, "Chat")
-    page.get_by_role("combobox", name="Agent").click()
-    page.get_by_role("option", name="Clerk").click()
+    choose_agent(page, "Clerk")
     expect(page.get_by_role("heading", name="Clerk")).to_be_visible()
     say(page, "[[say: Filed.]]")
     expect((await_end(page)).get_by_text("Filed.", exact=True)).to_be_visible()

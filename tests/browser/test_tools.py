@@ -6,15 +6,14 @@ from playwright.sync_api import Page, expect
 
 from core.demo.people_server import SOURCE
 from core.provider.simulator.reports import MOST_ROWS
-from tests.browser.chatting import await_end, button, by_sidebar, say
+from tests.browser.chatting import await_end, button, by_sidebar, choose_agent, say
 
 
 def test_an_agent_answers_from_the_rows_of_a_server_registered_for_it(page: Page) -> None:
     register(page)
     create_agent(page)
     by_sidebar(page, "Chat")
-    page.get_by_role("combobox", name="Agent").click()
-    page.get_by_role("option", name="Personnel").click()
+    choose_agent(page, "Personnel")
     expect(page.get_by_role("heading", name="Personnel")).to_be_visible()
     say(page, "give me list of employees with 5-10% increment")
     answer = await_end(page)
