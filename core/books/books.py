@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from core.books import closing, cross_process, fence, writes
 from core.books.batch_writer import LARGEST_BATCH, BatchWriter
@@ -85,9 +86,17 @@ class Books:
     def record(self, trace: Trace, runs: Sequence[FinishedRun], ended: Ended) -> bool:
         """Write a trace that ran and ended elsewhere, as a whole; False if it is in the books already.
 
-        Budgets count it and never refuse it, because it is spent. Raises StoreError.
+        Budgets count it and never refuse it, because it is spent. Raises StoreError, and IntegrityError for a person,
+        agent or conversation that is not there.
         """
-        return self._store.write(lambda connection: closing.record(connection, trace, runs, ended)).result()
+
+        def job(connection: Connection) -> bool:
+            return closing.record(connection, trace, runs, ended)
+
+        try:
+            return self._store.write(job).result()
+        except IntegrityError:  # perhaps somebody else was first at this very moment: then it is known now
+            return self._store.write(job).result()
 
     def correct(self) -> Repriced:
         """Price what could not be priced before, by corrections. Safe beside all else. Raises StoreError."""

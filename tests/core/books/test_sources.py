@@ -4,11 +4,13 @@ import csv
 import io
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from core.analytics.choice import Choice
 from core.analytics.costs import Costs
@@ -25,9 +27,10 @@ from core.clock import new_id
 from core.errors import NotFound
 from core.provider.passage import Passage
 from core.store.budgets import Budget
-from core.store.database import Store
+from core.store.database import Store, open_store
 from core.store.rollups import UNASSIGNED
 from core.store.tables import LedgerLine, TaskTrace, TraceSession, TraceSpan
+from tests.core.access.conftest import at_once
 from tests.core.books.histories import AT, BOOK, MODEL, a_reply
 from tests.core.books.in_store import completed, finished, opened, recovered, rows
 from tests.core.books.processes import Processes
@@ -98,6 +101,27 @@ def test_a_foreign_trace_is_booked_once_and_whole(store: Store, books: Books) ->
     lines = rows(store, LedgerLine)
     assert (len(lines), sum(line["amount_nanos"] for line in lines)) == (6, 3 * COST)
     assert {line["billed_at"] for line in lines} == {AT + timedelta(seconds=3 * number) for number in range(3)}
+
+
+def test_of_many_who_tell_the_same_trace_at_once_one_does(store: Store, tmp_path: Path) -> None:
+    """Each through a process of its own on the one database."""
+    others, trace = [open_store(store.url) for _ in range(3)], a_trace()
+    processes = Processes(store, tmp_path)
+    tellers = [Elsewhere(processes.one(each)) for each in (store, *others)]
+    try:
+        told = at_once([partial(each.tell, trace, 2) for each in tellers])
+    finally:
+        for each in others:
+            each.close()
+    assert sorted(map(str, told)) == ["False", "False", "False", "True"]
+    assert sum(line["amount_nanos"] for line in rows(store, LedgerLine)) == 2 * COST
+    assert len(rows(store, TraceSession)) == 1
+
+
+def test_a_trace_of_a_person_who_is_not_there_is_refused_and_leaves_nothing(store: Store, books: Books) -> None:
+    with pytest.raises(IntegrityError):
+        Elsewhere(books).tell(a_trace(owner_id="nobody"))
+    assert (rows(store, TaskTrace), rows(store, LedgerLine)) == ([], [])
 
 
 @pytest.mark.parametrize("tables", ["fresh", "filled"])
