@@ -69,8 +69,13 @@ class EventLog:
 
         A reader is woken once, however much has come by then.
         """
-        if self._has_news(after):
-            return self._events[after:]
+        until = asyncio.get_running_loop().time() + seconds
+        while not self._has_news(after) and (left := until - asyncio.get_running_loop().time()) > 0:
+            await self._woken(after, left)
+        return self._events[after:]
+
+    async def _woken(self, after: int, seconds: float) -> None:
+        """Wait once; the writer may wake a reader for what that reader has got already."""
         loop = asyncio.get_running_loop()
         news: asyncio.Future[None] = loop.create_future()
         wake = partial(loop.call_soon_threadsafe, _settle, news)
@@ -83,7 +88,6 @@ class EventLog:
         finally:
             timer.cancel()
             self._forget(wake)
-        return self._events[after:]
 
     def _has_news(self, after: int) -> bool:
         return self.ended or len(self._events) > after
